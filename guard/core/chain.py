@@ -1,0 +1,122 @@
+"""One step of a chain: a frame in, the stage's answer and receipt, a frame out.
+
+Takes frames, gives frames; no I/O. This is the whole of what a stage process does with a message
+beside moving it: the stage's own function may look and answer, everything that holds for every
+stage (exceptions are Holds, filters change nothing, output has a bound) is here, once.
+"""
+
+from dataclasses import dataclass, replace
+
+from guard.core.frame import Frame
+from schemas.errors import Malformed
+from schemas.message import Message
+from schemas.reasons import Reason
+from schemas.receipt import Receipt, Said, message_digest, write_leg
+from schemas.stage import Kind, Run
+from schemas.verdict import SENTENCE_CHARACTERS_MAX, Answer, Changed, Hold, Pass, Refuse
+
+HEAD = "head"
+HEAD_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stage stands: its name in the policy, catalog version, kind and position.
+
+    position counts from 1; 0 is the head's. payload_bytes_max bounds what it may give.
+    """
+
+    name: str
+    version: int
+    kind: Kind
+    position: int
+    payload_bytes_max: int
+
+
+def first_frame(number: int, message: Message, scope: bytes, key: bytes) -> Frame:
+    """What the head of a chain feeds: the message with the head's own receipt."""
+    digest = message_digest(message.meta_bytes, message.payload)
+    ident = bytes.fromhex(message.meta.id)
+    receipt = Receipt(
+        scope, ident, 0, Said.PASS, HEAD, HEAD_VERSION, Reason.NONE, digest, digest, bytes(32)
+    )
+    return Frame(number, write_leg(receipt, key), message)
+
+
+class Step:
+    """A stage in its place, with its key. `Step(frame)` is the frame that leaves."""
+
+    def __init__(self, place: Place, run: Run, scope: bytes, key: bytes) -> None:
+        """scope: 32 bytes (`schemas.receipt.scope_digest`); key: 32 bytes of this stage alone."""
+        self._place = place
+        self._run = run
+        self._scope = scope
+        self._key = key
+
+    def __call__(self, frame: Frame) -> Frame:
+        """The frame with this stage's leg added. A stopped frame goes on as it is."""
+        if frame.stopped:
+            return frame
+        got = message_digest(frame.message.meta_bytes, frame.message.payload)
+        answer, failed = self._ask(frame.message)
+        ident = bytes.fromhex(frame.message.meta.id)
+        if isinstance(answer, Changed):
+            gave = message_digest(answer.message.meta_bytes, answer.message.payload)
+            leg = self._leg(ident, Said.CHANGED, Reason.NONE, answer.note, got, gave, frame)
+            return Frame(frame.number, frame.legs + leg, answer.message)
+        if isinstance(answer, Pass):
+            leg = self._leg(ident, Said.PASS, Reason.NONE, answer.note, got, got, frame)
+            return Frame(frame.number, frame.legs + leg, frame.message)
+        verdict = Said.REFUSE if isinstance(answer, Refuse) else Said.HOLD
+        leg = self._leg(ident, verdict, answer.reason, answer.sentence, got, got, frame)
+        if verdict is Said.REFUSE or failed:
+            return Frame(
+                frame.number, frame.legs + leg, Message(frame.message.meta_bytes, b""), True
+            )
+        return Frame(frame.number, frame.legs + leg, frame.message)
+
+    def _ask(self, message: Message) -> tuple[Answer, bool]:
+        """The stage's answer within its rights, and whether the stage failed to give one."""
+        try:
+            answer = self._run(message)
+            return self._within_rights(message, answer), False
+        except Malformed as error:
+            return Refuse(error.reason, error.sentence), False
+        except Exception as error:
+            return Hold(Reason.STAGE_FAILED, f"the stage failed with {type(error).__name__}"), True
+
+    def _within_rights(self, message: Message, answer: Answer) -> Answer:
+        if not isinstance(answer, Changed):
+            return answer
+        if self._place.kind is Kind.FILTER:
+            raise TypeError("a filter changed the message")
+        if self._place.kind is Kind.ROUTE and not only_queues_differ(message, answer.message):
+            raise TypeError("a route changed more than the queues")
+        if len(answer.message.payload) > self._place.payload_bytes_max:
+            raise ValueError("the output is larger than the policy allows")
+        return answer
+
+    def _leg(self, ident: bytes, verdict: Said, reason: Reason, words: str, got: bytes,
+             gave: bytes, frame: Frame) -> bytes:  # fmt: skip
+        place = self._place
+        receipt = Receipt(
+            self._scope,
+            ident,
+            place.position,
+            verdict,
+            place.name,
+            place.version,
+            reason,
+            got,
+            gave,
+            frame.last_mac,
+            words[:SENTENCE_CHARACTERS_MAX],
+        )
+        return write_leg(receipt, self._key)
+
+
+def only_queues_differ(before: Message, after: Message) -> bool:
+    """Whether a route kept to its right: the same payload, and no other metadata changed."""
+    if before.payload != after.payload:
+        return False
+    return replace(before.meta, queues="") == replace(after.meta, queues="")

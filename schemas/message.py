@@ -1,0 +1,117 @@
+"""A message inside the guard: one payload and what is known of it.
+
+The metadata travels from process to process as its canonical JSON bytes (keys sorted, no blanks,
+strings and integers only), so that a stage which does not look at it hands on the very bytes it
+got, and a receipt can bind them by digest. `Meta.read` is strict: an unknown key, a missing key,
+another type or a value beyond its bound is `Malformed`.
+"""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from enum import IntEnum
+from typing import Self
+
+from schemas.errors import Malformed
+from schemas.reasons import Reason
+
+META_BYTES_MAX = 4096
+NAME_CHARACTERS_MAX = 255
+LABEL_CHARACTERS_MAX = 256
+TYPE_CHARACTERS_MAX = 127
+QUEUES_MAX = 16
+ID_HEX_DIGITS = 32
+
+
+class Precedence(IntEnum):
+    """ACP 127 precedence, lowest first."""
+
+    ROUTINE = 0
+    PRIORITY = 1
+    IMMEDIATE = 2
+    FLASH = 3
+    FLASH_OVERRIDE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What is known of a message beside its payload.
+
+    id           32 hex digits, made by the head of the source side (16 random bytes)
+    flow         the flow's name
+    sender       the drop directory's name
+    name         the file's name as dropped, escaped, at most 255 characters: never a path
+    accepted_s   seconds since 1970 (UTC) at which ingest accepted it: the chain's only clock
+    type         media type of the payload, as the stages before have found it ("" not yet known)
+    label        confidentiality label in short text form ("" none given)
+    precedence   0..4 (`Precedence`)
+    destination  what the sender asked for ("" nothing)
+    queues       output queues chosen by a route stage, comma-separated, "" not routed yet
+    """
+
+    id: str
+    flow: str
+    sender: str
+    name: str
+    accepted_s: int
+    type: str = ""
+    label: str = ""
+    precedence: int = 0
+    destination: str = ""
+    queues: str = ""
+
+    def write(self) -> bytes:
+        """Canonical JSON, at most `META_BYTES_MAX` bytes."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode("ascii")
+
+    @classmethod
+    def read(cls, untrusted_bytes: bytes) -> Self:
+        """Read back what `write` gave; anything else raises `Malformed`."""
+        if len(untrusted_bytes) > META_BYTES_MAX:
+            raise Malformed(Reason.FRAME_MALFORMED, "the metadata is larger than its bound")
+        try:
+            untrusted = json.loads(untrusted_bytes)
+        except (ValueError, RecursionError) as error:
+            raise Malformed(Reason.FRAME_MALFORMED, "the metadata is not JSON") from error
+        if type(untrusted) is not dict or untrusted.keys() != _TYPES.keys():
+            raise Malformed(Reason.FRAME_MALFORMED, "the metadata has other keys than it must")
+        for key, (kind, longest) in _TYPES.items():
+            value = untrusted[key]
+            if type(value) is not kind or (len(value) if kind is str else value) > longest:
+                raise Malformed(Reason.FRAME_MALFORMED, f"the metadata's {key} is out of bounds")
+        meta = cls(**untrusted)
+        if meta.accepted_s < 0 or meta.precedence < 0 or meta.write() != untrusted_bytes:
+            raise Malformed(Reason.FRAME_MALFORMED, "the metadata is not in canonical form")
+        return meta
+
+
+_LONGEST = {
+    "id": ID_HEX_DIGITS,
+    "flow": 64,
+    "sender": 64,
+    "name": NAME_CHARACTERS_MAX,
+    "accepted_s": 2**40,
+    "type": TYPE_CHARACTERS_MAX,
+    "label": LABEL_CHARACTERS_MAX,
+    "precedence": Precedence.FLASH_OVERRIDE,
+    "destination": 64,
+    "queues": 512,
+}
+_TYPES = {field.name: (field.type, _LONGEST[field.name]) for field in fields(Meta)}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The unit of decision: metadata (as bytes and on demand as `Meta`) and payload."""
+
+    meta_bytes: bytes
+    payload: bytes
+
+    @property
+    def meta(self) -> Meta:
+        """The metadata, parsed anew at each call: keep it in a name if you need it twice."""
+        return Meta.read(self.meta_bytes)
+
+    @classmethod
+    def make(cls, meta: Meta, payload: bytes) -> Self:
+        """A message of this metadata and payload."""
+        return cls(meta.write(), payload)

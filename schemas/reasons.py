@@ -1,0 +1,121 @@
+"""The closed list of reason codes: why a message was refused or held, or a bound was hit.
+
+A code is the contract with machines (ledger, metrics, `guard try --json`); at most 32 ASCII
+characters, because a receipt carries it in a field of that width. The sentence beside a code is
+for people and may change.
+"""
+
+from enum import StrEnum
+
+REASON_BYTES_MAX = 32
+
+
+class Reason(StrEnum):
+    """One code a cause. Add one here before a stage uses it."""
+
+    # nothing to report
+    NONE = ""
+
+    # the drop directory (ingest)
+    NOT_A_REGULAR_FILE = "not-a-regular-file"
+    SYMBOLIC_LINK = "symbolic-link"
+    HARD_LINKED = "hard-linked"
+    NAME_NOT_ALLOWED = "name-not-allowed"
+    EMPTY = "empty"
+    TOO_LARGE = "too-large"
+    CHANGED_WHILE_READ = "changed-while-read"
+    SIDECAR_MALFORMED = "sidecar-malformed"
+
+    # every format
+    TYPE_UNKNOWN = "type-unknown"
+    TYPE_NOT_ALLOWED = "type-not-allowed"
+    SIZE_OUT_OF_BOUNDS = "size-out-of-bounds"
+    ENCODING_NOT_UTF8 = "encoding-not-utf8"
+    CHARACTER_NOT_ALLOWED = "character-not-allowed"
+    SYNTAX = "syntax"
+    TRAILING_DATA = "trailing-data"
+    TOO_DEEP = "too-deep"
+    TOO_MANY_ELEMENTS = "too-many-elements"
+    TOO_MANY_ATTRIBUTES = "too-many-attributes"
+    TEXT_TOO_LONG = "text-too-long"
+    NAME_TOO_LONG = "name-too-long"
+
+    # XML
+    XML_DOCTYPE = "xml-doctype"
+    XML_ENTITY = "xml-entity"
+    XML_PROCESSING_INSTRUCTION = "xml-processing-instruction"
+    XML_XINCLUDE = "xml-xinclude"
+    XML_SCHEMA_LOCATION = "xml-schema-location"
+    XML_NAMESPACE = "xml-namespace"
+    XML_DUPLICATE_ATTRIBUTE = "xml-duplicate-attribute"
+
+    # JSON
+    JSON_DUPLICATE_KEY = "json-duplicate-key"
+    JSON_NOT_A_NUMBER = "json-not-a-number"
+    JSON_LONE_SURROGATE = "json-lone-surrogate"
+    JSON_NUMBER_SIZE = "json-number-size"
+
+    # the typed model that crosses
+    CBOR_NOT_DETERMINISTIC = "cbor-not-deterministic"
+    CBOR_TYPE = "cbor-type"
+    MODEL_SHAPE = "model-shape"
+
+    # checks of content and policy
+    SCHEMA_INVALID = "schema-invalid"
+    LABEL_MISSING = "label-missing"
+    LABEL_UNKNOWN = "label-unknown"
+    LABEL_ABOVE_CEILING = "label-above-ceiling"
+    LABEL_NOT_RELEASABLE = "label-not-releasable"
+    LABEL_NO_MAPPING = "label-no-mapping"
+    DIRTY_WORD = "dirty-word"
+    NO_ROUTE = "no-route"
+    REVIEW = "review"
+
+    # the chain itself
+    STAGE_FAILED = "stage-failed"
+    STAGE_OUTPUT_BOUND = "stage-output-bound"
+    POISON = "poison"
+    RECEIPT_MISSING = "receipt-missing"
+    RECEIPT_FORGED = "receipt-forged"
+    RECEIPT_OUT_OF_ORDER = "receipt-out-of-order"
+    RECEIPT_OTHER_MESSAGE = "receipt-other-message"
+    RECEIPT_CHANGED_BY_FILTER = "receipt-changed-by-filter"
+    FRAME_MALFORMED = "frame-malformed"
+    PAYLOAD_NOT_SEALED = "payload-not-sealed"
+
+    # the sealed message
+    MANIFEST_MALFORMED = "manifest-malformed"
+    MANIFEST_SIGNATURE = "manifest-signature"
+    MANIFEST_OTHER_FLOW = "manifest-other-flow"
+    MANIFEST_DIGEST = "manifest-digest"
+    MANIFEST_SEQUENCE = "manifest-sequence"
+    MANIFEST_POLICY = "manifest-policy"
+    DUPLICATE = "duplicate"
+
+    # the link
+    DATAGRAM_MALFORMED = "datagram-malformed"
+    DATAGRAM_TAG = "datagram-tag"
+    DATAGRAM_SESSION = "datagram-session"
+    DATAGRAM_REPLAYED = "datagram-replayed"
+    BLOCK_TAG = "block-tag"
+    BLOCK_MALFORMED = "block-malformed"
+    LINK_QUEUE_FULL = "link-queue-full"
+    GAP = "gap"
+
+    # files, journals and the ledger
+    RECORD_MALFORMED = "record-malformed"
+    LEDGER_CHAIN = "ledger-chain"
+    LEDGER_TREE = "ledger-tree"
+    LEDGER_SIGNATURE = "ledger-signature"
+    LEDGER_UNWRITABLE = "ledger-unwritable"
+    DISK = "disk"
+
+    # configuration
+    POLICY_MALFORMED = "policy-malformed"
+    POLICY_ORDER = "policy-order"
+    POLICY_UNSIGNED = "policy-unsigned"
+    SITE_MALFORMED = "site-malformed"
+    KEY_MISSING = "key-missing"
+    SANDBOX_MISSING = "sandbox-missing"
+    ROLE_FAILED = "role-failed"
+    ARGUMENT = "argument"

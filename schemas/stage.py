@@ -1,0 +1,72 @@
+"""What a stage is: a kind, typed parameters, and a pure function of a message.
+
+A stage module (one file in `filters/`) ends with one `StageType` constant named `STAGE`. The
+catalog names it; the runner builds it once, before the process is confined, and then calls it
+for each message.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from schemas.message import Message
+from schemas.verdict import Answer
+
+
+class Kind(StrEnum):
+    """What a stage may do to a message (see docs/architecture.md)."""
+
+    FILTER = "filter"  # looks, never changes
+    NORMALIZE = "normalize"  # rebuilds from a parsed model
+    TRANSFORM = "transform"  # changes by policy
+    ROUTE = "route"  # chooses destinations: may set the metadata's `queues`, nothing else
+
+
+class Side(StrEnum):
+    """The side whose chain may name the stage."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+    BOTH = "both"
+
+
+class Parameters(BaseModel):
+    """The base of every stage's parameters: closed, frozen, no coercion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Documents = Mapping[str, bytes]
+"""The documents the policy names (schemas, word lists), by name, as bytes."""
+
+Run = Callable[[Message], Answer]
+"""One message in, one answer out. May raise `Malformed` (becomes a Refuse); anything else it
+raises becomes a Hold. Same input, same output: no clock, no chance, no files."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageType:
+    """A stage as the catalog lists it.
+
+    name        as the policy writes it: lower case, digits and underscores, at most 32 characters
+    version     goes up when the same input may give another answer; it stands in every receipt
+    kind        see `Kind`
+    side        see `Side`
+    parameters  the pydantic model of the policy's parameters
+    make        (parameters, documents) -> Run; called once, before confinement: compile here
+    summary     one line for `guard filters` and the docs
+    rechecks    roles it plays in the order rule: any of "bounds", "recognise", "schema", "label",
+                "words", "identify", "route"; the policy check reads them
+    """
+
+    name: str
+    version: int
+    kind: Kind
+    side: Side
+    parameters: type[Parameters]
+    make: Callable[[Any, Documents], Run]
+    summary: str
+    rechecks: frozenset[str] = frozenset()
