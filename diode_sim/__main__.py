@@ -1,0 +1,5 @@
+"""`python -m diode_sim`: see `diode_sim.cli`."""
+
+from diode_sim.cli import main
+
+main()
