@@ -1,0 +1,48 @@
+"""Filter `xml_recognise`: the payload is bounded, plain XML, before any parser sees it.
+
+Takes any bytes, changes nothing; see `filters.formats.xml_recogniser` for what is refused.
+"""
+
+from pydantic import Field
+
+from filters.formats.xml_recogniser import XmlLimits, recognise
+from schemas.message import Message
+from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
+from schemas.verdict import Answer, Pass
+
+
+class XmlRecogniseParameters(Parameters):
+    """The bounds of `XmlLimits`, each with the default that it has there."""
+
+    bytes_max: int = Field(default=1 << 20, ge=1, le=1 << 26)
+    depth_levels_max: int = Field(default=16, ge=1, le=200)
+    elements_max: int = Field(default=2048, ge=1, le=1 << 20)
+    attributes_max: int = Field(default=64, ge=1, le=1024)
+    attribute_characters_max: int = Field(default=32768, ge=1, le=1 << 22)
+    text_characters_max: int = Field(default=32768, ge=1, le=1 << 22)
+    name_characters_max: int = Field(default=64, ge=1, le=1024)
+    namespaces: list[str] = Field(default=[], max_length=32)
+
+
+def make(parameters: XmlRecogniseParameters, documents: Documents) -> Run:
+    """A run that raises `Malformed` for anything but such XML."""
+    values = parameters.model_dump()
+    limits = XmlLimits(**{**values, "namespaces": tuple(parameters.namespaces)})
+
+    def run(message: Message) -> Answer:
+        recognise(message.payload, limits)
+        return Pass()
+
+    return run
+
+
+STAGE = StageType(
+    name="xml_recognise",
+    version=1,
+    kind=Kind.FILTER,
+    side=Side.SOURCE,
+    parameters=XmlRecogniseParameters,
+    make=make,
+    summary="the payload is bounded UTF-8 XML without DOCTYPE, entities or instructions",
+    rechecks=frozenset({"recognise"}),
+)
