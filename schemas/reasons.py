@@ -59,6 +59,7 @@ class Reason(StrEnum):
     CBOR_NOT_DETERMINISTIC = "cbor-not-deterministic"
     CBOR_TYPE = "cbor-type"
     MODEL_SHAPE = "model-shape"
+    MODEL_UNKNOWN_NAME = "model-unknown-name"
 
     # checks of content and policy
     SCHEMA_INVALID = "schema-invalid"
