@@ -11,8 +11,9 @@ from schemas.reasons import Reason
 from schemas.stage import StageType
 
 _STAGES = {
-    # every format, source side
+    # every format, either side
     "bounds": "filters.checks.bounds:STAGE",
+    # every format, source side
     "identify": "filters.checks.identify:STAGE",
     "label": "filters.checks.label:STAGE",
     "redact": "filters.transforms.redact:STAGE",
@@ -20,7 +21,6 @@ _STAGES = {
     "route": "filters.routes.route:STAGE",
     "words": "filters.checks.words:STAGE",
     # every format, destination side
-    "bounds_twin": "filters.twins.bounds_twin:STAGE",
     "label_twin": "filters.twins.label_twin:STAGE",
     "route_twin": "filters.twins.route_twin:STAGE",
     "words_twin": "filters.twins.words_twin:STAGE",

@@ -1,0 +1,113 @@
+"""Paths into a decoded CBOR model: find, write or drop what a policy names.
+
+A path is a text such as `remarks`, `contact/@phone`, `@access` or `data/position/note`.
+
+1. Steps are separated by `/`. A last step with `@` names an attribute, other steps name children.
+2. In a Cursor-on-Target model (a map with the key `cot`) a path begins at the event: `@type` is an
+   attribute of the event, `point/@lat` one of its point, any other first step a detail.
+3. In any other model the steps are keys of nested maps; a list on the way means each of its items.
+
+Takes and gives decoded CBOR values; changes happen in place. Does nothing else.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.errors import Broken
+from schemas.reasons import Reason
+
+PATH_PATTERN = r"(?:[A-Za-z0-9_.\-]+/){0,15}@?[A-Za-z0-9_.\-]+"
+_PATH = re.compile(PATH_PATTERN)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPath:
+    """A parsed path: the children's names on the way, and what stands at the end."""
+
+    steps: tuple[str, ...]
+    last: str
+    is_attribute: bool
+
+    @classmethod
+    def parse(cls, text: str) -> "ModelPath":
+        """`text` as a path; `Broken` if it is none (it comes from the policy)."""
+        if _PATH.fullmatch(text) is None:
+            raise Broken(Reason.POLICY_MALFORMED, f"{text} is no path into a model")
+        *steps, last = text.split("/")
+        return cls(tuple(steps), last.removeprefix("@"), last.startswith("@"))
+
+    def read(self, model: Any) -> str | None:
+        """The first text at this path, or None."""
+        for holder in self._holders(model):
+            value = holder.get(self.last) if type(holder) is dict else None
+            if type(value) is str:
+                return value
+        return None
+
+    def write(self, model: Any, text: str) -> bool:
+        """Write `text` wherever the path's parent exists; says whether anything changed."""
+        changed = False
+        for holder in self._holders(model):
+            if type(holder) is dict and holder.get(self.last) != text:
+                holder[self.last] = text
+                changed = True
+        return changed
+
+    def drop(self, model: Any) -> int:
+        """Remove everything at this path; gives how many things that were."""
+        count = 0
+        for holder in self._holders(model):
+            if type(holder) is dict:
+                count += holder.pop(self.last, self) is not self
+            else:
+                kept = [child for child in holder if child[0] != self.last]
+                count += len(holder) - len(kept)
+                holder[:] = kept
+        if count and type(model) is dict and "cot" in model:
+            _without_empty_lists(model["detail"])
+        return count
+
+    def _holders(self, model: Any) -> Iterator[Any]:
+        """The maps, or for a Cursor-on-Target detail the lists, that hold the last step."""
+        if type(model) is not dict or "cot" not in model:
+            yield from _maps(model, self.steps)
+        elif not self.steps:
+            yield model["event"] if self.is_attribute else model["detail"]
+        elif self.steps == ("point",) and self.is_attribute:
+            yield model["point"]
+        else:
+            for element in _elements(model["detail"], self.steps):
+                if self.is_attribute:
+                    yield element[1]
+                elif type(element[2]) is list:
+                    yield element[2]
+
+
+def _maps(value: Any, steps: tuple[str, ...]) -> Iterator[Any]:
+    if type(value) is list:
+        for item in value:
+            yield from _maps(item, steps)
+    elif type(value) is dict:
+        if not steps:
+            yield value
+        elif steps[0] in value:
+            yield from _maps(value[steps[0]], steps[1:])
+
+
+def _elements(children: Any, steps: tuple[str, ...]) -> Iterator[Any]:
+    for child in children if type(children) is list else ():
+        if child[0] == steps[0]:
+            if len(steps) == 1:
+                yield child
+            else:
+                yield from _elements(child[2], steps[1:])
+
+
+def _without_empty_lists(children: Any) -> None:
+    for child in children:
+        if type(child[2]) is list:
+            _without_empty_lists(child[2])
+            if not child[2]:
+                child[2] = ""

@@ -1,0 +1,62 @@
+"""Texts of a native file, for the destination side's label, word and route checks.
+
+Takes the bytes a builder wrote and their format ("xml" or "json"), gives every text and name in
+them, or the named texts at their root. XML goes through `filters.twins.expat_tree`; JSON through
+the standard parser, with duplicate keys refused.
+"""
+
+import json
+from typing import Any, Literal
+
+from filters.twins.expat_tree import parse
+from schemas.errors import Malformed
+from schemas.reasons import Reason
+
+Format = Literal["xml", "json"]
+
+
+def texts(untrusted: bytes, form: Format) -> list[str]:
+    """Every name and every text, in no special order."""
+    found: list[str] = []
+    if form == "xml":
+        for element in parse(untrusted).iter():
+            found.append(element.tag)
+            found.extend(element.keys())
+            found.extend(value for _, value in element.items())
+            found.extend(text for text in (element.text, element.tail) if text)
+        return found
+    todo = [_json(untrusted)]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, str):
+            found.append(value)
+        elif isinstance(value, list):
+            todo.extend(value)
+        elif isinstance(value, dict):
+            found.extend(value)
+            todo.extend(value.values())
+    return found
+
+
+def root_texts(untrusted: bytes, form: Format) -> dict[str, str]:
+    """The attributes of the root element, or the texts at the top of the JSON object."""
+    if form == "xml":
+        return dict(parse(untrusted).items())
+    value = _json(untrusted)
+    if not isinstance(value, dict):
+        raise Malformed(Reason.MODEL_SHAPE, "the JSON is not an object")
+    return {key: item for key, item in value.items() if isinstance(item, str)}
+
+
+def _json(untrusted: bytes) -> Any:
+    try:
+        return json.loads(untrusted.decode("utf-8"), object_pairs_hook=_without_doubles)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(Reason.SYNTAX, "the bytes are not JSON in UTF-8") from error
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Malformed(Reason.JSON_DUPLICATE_KEY, "a JSON object has a key twice")
+    return found
