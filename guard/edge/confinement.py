@@ -68,6 +68,11 @@ class Layer:
     state: State
     sentence: str
 
+    @property
+    def line(self) -> str:
+        """For people: "landlock: on, ABI 7: 1 readable, 0 writable"."""
+        return f"{self.name}: {self.state}, {self.sentence}"
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -85,6 +90,17 @@ class Report:
         """What this host lacks: without `--insecure` a reason to refuse to start."""
         return tuple(layer for layer in self.layers if layer.state is State.MISSING)
 
+    @property
+    def on(self) -> list[str]:
+        """The layers in force, a line each."""
+        return [each.line for each in self.layers if each.state is State.ON]
+
+    @property
+    def off(self) -> list[str]:
+        """The layers that are wanted and not in force (missing, or not root), a line each."""
+        wanted = (State.MISSING, State.NOT_ROOT)
+        return [each.line for each in self.layers if each.state in wanted]
+
     def __str__(self) -> str:
         """One line a layer."""
-        return "\n".join(f"{each.name}: {each.state}, {each.sentence}" for each in self.layers)
+        return "\n".join(each.line for each in self.layers)
