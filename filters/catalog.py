@@ -32,6 +32,14 @@ _STAGES = {
     "cot_build": "filters.twins.cot_build:STAGE",
     "cot_read": "filters.twins.cot_read:STAGE",
     "cot_schema_twin": "filters.twins.cot_schema_twin:STAGE",
+    # pack events: CloudEvents
+    "event_rebuild": "filters.normalizers.event_rebuild:STAGE",
+    "event_recognise": "filters.checks.event_recognise:STAGE",
+    "event_schema": "filters.checks.event_schema:STAGE",
+    "json_recognise": "filters.checks.json_recognise:STAGE",
+    "event_build": "filters.twins.event_build:STAGE",
+    "event_read": "filters.twins.event_read:STAGE",
+    "event_schema_twin": "filters.twins.event_schema_twin:STAGE",
 }
 
 
