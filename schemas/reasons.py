@@ -101,6 +101,8 @@ class Reason(StrEnum):
     BLOCK_TAG = "block-tag"
     BLOCK_MALFORMED = "block-malformed"
     LINK_QUEUE_FULL = "link-queue-full"
+    LINK_DOWN = "link-down"
+    LINK_SILENT = "link-silent"
     GAP = "gap"
 
     # files, journals and the ledger

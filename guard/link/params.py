@@ -1,0 +1,170 @@
+"""The parameters of a link: every number that may differ between a radio and a data centre.
+
+Takes numbers from the signed policy, gives one frozen, checked value that both ends build alike.
+May do nothing else. Follows docs/spec/link.md §2 (4), §12 and §13.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import comb
+
+from schemas.errors import Malformed
+from schemas.reasons import Reason
+
+HEADER_BYTES = 32
+SEAL_TAG_BYTES = 16
+ALIGN_BYTES = 16
+SYMBOLS_MAX = 255
+REPAIR_SYMBOLS_MIN = 3
+DATAGRAM_BYTES_MAX = 65_488
+CHECKPOINT_BYTES_MAX = 600
+SEQUENCE_MAX = 2**62 - 1
+NUMBER_MAX = 2**40 - 1
+SESSION_MAX = 2**32 - 1
+BURST_BYTES_MAX = 65_507
+BURST_SEGMENTS_MAX = 64
+BLOCK_LOSS_MAX = 1e-7
+AGEING_BLOCKS = 16
+
+_BOUNDS: dict[str, tuple[int, int]] = {
+    "mtu_bytes": (256, 65_535),
+    "ip_version": (4, 6),
+    "k_max": (1, 252),
+    "r_max": (REPAIR_SYMBOLS_MIN, 254),
+    "repair_percent": (0, 400),
+    "design_loss_ppm": (0, 200_000),
+    "interleave_blocks": (1, 64),
+    "rate_bits_per_s": (1_000, 400_000_000_000),
+    "burst_wire_bytes": (256, 64 * 2**20),
+    "frame_overhead_bytes": (0, 256),
+    "heartbeat_ms": (10, 60_000),
+    "silence_ms": (20, 600_000),
+    "give_up_ms": (1, 60_000),
+    "window_blocks": (4, 4096),
+    "window_bytes_max": (2**20, 2**30),
+    "queue_bytes_max": (2**16, 2**30),
+    "envelope_bytes_max": (1, 2**30),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LinkParams:
+    """One link. Construction raises `Malformed` if a number is beyond its bound.
+
+    mtu_bytes             largest IP packet
+    ip_version            4 or 6: what the IP and UDP headers take from it
+    k_max, r_max          source and repair symbols of a block at most
+    repair_percent        repair symbols as a share of the source symbols, at least
+    design_loss_ppm       datagram loss at which a block must still almost never be lost (§13)
+    interleave_blocks     D: blocks whose symbols are sent round-robin; 1 for latency
+    rate_bits_per_s       on the wire, all headers included
+    burst_wire_bytes      what may leave back to back: what the receiver's buffer is sized for
+    frame_overhead_bytes  below IP, a datagram (Ethernet: 38 with preamble and gap)
+    heartbeat_ms          interval, also when idle
+    silence_ms            after so long without an authentic datagram the receiver says so
+    give_up_ms            how long after a heartbeat a block may still be completed by reordering
+    window_blocks         blocks that may be open at the receiver
+    window_bytes_max      memory for them; fewer blocks are open at a time if they do not fit
+    queue_bytes_max       envelopes waiting in the sender
+    envelope_bytes_max    one envelope
+    tag                   datagrams carry a tag (§5)
+    """
+
+    mtu_bytes: int = 1500
+    ip_version: int = 4
+    k_max: int = 80
+    r_max: int = 24
+    repair_percent: int = 10
+    design_loss_ppm: int = 30_000
+    interleave_blocks: int = 1
+    rate_bits_per_s: int = 1_000_000_000
+    burst_wire_bytes: int = 262_144
+    frame_overhead_bytes: int = 38
+    heartbeat_ms: int = 100
+    silence_ms: int = 2_000
+    give_up_ms: int = 100
+    window_blocks: int = 256
+    window_bytes_max: int = 64 * 2**20
+    queue_bytes_max: int = 64 * 2**20
+    envelope_bytes_max: int = 17 * 2**20
+    tag: bool = True
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in _BOUNDS.items():
+            value = getattr(self, name)
+            if type(value) is not int or not least <= value <= most:
+                _refuse(f"{name} must be a whole number from {least} to {most}")
+        if self.ip_version == 5:
+            _refuse("ip_version must be 4 or 6")
+        if self.k_max + self.r_max > SYMBOLS_MAX:
+            _refuse(f"k_max and r_max together must be at most {SYMBOLS_MAX}")
+        if self.envelope_bytes_max > self.queue_bytes_max:
+            _refuse("envelope_bytes_max must be at most queue_bytes_max")
+        if self.burst_wire_bytes < self.wire_bytes(self.datagram_bytes_max):
+            _refuse("burst_wire_bytes must hold one datagram of the MTU")
+        if self.slot_bytes * 4 > self.window_bytes_max:
+            _refuse("window_bytes_max must hold four blocks")
+        if self.window_blocks < 2 * self.interleave_blocks:
+            _refuse("window_blocks must be at least twice interleave_blocks")
+        if self.silence_ms < 2 * self.heartbeat_ms:
+            _refuse("silence_ms must be at least twice heartbeat_ms")
+
+    @property
+    def datagram_bytes_max(self) -> int:
+        """UDP payload at most: the MTU less IP and UDP headers, rounded down to 16 (§12)."""
+        room = self.mtu_bytes - (28 if self.ip_version == 4 else 48)
+        return min(room - room % ALIGN_BYTES, DATAGRAM_BYTES_MAX)
+
+    @property
+    def symbol_bytes_max(self) -> int:
+        """Symbol size at most."""
+        return self.datagram_bytes_max - HEADER_BYTES
+
+    @property
+    def block_bytes_max(self) -> int:
+        """Plaintext bytes of a full block."""
+        return self.k_max * self.symbol_bytes_max - SEAL_TAG_BYTES
+
+    @property
+    def slot_bytes(self) -> int:
+        """Memory that an open block takes at the receiver."""
+        return (self.k_max + self.r_max) * self.symbol_bytes_max
+
+    def wire_bytes(self, datagram_bytes: int) -> int:
+        """What a datagram costs on the wire."""
+        ip_and_udp = 28 if self.ip_version == 4 else 48
+        return datagram_bytes + ip_and_udp + self.frame_overhead_bytes
+
+    def repair_symbols(self, k: int) -> int:
+        """How many repair symbols a block of k source symbols gets (§13)."""
+        share = -(-k * self.repair_percent // 100)
+        wanted = max(REPAIR_SYMBOLS_MIN, share, _repair_for_loss(k, self.design_loss_ppm))
+        return min(wanted, self.r_max)
+
+    def shape(self, plaintext_bytes: int) -> tuple[int, int, int]:
+        """(k, r, symbol size) of a block that holds so many bytes of records (§6 (6))."""
+        sealed = plaintext_bytes + SEAL_TAG_BYTES
+        k = -(-sealed // self.symbol_bytes_max)
+        each = -(-sealed // k)
+        return k, self.repair_symbols(k), ceil16(each)
+
+
+def ceil16(size_bytes: int) -> int:
+    """Rounded up to a multiple of 16."""
+    return -(-size_bytes // ALIGN_BYTES) * ALIGN_BYTES
+
+
+@lru_cache(maxsize=4096)
+def _repair_for_loss(k: int, loss_ppm: int) -> int:
+    """The least r for which P(more than r of k + r lost) <= `BLOCK_LOSS_MAX`."""
+    loss = loss_ppm / 1e6
+    for r in range(SYMBOLS_MAX - k):
+        n = k + r
+        kept = sum(comb(n, lost) * loss**lost * (1 - loss) ** (n - lost) for lost in range(r + 1))
+        if 1 - kept <= BLOCK_LOSS_MAX:
+            return r
+    return SYMBOLS_MAX - k
+
+
+def _refuse(sentence: str) -> None:
+    raise Malformed(Reason.POLICY_MALFORMED, f"link: {sentence}")

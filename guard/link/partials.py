@@ -1,0 +1,53 @@
+"""Envelopes in pieces.
+
+Takes part records in any order, gives an envelope when its parts cover it. Pure; memory is bounded
+by the number of envelopes in pieces. Follows docs/spec/link.md §7 (3).
+"""
+
+from guard.link.ranges import RangeSet
+from guard.link.records import Record
+from schemas.errors import Malformed
+from schemas.reasons import Reason
+
+PARTIALS_MAX = 16
+
+
+class _Partial:
+    __slots__ = ("bytes", "held", "precedence")
+
+    def __init__(self, record: Record) -> None:
+        self.bytes = bytearray(record.total)
+        self.held = RangeSet()
+        self.precedence = record.precedence
+
+
+class Partials:
+    """The envelopes in pieces of one session."""
+
+    def __init__(self) -> None:
+        self._partials: dict[int, _Partial] = {}
+
+    def __len__(self) -> int:
+        return len(self._partials)
+
+    def take(self, record: Record) -> bytes | None:
+        """Put a part in its place; gives the envelope if that was the last one missing."""
+        partial = self._partials.pop(record.sequence, None)
+        if partial is None:
+            partial = _Partial(record)
+        elif len(partial.bytes) != record.total or partial.precedence != record.precedence:
+            raise Malformed(Reason.BLOCK_MALFORMED, "two parts of an envelope disagree")
+        end = record.offset + len(record.data)
+        partial.bytes[record.offset : end] = record.data
+        partial.held.add(record.offset, end - 1)
+        if partial.held.ranges() == ((0, record.total - 1),):
+            return bytes(partial.bytes)
+        self._partials[record.sequence] = partial  # now the one touched last
+        if len(self._partials) > PARTIALS_MAX:
+            del self._partials[next(iter(self._partials))]
+        return None
+
+    def forget(self, first: int, last: int) -> None:
+        """Drop what is in pieces of these sequences."""
+        for sequence in [held for held in self._partials if first <= held <= last]:
+            del self._partials[sequence]

@@ -1,0 +1,83 @@
+"""A set of sequences, kept as ranges.
+
+Takes sequences and ranges, gives what is in and what is missing. Pure. Adding the next sequence in
+order costs a comparison. Follows docs/spec/link.md §8.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+
+Range = tuple[int, int]
+"""First and last, both in."""
+
+
+class RangeSet:
+    """Disjoint ranges in order, never touching each other."""
+
+    def __init__(self, ranges: Iterable[Range] = ()) -> None:
+        self._firsts: list[int] = []
+        self._lasts: list[int] = []
+        for first, last in ranges:
+            self.add(first, last)
+
+    def __contains__(self, sequence: int) -> bool:
+        at = bisect_right(self._firsts, sequence) - 1
+        return at >= 0 and sequence <= self._lasts[at]
+
+    def __len__(self) -> int:
+        return len(self._firsts)
+
+    def ranges(self) -> tuple[Range, ...]:
+        """All ranges, in order."""
+        return tuple(zip(self._firsts, self._lasts, strict=True))
+
+    def add(self, first: int, last: int) -> None:
+        """Put a range in; it joins what it touches."""
+        if self._lasts and first == self._lasts[-1] + 1:  # the common case: the next in order
+            self._lasts[-1] = last
+            return
+        left = bisect_right(self._firsts, first) - 1
+        if left < 0 or self._lasts[left] < first - 1:
+            left += 1
+        right = bisect_right(self._firsts, last + 1)
+        if left < right:
+            first = min(first, self._firsts[left])
+            last = max(last, self._lasts[right - 1])
+        self._firsts[left:right] = [first]
+        self._lasts[left:right] = [last]
+
+    def remove(self, first: int, last: int) -> bool:
+        """Take a range out; gives whether any of it was in."""
+        left = bisect_right(self._firsts, first) - 1
+        if left < 0 or self._lasts[left] < first:
+            left += 1
+        right = bisect_right(self._firsts, last)
+        if left >= right:
+            return False
+        ends = (self._firsts[left], first - 1), (last + 1, self._lasts[right - 1])
+        rest = [(low, high) for low, high in ends if low <= high]
+        self._firsts[left:right] = [low for low, _ in rest]
+        self._lasts[left:right] = [high for _, high in rest]
+        return True
+
+    def missing(self, first: int, last: int) -> list[Range]:
+        """The ranges of [first, last] that are not in."""
+        found: list[Range] = []
+        at = max(bisect_right(self._firsts, first) - 1, 0)
+        while first <= last and at < len(self._firsts):
+            low, high = self._firsts[at], self._lasts[at]
+            if low > last:
+                break
+            if first < low:
+                found.append((first, low - 1))
+            first = max(first, high + 1)
+            at += 1
+        if first <= last:
+            found.append((first, last))
+        return found
+
+    def close_lowest_hole(self) -> Range:
+        """Join the two lowest ranges; gives the hole that was between them."""
+        hole = (self._lasts[0] + 1, self._firsts[1] - 1)
+        del self._lasts[0], self._firsts[1]
+        return hole

@@ -1,0 +1,275 @@
+"""The receiver: buffers of datagrams in, events out.
+
+Takes what one read of the socket gave (hostile until shown otherwise), the time, and the state kept
+from before; gives landed envelopes, exact gaps and alarms. Pure: no sockets, no clock. Never
+raises for anything that arrives: it is counted under its reason and dropped. No loop a
+datagram. Follows docs/spec/link.md throughout.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+
+from guard.link.alarms import Alarms
+from guard.link.arrivals import Arrival, Arrivals, ReceiverState
+from guard.link.events import Checkpoint, Event, Gap, Landed, SessionOpened, Silence
+from guard.link.fec import Codec
+from guard.link.heartbeat import CheckpointJoiner, Heartbeat
+from guard.link.keys import SessionSeal, tag_key
+from guard.link.params import HEADER_BYTES, LinkParams
+from guard.link.partials import Partials
+from guard.link.records import Record, read_records
+from guard.link.tags import DatagramTags
+from guard.link.window import BlockWindow
+from guard.link.wire import FLAG_HEARTBEAT, Bytes2, Header, HeaderRules, associated_data, is_run
+from schemas.errors import Forged, Malformed
+from schemas.reasons import Reason
+
+_NS_PER_MS = 1_000_000
+_COUNTED = (
+    "datagrams", "bytes", "blocks_done", "blocks_rebuilt", "blocks_given_up", "symbols_spare",
+    "messages_landed", "messages_late", "messages_repeated", "holes_closed", "sequences_missing",
+    "heartbeats", Reason.DATAGRAM_MALFORMED, Reason.DATAGRAM_TAG, Reason.DATAGRAM_SESSION,
+    Reason.DATAGRAM_REPLAYED, Reason.BLOCK_TAG, Reason.BLOCK_MALFORMED,
+)  # fmt: skip
+
+
+class _Session:
+    """What is kept of one session: the open one, or the one candidate for it."""
+
+    def __init__(self, number: int, window: BlockWindow, seal: SessionSeal, now_ns: int) -> None:
+        self.number = number
+        self.window = window
+        self.seal = seal
+        self.partials = Partials()
+        self.joiner = CheckpointJoiner()
+        self.newest_heartbeat = -1
+        self.unripe: Heartbeat | None = None  # the oldest that is not ripe
+        self.unripe_until_ns = 0
+        self.next_unripe: Heartbeat | None = None  # the newest after it
+        self.heard_ns = now_ns
+
+
+class Receiver:
+    """One flow's receiving end.
+
+    state  what `checkpoint_state` gave before a restart (or `ReceiverState.rebuild` from the
+           landed journal); `ReceiverState()` for a new flow
+    """
+
+    def __init__(
+        self, params: LinkParams, link_key: bytes, flow: int, codec: Codec, state: ReceiverState
+    ) -> None:
+        self._params = params
+        self._link_key = link_key
+        self._flow = flow
+        self._codec = codec
+        self._rules = HeaderRules(params)
+        self._tags = None
+        if params.tag:
+            self._tags = DatagramTags(tag_key(link_key, flow), params.datagram_bytes_max)
+        self._arrivals = Arrivals(state)
+        self._newest_session = state.session
+        self._open: _Session | None = None
+        self._candidate: _Session | None = None
+        self._heard_ns: int | None = None
+        self._silent = False
+        self._alarms = Alarms()
+        self._counters: Counter[str] = Counter(dict.fromkeys(map(str, _COUNTED), 0))
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Counts since the start: of what went well by name, of what was dropped by reason."""
+        return self._counters
+
+    def checkpoint_state(self) -> ReceiverState:
+        """What must be durable before the events given so far are acted on."""
+        return self._arrivals.state(self._newest_session)
+
+    def take(self, buffer: memoryview, segment_bytes: int, now_ns: int) -> list[Event]:
+        """One read of the socket: datagrams of `segment_bytes` back to back, the last may be
+        shorter. Gives what they led to; nothing of the buffer is kept."""
+        events: list[Event] = []
+        size = len(buffer)
+        if not 0 < segment_bytes < size:
+            segment_bytes = size
+        if not size:
+            self._drop(Reason.DATAGRAM_MALFORMED, 1)
+            return events
+        whole = size - size % segment_bytes
+        self._take_same(buffer[:whole], segment_bytes, now_ns, events)
+        if whole < size:
+            self._take_same(buffer[whole:], size - whole, now_ns, events)
+        if self._open and self._open.unripe:
+            self._ripen(self._open, now_ns, events)
+        return events
+
+    def tick(self, now_ns: int) -> list[Event]:
+        """What the passing of time alone leads to: call it every `heartbeat_ms` or so."""
+        events: list[Event] = []
+        if self._open:
+            self._ripen(self._open, now_ns, events)
+        if self._heard_ns is None:
+            self._heard_ns = now_ns
+        silent_ns = now_ns - self._heard_ns
+        if not self._silent and silent_ns >= self._params.silence_ms * _NS_PER_MS:
+            self._silent = True
+            events.append(Silence(self._heard_ns))
+        events.extend(self._alarms.due(self._counters, now_ns))
+        return events
+
+    def _drop(self, reason: Reason, datagrams: int) -> None:
+        self._counters[reason] += datagrams
+
+    def _take_same(
+        self, buffer: memoryview, segment_bytes: int, now_ns: int, events: list[Event]
+    ) -> None:
+        """Datagrams of one size."""
+        count = len(buffer) // segment_bytes
+        self._counters["datagrams"] += count
+        self._counters["bytes"] += len(buffer)
+        if not self._rules.size_fits(segment_bytes):
+            self._drop(Reason.DATAGRAM_MALFORMED, count)
+            return
+        header = self._rules.read(buffer, segment_bytes)
+        if header is None and count == 1:
+            self._drop(Reason.DATAGRAM_MALFORMED, 1)
+            return
+        rows = np.frombuffer(buffer, dtype=np.uint8).reshape(count, segment_bytes)
+        if header is not None and is_run(rows, header):
+            right = count
+            if self._tags:
+                right = int(np.count_nonzero(self._tags.matches(rows)))
+            if right == count:
+                self._take_run(header, rows, now_ns, events)
+                return
+            if right == 0:
+                self._drop(Reason.DATAGRAM_TAG, count)
+                return
+        self._take_mixed(rows, now_ns, events)
+
+    def _take_run(self, header: Header, rows: Bytes2, now_ns: int, events: list[Event]) -> None:
+        session = self._session(header.session, len(rows), now_ns)
+        if session is None:
+            return
+        if header.flags & FLAG_HEARTBEAT:
+            self._heartbeat(session, header, bytes(rows[0, HEADER_BYTES:]), now_ns, events)
+        else:
+            self._blocks(session, session.window.take_run(header, rows), events)
+
+    def _take_mixed(self, rows: Bytes2, now_ns: int, events: list[Event]) -> None:
+        """Datagrams of one size that are not all one run: lossy, reordered, interleaved, forged."""
+        heads, kept = self._rules.read_batch(rows)
+        self._drop(Reason.DATAGRAM_MALFORMED, len(rows) - int(np.count_nonzero(kept)))
+        if self._tags:
+            right = self._tags.matches(rows)
+            self._drop(Reason.DATAGRAM_TAG, int(np.count_nonzero(kept & ~right)))
+            kept &= right
+        beats = (heads["flags"] & FLAG_HEARTBEAT) != 0
+        blocks = kept & ~beats
+        for number in np.unique(heads["session"][blocks]).tolist():
+            chosen = blocks & (heads["session"] == number)
+            session = self._session(number, int(np.count_nonzero(chosen)), now_ns)
+            if session is not None:
+                batch = session.window.take_batch(heads[chosen], rows[chosen])
+                self._blocks(session, batch, events)
+        for at in np.flatnonzero(kept & beats).tolist():  # some a second: no hot path
+            row = rows[at : at + 1]
+            header = self._rules.read(row.reshape(-1).data, rows.shape[1])
+            if header is not None:
+                self._take_run(header, row, now_ns, events)
+
+    def _session(self, number: int, datagrams: int, now_ns: int) -> _Session | None:
+        """The session that authentic datagrams belong to; None if they count for nothing."""
+        if self._open and number == self._open.number:
+            self._open.heard_ns = now_ns
+            return self._open
+        if number < self._newest_session or (self._open and number < self._open.number):
+            self._drop(Reason.DATAGRAM_SESSION, datagrams)
+            return None
+        candidate = self._candidate
+        if candidate is None or candidate.number != number:
+            patience_ns = self._params.give_up_ms * _NS_PER_MS
+            if candidate is not None and now_ns - candidate.heard_ns < patience_ns:
+                self._drop(Reason.DATAGRAM_SESSION, datagrams)
+                return None
+            seal = SessionSeal(self._link_key, self._flow, number)
+            window = BlockWindow(self._params, number, seal, self._codec, self._counters)
+            candidate = self._candidate = _Session(number, window, seal, now_ns)
+        candidate.heard_ns = now_ns
+        return candidate
+
+    def _opened(self, session: _Session, events: list[Event]) -> None:
+        """Something of this session opened under its key. link §4 (4), (5)"""
+        self._heard_ns = session.heard_ns
+        self._silent = False
+        if session is self._open:
+            return
+        self._open, self._candidate = session, None
+        if session.number > self._newest_session:
+            self._newest_session = session.number
+            events.append(SessionOpened(session.number))
+
+    def _blocks(
+        self, session: _Session, plaintexts: Iterable[memoryview], events: list[Event]
+    ) -> None:
+        for plaintext in plaintexts:
+            self._opened(session, events)
+            try:
+                for record in read_records(plaintext, self._params.envelope_bytes_max):
+                    self._record(session, record, events)
+            except Malformed as error:
+                self._drop(error.reason, 1)
+
+    def _record(self, session: _Session, record: Record, events: list[Event]) -> None:
+        if self._arrivals.has(record.sequence):
+            self._counters["messages_repeated"] += record.offset == 0
+            return
+        envelope = bytes(record.data) if record.whole else session.partials.take(record)
+        if envelope is None:
+            return
+        late = self._arrivals.land(record.sequence) is Arrival.LATE
+        self._counters["messages_landed"] += 1
+        self._counters["messages_late"] += late
+        self._counters["holes_closed"] += self._arrivals.bound()
+        events.append(Landed(record.sequence, record.precedence, envelope, late))
+
+    def _heartbeat(
+        self, session: _Session, header: Header, sealed: bytes, now_ns: int, events: list[Event]
+    ) -> None:
+        if header.number <= session.newest_heartbeat:
+            self._drop(Reason.DATAGRAM_REPLAYED, 1)
+            return
+        try:
+            plaintext = session.seal.open_heartbeat(header.number, sealed, associated_data(header))
+            beat = Heartbeat.read(plaintext)
+        except (Forged, Malformed) as error:
+            self._drop(error.reason, 1)
+            return
+        session.newest_heartbeat = header.number
+        self._counters["heartbeats"] += 1
+        self._opened(session, events)
+        checkpoint = session.joiner.take(beat)
+        if checkpoint is not None:
+            events.append(Checkpoint(checkpoint))
+        if session.unripe is None:
+            session.unripe = beat
+            session.unripe_until_ns = now_ns + self._params.give_up_ms * _NS_PER_MS
+        else:
+            session.next_unripe = beat
+
+    def _ripen(self, session: _Session, now_ns: int, events: list[Event]) -> None:
+        """Report what ripe heartbeats show to be missing. link §10"""
+        while session.unripe is not None:
+            beat = session.unripe
+            if not session.window.all_done_below(beat.blocks_complete):
+                if now_ns < session.unripe_until_ns:
+                    return
+                session.window.give_up_below(beat.blocks_complete)
+            for first, last in self._arrivals.gaps(beat):
+                session.partials.forget(first, last)
+                self._counters["sequences_missing"] += last - first + 1
+                events.append(Gap(first, last))
+            session.unripe, session.next_unripe = session.next_unripe, None
+            session.unripe_until_ns = now_ns + self._params.give_up_ms * _NS_PER_MS
