@@ -1,45 +1,59 @@
-"""The one list of stages: name -> where its `STAGE` is.
+"""The one list of stages: name -> where its `STAGE` is, its kind, side and version.
 
 A stage process loads its own stage and so only its own engine: nothing here imports a stage
-until it is asked for.
+until it is asked for, and who must only know what a stage may do (`release`, the supervisor)
+reads the list and imports none.
 """
 
+from dataclasses import dataclass
 from importlib import import_module
 
 from schemas.errors import Broken
 from schemas.reasons import Reason
-from schemas.stage import StageType
+from schemas.stage import Kind, Side, StageType
 
-_STAGES = {
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A line of the list. kind, side and version are held equal to the stage's own on loading."""
+
+    module: str
+    kind: Kind
+    side: Side
+    version: int
+
+
+
+_STAGES: dict[str, Listed] = {
     # every format, either side
-    "bounds": "filters.checks.bounds:STAGE",
+    "bounds": Listed("filters.checks.bounds", Kind.FILTER, Side.BOTH, 1),
     # every format, source side
-    "identify": "filters.checks.identify:STAGE",
-    "label": "filters.checks.label:STAGE",
-    "redact": "filters.transforms.redact:STAGE",
-    "relabel": "filters.transforms.relabel:STAGE",
-    "route": "filters.routes.route:STAGE",
-    "words": "filters.checks.words:STAGE",
+    "identify": Listed("filters.checks.identify", Kind.FILTER, Side.SOURCE, 1),
+    "label": Listed("filters.checks.label", Kind.FILTER, Side.SOURCE, 1),
+    "redact": Listed("filters.transforms.redact", Kind.TRANSFORM, Side.SOURCE, 1),
+    "relabel": Listed("filters.transforms.relabel", Kind.TRANSFORM, Side.SOURCE, 1),
+    "route": Listed("filters.routes.route", Kind.ROUTE, Side.SOURCE, 1),
+    "words": Listed("filters.checks.words", Kind.FILTER, Side.SOURCE, 1),
     # every format, destination side
-    "label_twin": "filters.twins.label_twin:STAGE",
-    "route_twin": "filters.twins.route_twin:STAGE",
-    "words_twin": "filters.twins.words_twin:STAGE",
+    "label_twin": Listed("filters.twins.label_twin", Kind.FILTER, Side.DESTINATION, 1),
+    "route_twin": Listed("filters.twins.route_twin", Kind.ROUTE, Side.DESTINATION, 1),
+    "words_twin": Listed("filters.twins.words_twin", Kind.FILTER, Side.DESTINATION, 1),
     # pack c2: Cursor-on-Target
-    "cot_rebuild": "filters.normalizers.cot_rebuild:STAGE",
-    "cot_recognise": "filters.checks.cot_recognise:STAGE",
-    "cot_schema": "filters.checks.cot_schema:STAGE",
-    "xml_recognise": "filters.checks.xml_recognise:STAGE",
-    "cot_build": "filters.twins.cot_build:STAGE",
-    "cot_read": "filters.twins.cot_read:STAGE",
-    "cot_schema_twin": "filters.twins.cot_schema_twin:STAGE",
+    "cot_rebuild": Listed("filters.normalizers.cot_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
+    "cot_recognise": Listed("filters.checks.cot_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "cot_schema": Listed("filters.checks.cot_schema", Kind.FILTER, Side.SOURCE, 1),
+    "xml_recognise": Listed("filters.checks.xml_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "cot_build": Listed("filters.twins.cot_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "cot_read": Listed("filters.twins.cot_read", Kind.FILTER, Side.DESTINATION, 1),
+    "cot_schema_twin": Listed("filters.twins.cot_schema_twin", Kind.FILTER, Side.DESTINATION, 1),
     # pack events: CloudEvents
-    "event_rebuild": "filters.normalizers.event_rebuild:STAGE",
-    "event_recognise": "filters.checks.event_recognise:STAGE",
-    "event_schema": "filters.checks.event_schema:STAGE",
-    "json_recognise": "filters.checks.json_recognise:STAGE",
-    "event_build": "filters.twins.event_build:STAGE",
-    "event_read": "filters.twins.event_read:STAGE",
-    "event_schema_twin": "filters.twins.event_schema_twin:STAGE",
+    "event_rebuild": Listed("filters.normalizers.event_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
+    "event_recognise": Listed("filters.checks.event_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "event_schema": Listed("filters.checks.event_schema", Kind.FILTER, Side.SOURCE, 1),
+    "json_recognise": Listed("filters.checks.json_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "event_build": Listed("filters.twins.event_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "event_read": Listed("filters.twins.event_read", Kind.FILTER, Side.DESTINATION, 1),
+    "event_schema_twin": Listed("filters.twins.event_schema_twin", Kind.FILTER, Side.DESTINATION, 1),
 }
 
 
@@ -48,12 +62,19 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_STAGES))
 
 
-def load(name: str) -> StageType:
-    """The stage of this name; `Broken` (argument) if the catalog has none."""
+def entry(name: str) -> Listed:
+    """The line of this name, without importing the stage; `Broken` (argument) if there is none."""
     if name not in _STAGES:
         raise Broken(Reason.ARGUMENT, f"there is no stage named {name}")
-    module, _, constant = _STAGES[name].partition(":")
-    stage: StageType = getattr(import_module(module), constant)
-    if stage.name != name:
-        raise Broken(Reason.ARGUMENT, f"{module} holds the stage {stage.name}, not {name}")
+    return _STAGES[name]
+
+
+def load(name: str) -> StageType:
+    """The stage of this name; `Broken` (argument) if the catalog has none, or has it wrong."""
+    listed = entry(name)
+    stage: StageType = import_module(listed.module).STAGE
+    if (stage.name, stage.kind, stage.side, stage.version) != (
+        name, listed.kind, listed.side, listed.version,
+    ):  # fmt: skip
+        raise Broken(Reason.ARGUMENT, f"{listed.module} does not hold {name} as it is listed")
     return stage

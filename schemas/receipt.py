@@ -35,6 +35,7 @@ class Said(IntEnum):
     CHANGED = 2
     REFUSE = 3
     HOLD = 4
+    ROUTED = 5  # a route passed it; its sentence is the list of queues it chose
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def first_frame(number: int, message: Message, scope: bytes, key: bytes) -> Fram
     receipt = Receipt(
         scope, ident, 0, Said.PASS, HEAD, HEAD_VERSION, Reason.NONE, digest, digest, bytes(32)
     )
-    return Frame(number, write_leg(receipt, key), message)
+    return Frame(ident, number, write_leg(receipt, key), message)
 
 
 class Step:
@@ -59,21 +59,24 @@ class Step:
             return frame
         got = message_digest(frame.message.meta_bytes, frame.message.payload)
         answer, failed = self._ask(frame.message)
-        ident = bytes.fromhex(frame.message.meta.id)
+        if isinstance(answer, Changed) and self._place.kind is Kind.ROUTE:
+            queues = answer.message.meta.queues
+            leg = self._leg(Said.ROUTED, Reason.NONE, queues, got, got, frame)
+            return Frame(frame.id, frame.number, frame.legs + leg, frame.message)
         if isinstance(answer, Changed):
             gave = message_digest(answer.message.meta_bytes, answer.message.payload)
-            leg = self._leg(ident, Said.CHANGED, Reason.NONE, answer.note, got, gave, frame)
-            return Frame(frame.number, frame.legs + leg, answer.message)
+            leg = self._leg(Said.CHANGED, Reason.NONE, answer.note, got, gave, frame)
+            return Frame(frame.id, frame.number, frame.legs + leg, answer.message)
         if isinstance(answer, Pass):
-            leg = self._leg(ident, Said.PASS, Reason.NONE, answer.note, got, got, frame)
-            return Frame(frame.number, frame.legs + leg, frame.message)
+            leg = self._leg(Said.PASS, Reason.NONE, answer.note, got, got, frame)
+            return Frame(frame.id, frame.number, frame.legs + leg, frame.message)
         verdict = Said.REFUSE if isinstance(answer, Refuse) else Said.HOLD
-        leg = self._leg(ident, verdict, answer.reason, answer.sentence, got, got, frame)
+        leg = self._leg(verdict, answer.reason, answer.sentence, got, got, frame)
         if verdict is Said.REFUSE or failed:
             return Frame(
-                frame.number, frame.legs + leg, Message(frame.message.meta_bytes, b""), True
+                frame.id, frame.number, frame.legs + leg, Message(frame.message.meta_bytes, b""), True
             )
-        return Frame(frame.number, frame.legs + leg, frame.message)
+        return Frame(frame.id, frame.number, frame.legs + leg, frame.message)
 
     def _ask(self, message: Message) -> tuple[Answer, bool]:
         """The stage's answer within its rights, and whether the stage failed to give one."""
@@ -96,12 +99,12 @@ class Step:
             raise ValueError("the output is larger than the policy allows")
         return answer
 
-    def _leg(self, ident: bytes, verdict: Said, reason: Reason, words: str, got: bytes,
+    def _leg(self, verdict: Said, reason: Reason, words: str, got: bytes,
              gave: bytes, frame: Frame) -> bytes:  # fmt: skip
         place = self._place
         receipt = Receipt(
             self._scope,
-            ident,
+            frame.id,
             place.position,
             verdict,
             place.name,
@@ -116,7 +119,11 @@ class Step:
 
 
 def only_queues_differ(before: Message, after: Message) -> bool:
-    """Whether a route kept to its right: the same payload, and no other metadata changed."""
+    """Whether a route kept to its right: the same payload, and no other metadata changed.
+
+    What it chose goes into its receipt, so that the message leaves a route as it came and
+    `release` can hold it to that.
+    """
     if before.payload != after.payload:
         return False
     return replace(before.meta, queues="") == replace(after.meta, queues="")

@@ -2,7 +2,7 @@
 
 Takes and gives bytes; follows docs/spec/receipt.md §1. Layout, big-endian: magic "CVF1", flags
 (bit 0: the payload comes as a sealed memfd beside the packet; bit 1: stopped, no payload), the
-head's number of the message, the lengths of legs, metadata and payload; then legs, metadata and
+message's id, the head's number of it, the lengths of legs, metadata and payload; then legs, metadata and
 the payload unless it comes by descriptor.
 """
 
@@ -14,7 +14,7 @@ from schemas.message import META_BYTES_MAX, Message
 from schemas.reasons import Reason
 from schemas.receipt import LEGS_MAX, MAC_BYTES, NO_MAC, RECEIPT_BYTES, SAID_BYTES_MAX
 
-HEADER = struct.Struct(">4sBQIII")
+HEADER = struct.Struct(">4sB16sQIII")
 MAGIC = b"CVF1"
 BY_DESCRIPTOR = 1
 STOPPED = 2
@@ -27,12 +27,14 @@ PACKET_BYTES_MAX = HEADER.size + LEGS_BYTES_MAX + META_BYTES_MAX + INLINE_BYTES_
 class Frame:
     """One message between two stages.
 
+    id       the message's 16 bytes (the metadata's `id`; `release` holds the two equal)
     number   the head's running number of the message in this side's journal
     legs     the receipts so far, as bytes
     message  metadata and payload; the payload is empty when the frame is stopped
     stopped  a stage refused the message, or failed on it: only its receipts travel on
     """
 
+    id: bytes
     number: int
     legs: bytes
     message: Message
@@ -51,7 +53,7 @@ def write_header(frame: Frame) -> tuple[bytes, bool]:
     flags = (BY_DESCRIPTOR if by_descriptor else 0) | (STOPPED if frame.stopped else 0)
     meta_bytes = frame.message.meta_bytes
     header = HEADER.pack(
-        MAGIC, flags, frame.number, len(frame.legs), len(meta_bytes), payload_bytes
+        MAGIC, flags, frame.id, frame.number, len(frame.legs), len(meta_bytes), payload_bytes
     )
     return header + frame.legs + meta_bytes, by_descriptor
 
@@ -72,7 +74,7 @@ def read_packet(untrusted_packet: bytes, payload_bytes_max: int) -> Opened:
     """
     if len(untrusted_packet) < HEADER.size:
         raise Malformed(Reason.FRAME_MALFORMED, "a frame is shorter than its header")
-    magic, flags, number, legs, meta, payload = HEADER.unpack_from(untrusted_packet)
+    magic, flags, ident, number, legs, meta, payload = HEADER.unpack_from(untrusted_packet)
     if magic != MAGIC or flags & ~(BY_DESCRIPTOR | STOPPED):
         raise Malformed(Reason.FRAME_MALFORMED, "a frame has another magic or unknown flags")
     if legs > LEGS_BYTES_MAX or meta > META_BYTES_MAX or payload > payload_bytes_max:
@@ -85,5 +87,5 @@ def read_packet(untrusted_packet: bytes, payload_bytes_max: int) -> Opened:
     if len(untrusted_packet) != payload_at + inline or (stopped and payload):
         raise Malformed(Reason.FRAME_MALFORMED, "a frame is not as long as it states")
     message = Message(untrusted_packet[meta_at:payload_at], untrusted_packet[payload_at:])
-    frame = Frame(number, untrusted_packet[HEADER.size : meta_at], message, stopped)
+    frame = Frame(ident, number, untrusted_packet[HEADER.size : meta_at], message, stopped)
     return Opened(frame, payload if by_descriptor else 0)

@@ -1,0 +1,73 @@
+"""What a ledger's entries say about where to go on after a stop or a crash.
+
+The audit role shows each entry it recovers to one of these and tells the result to the tail of
+its lane before anything else: the ledger, and nothing else, decides what has been settled. Pure:
+entries in, numbers out.
+"""
+
+from schemas.entry import Entry, Kind
+from schemas.sequences import RangeSet
+
+DELIVERING_MAX = 100_000
+
+
+class SourceFacts:
+    """The source side: which accepted messages are settled, and how far the outbox is sealed."""
+
+    def __init__(self) -> None:
+        self.settled = 0
+        self.sequence = 0
+        self.sealed = 0
+        self.envelope = ""
+
+    def see(self, entry: Entry) -> None:
+        """Take one entry, in the ledger's order."""
+        if "number" in entry:
+            self.settled = max(self.settled, int(entry["number"]) + 1)
+        if entry["kind"] == Kind.COMMITTED:
+            self.sequence = int(entry["sequence"])
+            self.sealed = int(entry["sealed"]) + 1
+            self.envelope = str(entry["envelope"])
+
+    def state(self) -> dict[str, int | str]:
+        """settled: accepted numbers below it are settled; sequence: the last one given;
+        sealed: records of the sealed journal that the ledger covers; envelope: the digest of the
+        last of them.
+        """
+        return {
+            "settled": self.settled,
+            "sequence": self.sequence,
+            "sealed": self.sealed,
+            "envelope": self.envelope,
+        }
+
+
+class DestinationFacts:
+    """The destination side: what was handled, and which deliveries were under way."""
+
+    def __init__(self) -> None:
+        self.settled = 0
+        self.handled = RangeSet()
+        self.delivering: dict[str, str] = {}
+
+    def see(self, entry: Entry) -> None:
+        """Take one entry, in the ledger's order."""
+        kind = entry["kind"]
+        if "number" in entry:
+            self.settled = max(self.settled, int(entry["number"]) + 1)
+        if kind in (Kind.DELIVERING, Kind.HELD) and int(entry["sequence"]):
+            self.handled.add(int(entry["sequence"]))
+        if kind == Kind.DELIVERING and len(self.delivering) < DELIVERING_MAX:
+            self.delivering[str(entry["id"])] = str(entry["queues"])
+        if kind == Kind.DELIVERED:
+            self.delivering.clear()
+
+    def state(self) -> dict[str, int | str]:
+        """settled: landed records below it are settled; handled: sequence numbers, as ranges;
+        delivering: ids (with their queues) whose renames were not recorded as done.
+        """
+        return {
+            "settled": self.settled,
+            "handled": self.handled.text(),
+            "delivering": "\n".join(f"{i} {queues}" for i, queues in self.delivering.items()),
+        }

@@ -1,0 +1,183 @@
+"""The decision at the end of a chain, from receipts alone.
+
+Takes the frame that came out, the head's notice and what the policy's chain must be; gives
+`Cleared`, `Refused` or `Held`. It looks at no content and has no parser of any payload: it checks
+that the receipts are exactly those of the policy's stages, in order, unbroken from the digest the
+head told to the payload in hand, and that each stage kept to what its kind may do. Follows
+docs/spec/receipt.md §4; both tails (release, deliver) use it.
+"""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from guard.core.chain import HEAD, HEAD_VERSION
+from guard.core.frame import Frame
+from guard.core.notice import Notice
+from schemas.errors import Forged
+from schemas.message import Message, Meta
+from schemas.reasons import Reason
+from schemas.receipt import NO_MAC, Receipt, Said, message_digest, read_body, split_legs
+from schemas.stage import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One receipt that must be there: stage name, version, kind, and the stage's MAC key."""
+
+    stage: str
+    version: int
+    kind: Kind
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """Every stage passed it: this message may be released, to these queues."""
+
+    message: Message
+    meta: Meta
+    queues: tuple[str, ...]
+    receipts: tuple[Receipt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A stage refused it, or it is held. `message` is the output that a reviewer would see."""
+
+    verdict: Said
+    stage: str
+    reason: Reason
+    sentence: str
+    message: Message
+    receipts: tuple[Receipt, ...]
+
+
+Judgement = Cleared | Stopped
+
+
+class Judge:
+    """Judges the frames of one lane. Raises `Forged` when the receipts do not add up."""
+
+    def __init__(self, scope: bytes, head_key: bytes, stages: Sequence[Expected]) -> None:
+        """scope: as the stages have it; stages: the chain as the signed policy names it."""
+        self._scope = scope
+        head = Expected(HEAD, HEAD_VERSION, Kind.FILTER, head_key)
+        self._expected = (head, *stages)
+
+    def __call__(self, frame: Frame, notice: Notice) -> Judgement:
+        """The judgement on the frame that must be the notice's message.
+
+        Raises `Forged` with RECEIPT_MISSING, RECEIPT_OUT_OF_ORDER, RECEIPT_FORGED,
+        RECEIPT_OTHER_MESSAGE or RECEIPT_CHANGED_BY_FILTER, and `Malformed` for a frame that is
+        none: in both cases the caller holds the message and raises an alarm.
+        """
+        if (frame.number, frame.id) != (notice.number, notice.id):
+            raise Forged(Reason.RECEIPT_OTHER_MESSAGE, "another message came than was fed")
+        receipts = self._checked_receipts(frame, notice)
+        last = receipts[-1]
+        decisive = next((r for r in receipts if r.verdict in (Said.REFUSE, Said.HOLD)), last)
+        decisive = last if last.verdict is Said.REFUSE else decisive
+        if frame.stopped:
+            self._check_stopped(last)
+        else:
+            self._check_whole(frame, receipts)
+        if decisive.verdict in (Said.REFUSE, Said.HOLD):
+            return Stopped(
+                decisive.verdict, decisive.stage, decisive.reason, decisive.words,
+                frame.message, receipts,
+            )  # fmt: skip
+        routed = [r.words for r in receipts if r.verdict is Said.ROUTED]
+        queues = tuple(routed[-1].split(",")) if routed else ()
+        return Cleared(frame.message, self._checked_meta(frame), queues, receipts)
+
+    def _checked_receipts(self, frame: Frame, notice: Notice) -> tuple[Receipt, ...]:
+        legs = split_legs(frame.legs)
+        if not legs or len(legs) > len(self._expected):
+            raise Forged(Reason.RECEIPT_MISSING, "there are no receipts, or more than stages")
+        previous, carried, receipts = NO_MAC, notice.digest, []
+        for position, ((words, body, mac), expected) in enumerate(
+            zip(legs, self._expected, strict=False)
+        ):
+            if not hmac.compare_digest(hmac.digest(expected.key, body, "sha256"), mac):
+                raise Forged(Reason.RECEIPT_FORGED, f"the receipt of {expected.stage} is not its")
+            receipt = read_body(body, words)
+            self._check_receipt(receipt, expected, position, notice.id)
+            if receipt.previous != previous or receipt.got != carried:
+                raise Forged(
+                    Reason.RECEIPT_OUT_OF_ORDER,
+                    f"{expected.stage} got something else than the stage before it gave",
+                )
+            previous, carried = mac, receipt.gave
+            receipts.append(receipt)
+        return tuple(receipts)
+
+    def _check_receipt(self, receipt: Receipt, expected: Expected, position: int,
+                       ident: bytes) -> None:  # fmt: skip
+        if receipt.scope != self._scope or receipt.id != ident:
+            raise Forged(
+                Reason.RECEIPT_OTHER_MESSAGE,
+                f"the receipt of {expected.stage} is for another message, run or policy",
+            )
+        named = (receipt.stage, receipt.version, receipt.position)
+        if named != (expected.stage, expected.version, position):
+            raise Forged(
+                Reason.RECEIPT_OUT_OF_ORDER, f"{receipt.stage} stands where another stage belongs"
+            )
+        changed = receipt.verdict is Said.CHANGED
+        if changed and expected.kind not in (Kind.NORMALIZE, Kind.TRANSFORM):
+            raise Forged(
+                Reason.RECEIPT_CHANGED_BY_FILTER, f"{receipt.stage} may not change and did"
+            )
+        if (receipt.verdict is Said.ROUTED) and expected.kind is not Kind.ROUTE:
+            raise Forged(
+                Reason.RECEIPT_CHANGED_BY_FILTER, f"{receipt.stage} is no route and chose queues"
+            )
+        if not changed and receipt.got != receipt.gave:
+            raise Forged(
+                Reason.RECEIPT_CHANGED_BY_FILTER, f"{receipt.stage} changed without saying so"
+            )
+
+    @staticmethod
+    def _check_stopped(last: Receipt) -> None:
+        failed = last.verdict is Said.HOLD and last.reason is Reason.STAGE_FAILED
+        if last.verdict is not Said.REFUSE and not failed:
+            raise Forged(
+                Reason.RECEIPT_MISSING, f"after {last.stage} the message stopped without a refusal"
+            )
+
+    def _check_whole(self, frame: Frame, receipts: tuple[Receipt, ...]) -> None:
+        if len(receipts) != len(self._expected):
+            missing = self._expected[len(receipts)].stage
+            raise Forged(Reason.RECEIPT_MISSING, f"the receipt of {missing} is missing")
+        if any(r.verdict is Said.REFUSE for r in receipts):
+            raise Forged(Reason.RECEIPT_OUT_OF_ORDER, "a refused message went on")
+        if message_digest(frame.message.meta_bytes, frame.message.payload) != receipts[-1].gave:
+            raise Forged(
+                Reason.RECEIPT_OTHER_MESSAGE, "the payload is not the one the last stage gave"
+            )
+
+    @staticmethod
+    def _checked_meta(frame: Frame) -> Meta:
+        meta = frame.message.meta
+        if bytes.fromhex(meta.id) != frame.id:
+            raise Forged(Reason.RECEIPT_OTHER_MESSAGE, "the metadata names another message")
+        return meta
+
+
+def summary(receipts: Sequence[Receipt]) -> str:
+    """The receipts as the ledger writes them: one stage a line, with digests where it changed.
+
+    The head's line is left out; its digest stands in the entry's own field.
+    """
+    return "\n".join(_line(receipt) for receipt in receipts[1:])
+
+
+def _line(receipt: Receipt) -> str:
+    words = receipt.words.replace("\n", " ")
+    parts = [f"{receipt.stage}/{receipt.version} {receipt.verdict.name.lower()}"]
+    if receipt.reason:
+        parts.append(receipt.reason)
+    if receipt.verdict is Said.CHANGED:
+        parts.append(receipt.gave.hex())
+    return " ".join(parts) + (f": {words}" if words else "")

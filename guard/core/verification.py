@@ -1,0 +1,153 @@
+"""Opening an envelope, on the destination side, with other code than sealed it.
+
+Takes an envelope's bytes, the sealing public key and what this side's policy accepts; gives the
+manifest and the payload, or raises. Reads CBOR with the `cbor2` library (the source side writes
+with our own encoder) and insists that writing the value again gives the very same bytes. Follows
+docs/spec/manifest.md.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import cbor2
+
+from schemas.errors import Forged, Malformed
+from schemas.manifest import (
+    COSE_SIGN1_TAG,
+    FORMAT,
+    LENGTH_BYTES,
+    MANIFEST_BYTES_MAX,
+    PROTECTED_EDDSA,
+    SIGNATURE_CONTEXT,
+    Key,
+    Manifest,
+)
+from schemas.message import Precedence
+from schemas.reasons import Reason
+
+VerifySignature = Callable[[bytes, bytes], None]
+"""(signature, signed bytes) -> None; raises `Forged` when it does not verify."""
+
+_SIGNATURE_BYTES = 64
+_MAX = 2**63
+_FIELDS: dict[Key, tuple[type, int, int]] = {
+    Key.FORMAT: (int, FORMAT, FORMAT),
+    Key.FLOW: (str, 1, 64),
+    Key.SOURCE_DOMAIN: (str, 1, 64),
+    Key.DESTINATION_DOMAIN: (str, 1, 64),
+    Key.SEQUENCE: (int, 1, _MAX),
+    Key.ID: (bytes, 16, 16),
+    Key.PAYLOAD_DIGEST: (bytes, 32, 32),
+    Key.PAYLOAD_BYTES: (int, 0, 2**32),
+    Key.TYPE: (str, 1, 127),
+    Key.LABEL: (str, 0, 256),
+    Key.PRECEDENCE: (int, Precedence.ROUTINE, Precedence.FLASH_OVERRIDE),
+    Key.QUEUES: (str, 0, 512),
+    Key.ACCEPTED_S: (int, 0, 2**40),
+    Key.RELEASED_S: (int, 0, 2**40),
+    Key.POLICY_DIGEST: (bytes, 32, 32),
+    Key.RECEIPTS_DIGEST: (bytes, 32, 32),
+    Key.LEDGER_SIZE: (int, 0, _MAX),
+    Key.LEDGER_ROOT: (bytes, 32, 32),
+    Key.NAME: (str, 1, 255),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Accepts:
+    """What this side's signed policy takes: one flow between two domains, under these policies."""
+
+    flow: str
+    source_domain: str
+    destination_domain: str
+    policy_digests: Collection[bytes]
+    payload_bytes_max: int
+
+
+def open_envelope(
+    untrusted_envelope: bytes, sequence: int, accepts: Accepts, verify: VerifySignature
+) -> tuple[Manifest, bytes]:
+    """The manifest and the payload of an envelope that the link brought as this sequence number.
+
+    Raises `Malformed` (MANIFEST_MALFORMED) for other bytes, `Forged` with MANIFEST_SIGNATURE,
+    MANIFEST_OTHER_FLOW, MANIFEST_SEQUENCE, MANIFEST_POLICY or MANIFEST_DIGEST for what does not
+    verify or is not for this side.
+    """
+    untrusted_cose, payload = _split(untrusted_envelope)
+    content, signature = _cose_parts(untrusted_cose)
+    signed = cbor2.dumps([SIGNATURE_CONTEXT, PROTECTED_EDDSA, b"", content], canonical=True)
+    verify(signature, signed)
+    manifest = _manifest(_read(content))
+    if (manifest.flow, manifest.source_domain, manifest.destination_domain) != (
+        accepts.flow,
+        accepts.source_domain,
+        accepts.destination_domain,
+    ):
+        raise Forged(Reason.MANIFEST_OTHER_FLOW, "the manifest is for another flow or domain")
+    if manifest.sequence != sequence:
+        raise Forged(Reason.MANIFEST_SEQUENCE, "the link brought it under another number")
+    if manifest.policy_digest not in accepts.policy_digests:
+        raise Forged(Reason.MANIFEST_POLICY, "it was released under a policy not accepted here")
+    if manifest.payload_bytes != len(payload) or len(payload) > accepts.payload_bytes_max:
+        raise Forged(Reason.MANIFEST_DIGEST, "the payload is not as long as the manifest says")
+    if hashlib.sha256(payload).digest() != manifest.payload_digest:
+        raise Forged(Reason.MANIFEST_DIGEST, "the payload is not the one that was sealed")
+    return manifest, payload
+
+
+def _split(untrusted_envelope: bytes) -> tuple[bytes, bytes]:
+    cose_bytes = int.from_bytes(untrusted_envelope[:LENGTH_BYTES], "big")
+    payload_at = LENGTH_BYTES + cose_bytes
+    if not 0 < cose_bytes <= MANIFEST_BYTES_MAX or payload_at > len(untrusted_envelope):
+        raise Malformed(Reason.MANIFEST_MALFORMED, "the envelope is cut short")
+    return untrusted_envelope[LENGTH_BYTES:payload_at], untrusted_envelope[payload_at:]
+
+
+def _read(untrusted: bytes) -> Any:
+    """One deterministic CBOR value, and nothing after it."""
+    source = io.BytesIO(untrusted)
+    try:
+        value = cbor2.CBORDecoder(source).decode()
+        again = cbor2.dumps(value, canonical=True)
+    except (cbor2.CBORError, ValueError, TypeError, RecursionError, OverflowError) as error:
+        raise Malformed(Reason.MANIFEST_MALFORMED, "the manifest is not CBOR") from error
+    if again != untrusted:
+        raise Malformed(Reason.MANIFEST_MALFORMED, "the manifest is not in deterministic form")
+    return value
+
+
+def _cose_parts(untrusted_cose: bytes) -> tuple[bytes, bytes]:
+    value = _read(untrusted_cose)
+    if type(value) is not cbor2.CBORTag or value.tag != COSE_SIGN1_TAG:
+        raise Malformed(Reason.MANIFEST_MALFORMED, "the manifest is not a COSE_Sign1")
+    parts = value.value
+    if type(parts) not in (list, tuple) or len(parts) != 4:
+        raise Malformed(Reason.MANIFEST_MALFORMED, "the COSE_Sign1 has not four parts")
+    protected, unprotected, content, signature = parts
+    if protected != PROTECTED_EDDSA or len(unprotected) or type(content) is not bytes:
+        raise Malformed(Reason.MANIFEST_MALFORMED, "the COSE_Sign1 names another algorithm")
+    if type(signature) is not bytes or len(signature) != _SIGNATURE_BYTES:
+        raise Malformed(Reason.MANIFEST_MALFORMED, "the signature is not 64 bytes")
+    return content, signature
+
+
+def _manifest(untrusted: Any) -> Manifest:
+    if type(untrusted) is not dict:
+        raise Malformed(Reason.MANIFEST_MALFORMED, "the manifest is not a map")
+    for key, (kind, least, most) in _FIELDS.items():
+        if key not in untrusted:
+            if key is Key.NAME:
+                continue
+            raise Malformed(Reason.MANIFEST_MALFORMED, f"the manifest has no {key.name.lower()}")
+        value = untrusted[key]
+        size = value if kind is int else len(value) if type(value) is kind else -1
+        if type(value) is not kind or not least <= size <= most:
+            raise Malformed(Reason.MANIFEST_MALFORMED, f"{key.name.lower()} is out of bounds")
+    if untrusted.keys() - _FIELDS.keys():
+        raise Malformed(Reason.MANIFEST_MALFORMED, "the manifest has a key that is not known")
+    values = {key.name.lower(): untrusted[key] for key in _FIELDS if key in untrusted}
+    del values["format"]
+    return Manifest(**values)

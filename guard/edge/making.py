@@ -1,0 +1,118 @@
+"""Making a site: folders, keys and a signed policy for both sides of one flow.
+
+`guard init` makes both sides in one place, which is right for a demonstration and for trying a
+policy; `demo = true` stands in both site files, in the ledgers' first entries and in reports.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from guard.edge.keys import new_secret, public_of, signer, write_secret
+from guard.edge.site import Address, chain_of, signed_bytes
+from schemas.errors import Malformed
+from schemas.policy import Policy, policy_digest, read_policy
+from schemas.reasons import Reason
+
+__all__ = ["Address", "Made", "make_site"]
+
+PACKS = Path(__file__).resolve().parents[2] / "schemas" / "packs"
+_LOW_FOLDERS = ("accepted", "sealed", "cursor", "held", "ledger", "run", "keys", "trust")
+_HIGH_FOLDERS = ("landed", "attempt", "held", "ledger", "run", "keys", "trust")
+_PRIVATE_MODE = 0o700
+_SHARED_MODE = 0o755
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was made: the two sides' folders and the flow's policy."""
+
+    low: Path
+    high: Path
+    policy: Policy
+
+
+def pack_names() -> tuple[str, ...]:
+    """The packs that come with the software, sorted."""
+    return tuple(sorted(path.parent.name for path in PACKS.glob("*/policy.toml")))
+
+
+def pack_folder(name: str) -> Path:
+    """A pack's folder. Raises `Malformed(ARGUMENT)` naming the packs there are."""
+    folder = PACKS / name
+    if not (folder / "policy.toml").is_file():
+        raise Malformed(
+            Reason.ARGUMENT, f"there is no pack named {name}: try {', '.join(pack_names())}"
+        )
+    return folder
+
+
+def make_site(folder: Path, pack: Path, link_port: int) -> Made:
+    """Both sides of a pack's flow under `folder`. Raises `Malformed(ARGUMENT)` if it is in use."""
+    if folder.exists() and any(folder.iterdir()):
+        raise Malformed(Reason.ARGUMENT, f"{folder} is not empty: name a new folder")
+    policy_text = (pack / "policy.toml").read_text("utf-8")
+    policy = read_policy(policy_text.encode())
+    documents = {
+        name: (pack / name).read_bytes()
+        for side in ("low", "high")
+        for name in chain_of(policy, side).documents
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(_SHARED_MODE)
+    low, high = folder / "low", folder / "high"
+    seal, link, policy_key = new_secret(), new_secret(), new_secret()
+    address = f"127.0.0.1:{link_port}"
+    low_digest = _make_side(low, "low", _LOW_FOLDERS, policy_text, documents, policy_key, address)
+    accepting = _accepting(policy_text, low_digest)
+    _make_side(high, "high", _HIGH_FOLDERS, accepting, documents, policy_key, address)
+    write_secret(low / "keys" / "seal.key", seal)
+    (high / "trust" / "seal.pub").write_text(public_of(seal).hex() + "\n")
+    for side in (low, high):
+        write_secret(side / "keys" / "link.key", link)
+        write_secret(side / "keys" / "ledger.key", ledger := new_secret())
+        (side / "trust" / "ledger.pub").write_text(public_of(ledger).hex() + "\n")
+    for name in policy.senders:
+        for top in ("spool/drop", "spool/refused", "replies"):
+            _make_folder(low / top / name, _SHARED_MODE)
+    for name in ("tmp", "new", "gaps"):
+        _make_folder(high / "queue" / name, _SHARED_MODE)
+    return Made(low, high, policy)
+
+
+def _make_side(side: Path, name: str, folders: tuple[str, ...], policy_text: str,
+               documents: dict[str, bytes], policy_key: bytes, address: str) -> bytes:  # fmt: skip
+    """A side's files; gives the digest of its policy."""
+    _make_folder(side, _SHARED_MODE)
+    for folder in folders:
+        _make_folder(side / folder, _PRIVATE_MODE if folder == "keys" else _SHARED_MODE)
+    (side / "site.toml").write_text(f'side = "{name}"\nlink = "{address}"\ndemo = true\n')
+    (side / "policy.toml").write_text(policy_text)
+    _make_folder(side / "documents", _SHARED_MODE)
+    chain = chain_of(read_policy(policy_text.encode()), name)
+    own = {document: documents[document] for document in chain.documents}
+    for document, content in own.items():
+        (side / "documents" / document).write_bytes(content)
+    digest = policy_digest(policy_text.encode(), own)
+    (side / "policy.sig").write_text(signer(policy_key)(signed_bytes(digest)).hex() + "\n")
+    (side / "trust" / "policy.pub").write_text(public_of(policy_key).hex() + "\n")
+    return digest
+
+
+def _accepting(policy_text: str, low_digest: bytes) -> str:
+    """The destination side's policy: the same file, accepting messages of this source policy."""
+    line = f'accepts = ["{low_digest.hex()}"]\n'
+    head, table, tail = policy_text.partition("[destination]\n")
+    if not table:
+        raise Malformed(Reason.POLICY_MALFORMED, "the policy has no [destination] table")
+    return head + table + line + tail
+
+
+def _make_folder(path: Path, mode: int) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(mode)
+
+
+def remove_site(folder: Path) -> None:
+    """Remove a site that this program made and nobody keeps."""
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,97 @@
+"""Starting, watching and ending the processes of a side.
+
+Each is exec'd (never forked from the supervisor's memory) with an empty environment, the
+descriptors its spec names and no other. System calls: the ones of subprocess, pidfd_open,
+kill, waitpid, memfd_create.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from guard.edge.spec import Spec
+from schemas.errors import Broken
+from schemas.reasons import Reason
+
+READY_WITHIN_MS = 60_000
+_READY_BYTES_MAX = 65_536
+_ENVIRONMENT = {
+    "LC_ALL": "C.UTF-8",
+    "OPENBLAS_NUM_THREADS": "1",  # a second thread would stand outside the sandbox
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
+}
+
+
+@dataclass(slots=True)
+class Process:
+    """A process that was started: its name, how to watch it, and where it says that it is ready."""
+
+    name: str
+    popen: "subprocess.Popen[bytes]"
+    pidfd: int
+    ready_fd: int
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.popen.pid
+
+    def await_ready(self) -> dict[str, Any]:
+        """What it reported when its confinement was on. Raises `Broken` if it ended before."""
+        poller = select.poll()
+        poller.register(self.ready_fd, select.POLLIN)
+        report = os.read(self.ready_fd, _READY_BYTES_MAX) if poller.poll(READY_WITHIN_MS) else b""
+        os.close(self.ready_fd)
+        self.ready_fd = -1
+        if not report:
+            raise Broken(Reason.ROLE_FAILED, f"{self.name} ended before it was ready")
+        content: dict[str, Any] = json.loads(report)
+        return content
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to exactly this process; nothing happens if it has ended."""
+        if self.popen.poll() is None:
+            self.popen.send_signal(number)
+
+    def ended(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        return self.popen.poll()
+
+    def end(self) -> int:
+        """Kill it if it runs, wait, and give its exit code."""
+        self.signal(signal.SIGKILL)
+        code = self.popen.wait()
+        self.forget()
+        return code
+
+    def forget(self) -> None:
+        """Close what was used to watch it."""
+        for descriptor in (self.pidfd, self.ready_fd):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self.pidfd = self.ready_fd = -1
+
+
+def start(spec: Spec) -> Process:
+    """Start the process of this spec. The caller closes its own copies of the descriptors."""
+    ready_reading, ready_writing = os.pipe()
+    spec.descriptors["ready"] = ready_writing
+    orders = spec.write()
+    try:
+        popen = subprocess.Popen(
+            [sys.executable, "-I", "-m", "guard.process", str(orders)],
+            stdin=subprocess.DEVNULL,
+            pass_fds=(orders, *spec.descriptors.values()),
+            env=_ENVIRONMENT,
+            cwd="/",
+        )
+    finally:
+        os.close(orders)
+        os.close(ready_writing)
+    return Process(spec.name, popen, os.pidfd_open(popen.pid), ready_reading)

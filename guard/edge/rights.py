@@ -1,0 +1,87 @@
+"""From a role's row to its confinement: the only place where rights become system calls.
+
+Takes a `Spec` whose `confinement` the supervisor has written (see `write_rights`), gives the
+`Confinement` of `guard.edge.sandbox`.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from guard.core.journey import CHAIN, May, Role
+from guard.edge.confinement import Confinement
+from guard.edge.seccomp import Calls
+from guard.edge.spec import Spec, Value
+from schemas.stage import Kind
+
+MEMORY_BYTES_MAX = 512 * 1024 * 1024
+PAYLOAD_COPIES_MAX = 32
+FILES_MAX = 256
+_STANDARD_ERROR = 2
+
+
+def calls_of(role: Role, kind: Kind | None = None) -> frozenset[Calls]:
+    """The groups of system calls that a role's row needs; `kind` for a stage of the chain."""
+    calls = {Calls.BASE}
+    if role.reads or role.writes:
+        calls.add(Calls.READ_FILES)
+    if role.writes:
+        calls.add(Calls.WRITE_FILES)
+    if role.reads or "spool" in role.writes:
+        calls.add(Calls.INOTIFY)
+    if May.SEND_UDP in role.may:
+        calls.add(Calls.UDP_SEND)
+    if May.RECEIVE_UDP in role.may:
+        calls.add(Calls.UDP_RECEIVE)
+    if May.SERVE in role.may:
+        calls.add(Calls.UNIX_LISTEN)
+    makes_payloads = kind in (Kind.NORMALIZE, Kind.TRANSFORM) or May.HEAD_KEY in role.may
+    if makes_payloads and (role.name == CHAIN or "fed" in role.tells):
+        calls.add(Calls.MEMFD)
+    return frozenset(calls)
+
+
+def write_rights(
+    role: Role, kind: Kind | None, payload_bytes_max: int, user: int | None, group: int | None
+) -> dict[str, Value]:
+    """The rights of one process, for its spec. `user` and `group` are None without root."""
+    owns_network = bool(role.may & (May.SEND_UDP | May.RECEIVE_UDP | May.SERVE))
+    return {
+        "calls": sorted(calls_of(role, kind)),
+        "reads": list(role.reads),
+        "writes": list(role.writes),
+        "memory_bytes_max": MEMORY_BYTES_MAX + PAYLOAD_COPIES_MAX * payload_bytes_max,
+        "user": user,
+        "group": group,
+        "network_namespace": not owns_network,
+    }
+
+
+def confinement_of(spec: Spec) -> Confinement:
+    """The confinement that a process puts on itself."""
+    rights = spec.confinement
+    folder = Path(spec.text("folder"))
+
+    def paths(names: object) -> tuple[Path, ...]:
+        if not isinstance(names, Iterable):
+            raise TypeError("folders are no list")
+        return tuple(folder / str(name) for name in names)
+
+    def number(name: str) -> int | None:
+        value = rights[name]
+        return value if isinstance(value, int) else None
+
+    calls = rights["calls"]
+    if not isinstance(calls, list):
+        raise TypeError("calls are no list")
+    return Confinement(
+        read=paths(rights["reads"]),
+        write=paths(rights["writes"]),
+        calls=frozenset(Calls(name) for name in calls),
+        descriptors=frozenset({*spec.descriptors.values(), _STANDARD_ERROR}),
+        memory_bytes_max=number("memory_bytes_max") or MEMORY_BYTES_MAX,
+        cpu_seconds_max=None,
+        files_max=FILES_MAX,
+        uid=number("user"),
+        gid=number("group"),
+        network_namespace=bool(rights["network_namespace"]),
+    )

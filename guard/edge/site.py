@@ -1,0 +1,137 @@
+"""One side's site on disk: configuration, signed policy, documents, keys.
+
+Takes a folder that `guard init` made, gives a `Site`; raises `Malformed`, `Forged` or `Broken` with
+a sentence that says what to do. Nothing is read twice: what was verified is what is used.
+
+    site.toml     this host's addresses and users
+    policy.toml   the flow's policy, policy.sig its signature; documents/ what it names
+    trust/        public keys: policy.pub, and on the destination side seal.pub
+    keys/         this side's secrets, mode 0400
+"""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from guard.edge.keys import public_of, read_secret, verifier
+from schemas.errors import Forged, Malformed
+from schemas.policy import Chain, Closed, Policy, policy_digest, read_policy
+from schemas.reasons import Reason
+
+SIGNED_CONTEXT = b"checkvalve policy signature v1\n"
+DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
+Address = Annotated[str, Field(pattern=r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:]+\]):\d{1,5}$")]
+
+
+class SiteFile(Closed):
+    """`site.toml`.
+
+    link        where `send` sends to, or where `receive` listens: ADDRESS:PORT
+    metrics     "unix" (run/metrics.sock) or a loopback or management ADDRESS:PORT
+    first_user  as root, roles run as this user id and the next ones; 0: all as one user
+    demo        keys were made by `guard init` in one place: not for real traffic
+    """
+
+    side: Literal["low", "high"]
+    link: Address
+    metrics: Annotated[str, Field(max_length=64)] = "unix"
+    first_user: Annotated[int, Field(ge=0, le=2**31)] = 61_000
+    demo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A side that may start: its policy verified, its documents read, its keys loaded."""
+
+    folder: Path
+    file: SiteFile
+    policy: Policy
+    policy_digest: bytes
+    chain: Chain
+    documents: dict[str, bytes]
+    keys: dict[str, bytes]
+    seal_public: bytes
+
+
+def load_site(folder: Path) -> Site:
+    """Read and verify one side."""
+    file = read_site_file(folder)
+    policy_bytes = _read(folder / "policy.toml")
+    policy = read_policy(policy_bytes)
+    chain = chain_of(policy, file.side)
+    documents = {name: _read(folder / "documents" / name) for name in chain.documents}
+    digest = policy_digest(policy_bytes, documents)
+    _check_signature(folder, digest)
+    names = ("seal", "link", "ledger") if file.side == "low" else ("link", "ledger")
+    keys = {name: read_secret(folder / "keys" / f"{name}.key") for name in names}
+    if file.side == "low":
+        public = public_of(keys["seal"])
+    else:
+        public = read_public(folder / "trust" / "seal.pub")
+    return Site(folder, file, policy, digest, chain, documents, keys, public)
+
+
+def read_site_file(folder: Path) -> SiteFile:
+    """`site.toml` alone. Raises `Malformed(SITE_MALFORMED)`."""
+    try:
+        return SiteFile.model_validate(tomllib.loads(_read(folder / "site.toml").decode()))
+    except (ValidationError, ValueError) as error:
+        raise Malformed(Reason.SITE_MALFORMED, f"{folder / 'site.toml'}: {error}") from error
+
+
+def chain_of(policy: Policy, side: str) -> Chain:
+    """The policy's chain for a side. Raises `Malformed` when it has none."""
+    chain = policy.source if side == "low" else policy.destination
+    if chain is None:
+        raise Malformed(Reason.POLICY_MALFORMED, f"the policy has no chain for the {side} side")
+    return chain
+
+
+def signed_bytes(digest: bytes) -> bytes:
+    """What a policy key signs: the policy's digest, in a context of its own."""
+    return SIGNED_CONTEXT + digest.hex().encode()
+
+
+def read_public(path: Path) -> bytes:
+    """A public key's 32 bytes from its hexadecimal file. Raises `Malformed(KEY_MISSING)`."""
+    try:
+        return bytes.fromhex(_read(path).decode("ascii").strip())
+    except ValueError as error:
+        raise Malformed(Reason.KEY_MISSING, f"{path} is not a public key") from error
+
+
+def flow_number(flow: str) -> int:
+    """The flow's number on the link: the first four bytes of the SHA-256 of its name."""
+    return int.from_bytes(hashlib.sha256(flow.encode()).digest()[:4], "big")
+
+
+def _check_signature(folder: Path, digest: bytes) -> None:
+    try:
+        signature = bytes.fromhex((folder / "policy.sig").read_text("ascii").strip())
+    except (OSError, ValueError) as error:
+        raise Forged(
+            Reason.POLICY_UNSIGNED, f"{folder / 'policy.toml'} is not signed: run guard policy sign"
+        ) from error
+    try:
+        verifier(read_public(folder / "trust" / "policy.pub"))(signature, signed_bytes(digest))
+    except Forged as error:
+        raise Forged(
+            Reason.POLICY_UNSIGNED,
+            f"{folder / 'policy.toml'} or a document it names is not what the policy key signed",
+        ) from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Malformed(
+            Reason.SITE_MALFORMED, f"{path} cannot be read ({error.strerror}): is this a site?"
+        ) from error
+    if len(content) > DOCUMENT_BYTES_MAX:
+        raise Malformed(Reason.SITE_MALFORMED, f"{path} is larger than 16 MiB")
+    return content

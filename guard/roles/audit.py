@@ -1,0 +1,122 @@
+"""The audit role: what the others report becomes durable in the ledger, then it says so.
+
+Hears entries from the roles of its side (packets of JSON lists), writes a batch with its signed
+checkpoint, and tells the tail of the lane how many packets are durable, with the ledger's size
+and root. The first thing it tells is where to go on, read from the ledger itself. The source
+side's checkpoints also go to `send`, for the link's heartbeats. If the ledger cannot be written
+the process ends, and with it the lane: nothing is released unheard.
+"""
+
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+from guard.core.facts import DestinationFacts, SourceFacts
+from guard.edge.clock import now_ms
+from guard.edge.ledger_files import LedgerWriter
+from guard.edge.sockets import Ear, Mouth, readable
+from guard.edge.spec import Spec
+from guard.roles.feed import Feed
+from schemas.entry import Entry, Kind
+
+DURABLE = struct.Struct(">QQ32s")
+PACKETS_A_BATCH_MAX = 64
+_IDLE_MS = 500
+
+
+def prepare(spec: Spec) -> Callable[[], None]:
+    """Recover the ledger (before confinement: it may be large) and read from it where to go on."""
+    facts = SourceFacts() if spec.side == "low" else DestinationFacts()
+    ledger = LedgerWriter.open(
+        Path(spec.text("folder")) / "ledger", spec.keys["ledger"], spec.text("origin"), facts.see
+    )
+    tail = next(name for name in spec.descriptors if name.endswith(("release-entries", "deliver-entries")))
+    ears = {name: Ear(fd) for name, fd in spec.descriptors.items() if name.endswith("-entries")}
+    durable = Mouth(spec.descriptors["durable"])
+    witness = Mouth(spec.descriptors["witness"]) if "witness" in spec.descriptors else None
+    role = Audit(spec, ledger, ears, ears[tail], durable, witness)
+    return lambda: role.work(facts.state())
+
+
+class Audit:
+    """One side's ledger and those who wait for it."""
+
+    def __init__(self, spec: Spec, ledger: LedgerWriter, ears: dict[str, Ear], tail: Ear,
+                 durable: Mouth, witness: Mouth | None) -> None:  # fmt: skip
+        self._spec = spec
+        self._ledger = ledger
+        self._ears = list(ears.values())
+        self._tail = tail
+        self._durable = durable
+        self._witness = witness
+        self._feed = Feed(spec)
+        self._heard_from_tail = 0
+
+    def work(self, state: dict[str, int | str]) -> None:
+        """Write the run's first entry, say where to go on, then write what comes."""
+        self._append([self._run_entry()])
+        self._durable.tell(json.dumps(state).encode())
+        while self._ears:
+            batch = self._collect()
+            if batch:
+                self._append(batch)
+                self._durable.tell(
+                    DURABLE.pack(self._heard_from_tail, self._ledger.size, self._ledger.root)
+                )
+            self._feed.tell_if_due()
+        self._append([{"kind": Kind.STOP, "time_ms": now_ms()}])
+        self._feed.tell()
+
+    def _run_entry(self) -> Entry:
+        values = self._spec.values
+        return {
+            "kind": Kind.RUN,
+            "time_ms": now_ms(),
+            "side": self._spec.side,
+            "flow": self._spec.text("flow"),
+            "source_domain": self._spec.text("source_domain"),
+            "destination_domain": self._spec.text("destination_domain"),
+            "policy_digest": self._spec.text("policy_digest"),
+            "policy_version": self._spec.number("policy_version"),
+            "nonce": self._spec.text("nonce"),
+            "software": self._spec.text("software"),
+            "confinement": self._spec.text("confinement"),
+            "insecure": int(bool(values["insecure"])),
+            "cause": self._spec.text("cause"),
+        }
+
+    def _collect(self) -> list[Entry]:
+        """All entries that are there now; waits until there are some, or half a second."""
+        entries: list[Entry] = []
+        for ear, ready in zip(
+            tuple(self._ears), readable(*self._ears, wait_ms=_IDLE_MS), strict=True
+        ):
+            for _ in range(PACKETS_A_BATCH_MAX if ready else 0):
+                packet = ear.hear_now()
+                if packet is None:
+                    self._ears.remove(ear)
+                    break
+                if not packet:
+                    break
+                self._heard_from_tail += ear is self._tail
+                entries += json.loads(packet)
+        return entries
+
+    def _append(self, entries: list[Entry]) -> None:
+        checkpoint = self._ledger.append(entries)
+        self._feed.add("entries", len(entries))
+        self._feed.counters["ledger_size"] = self._ledger.size
+        for entry in entries:
+            self._count(entry)
+        if self._witness is not None:
+            self._witness.tell_if_room(checkpoint)
+
+    def _count(self, entry: Entry) -> None:
+        parts = [str(entry["kind"]), str(entry.get("stage", "")), str(entry.get("reason", ""))]
+        amount = 1
+        if entry["kind"] == Kind.GAP:
+            amount = int(entry["last"]) - int(entry["first"]) + 1
+        elif entry["kind"] in (Kind.SENT, Kind.DELIVERED):
+            amount = int(entry["count"])
+        self._feed.add("entry|" + "|".join(parts), amount)

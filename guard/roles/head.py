@@ -1,0 +1,134 @@
+"""What the two heads (ingest, verify) have in common: feeding a lane, and starting again.
+
+A `Feeder` gives the tail a notice of a message and then the message to the first stage. After a
+lane broke (`refeed`), what the ledger does not have is fed again one at a time: the attempt is
+durable before the message goes, and one that breaks the lane alone is stopped as poison.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from guard.core.chain import first_frame
+from guard.core.notice import About, Notice, Place, What
+from guard.edge.clock import monotonic_ns
+from guard.edge.durable_number import DurableNumber
+from guard.edge.sockets import Ear, Mouth, Outlet
+from guard.edge.spec import Spec
+from schemas.errors import Broken
+from schemas.message import Message
+from schemas.reasons import Reason
+from schemas.receipt import message_digest
+
+NO_ID = bytes(16)
+NO_DIGEST = bytes(32)
+NOWHERE = Place(0, 0, 0)
+_REFEED_PATIENCE_MS = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fed:
+    """A message to feed: its number in this side's journal, itself, where its bytes stand."""
+
+    number: int
+    message: Message
+    place: Place
+    about: About
+
+
+class Feeder:
+    """The head's end of a lane."""
+
+    def __init__(self, spec: Spec, folder: Path) -> None:
+        """folder: where the head keeps what it fed last (`fed`) and feeds alone (`alone`)."""
+        self._newest_fed = DurableNumber(folder / "fed")
+        self._attempt = DurableNumber(folder / "alone")
+        self._accepted = Mouth(spec.descriptors["accepted"])
+        self._fed = Outlet(spec.descriptors["fed"])
+        self._settled = Ear(spec.descriptors["settled"])
+        self._scope = bytes.fromhex(spec.text("scope"))
+        self._key = spec.keys["head"]
+        self.settled = 0
+
+    def feed(self, fed: Fed) -> None:
+        """Notice to the tail, then the message to the first stage. Waits while the lane is full.
+
+        Which message was fed last is written down first, for the case that the lane breaks; a
+        power cut may undo that: no message broke the lane then.
+        """
+        self._newest_fed.set(fed.number, durable=False)
+        self._give(fed)
+
+    def _give(self, fed: Fed) -> None:
+        message = fed.message
+        digest = message_digest(message.meta_bytes, message.payload)
+        frame = first_frame(fed.number, message, self._scope, self._key)
+        self._tell(What.FED, fed.number, frame.id, digest, fed.place, fed.about)
+        self._fed.give(frame)
+
+    def stop(self, number: int, ident: bytes, place: Place, about: About) -> None:
+        """Tell the tail of a message that takes no chain: refused or held at the head."""
+        self._tell(What.STOPPED, number, ident, NO_DIGEST, place, about)
+
+    def event(self, number: int, about: About) -> None:
+        """Tell the tail of something for the ledger that is no message."""
+        self._tell(What.EVENT, number, NO_ID, NO_DIGEST, NOWHERE, about)
+
+    def _tell(self, what: What, number: int, ident: bytes, digest: bytes, place: Place,
+              about: About) -> None:  # fmt: skip
+        notice = Notice(what, number, ident, digest, place, monotonic_ns(), about)
+        self._accepted.tell(notice.write())
+
+    def first_settled(self) -> dict[str, int | str]:
+        """The tail's first word: where the ledger says to go on. Waits for it."""
+        packet = self._settled.hear()
+        if packet is None:
+            raise Broken(Reason.LEDGER_UNWRITABLE, "the tail ended before it began")
+        state: dict[str, int | str] = json.loads(packet)
+        self.settled = int(state["settled"])
+        return state
+
+    def hear_settled(self) -> bool:
+        """Take what the tail has told since; False when it is gone."""
+        while packet := self._settled.hear_now():
+            self.settled = int(json.loads(packet)["settled"])
+        return packet is not None
+
+    def settled_fileno(self) -> int:
+        """For poll."""
+        return self._settled.fileno()
+
+    def refeed(self, unsettled: Iterable[Fed]) -> None:
+        """Feed again what was accepted and is not settled: alone what was in the lane, each.
+
+        Raises `Broken` when the tail ends meanwhile: the lane broke at this message's turn.
+        """
+        in_lane = self._newest_fed.value
+        broke_at = self._attempt.value
+        for fed in unsettled:
+            if in_lane is None or fed.number > in_lane:
+                self.feed(fed)
+                continue
+            if fed.number == broke_at:
+                self._stop_poison(fed)
+            else:
+                self._attempt.set(fed.number)
+                self._give(fed)
+            self._wait_until_settled(fed.number)
+        self._attempt.clear()
+
+    def _stop_poison(self, fed: Fed) -> None:
+        about = fed.about | {
+            "verdict": "hold",
+            "reason": Reason.POISON.value,
+            "sentence": "the chain broke at this message's turn, twice",
+        }
+        self.stop(fed.number, bytes.fromhex(fed.message.meta.id), fed.place, about)
+
+    def _wait_until_settled(self, number: int) -> None:
+        while self.settled <= number:
+            packet = self._settled.hear()
+            if packet is None:
+                raise Broken(Reason.STAGE_FAILED, "the lane broke while a message was fed alone")
+            self.settled = int(json.loads(packet)["settled"])

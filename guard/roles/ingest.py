@@ -1,0 +1,180 @@
+"""Ingest, the head of the source side: from a dropped file to an accepted message in the chain.
+
+Takes files from `spool/drop/SENDER/`, copies their bytes into the `accepted` journal, makes a
+batch durable, removes the drops, and feeds the chain. What is no message (a link, a device, a name
+that is no name) is moved to `spool/refused/` and reported. Nothing here looks inside a file.
+
+After a start it first feeds again, one at a time, what the ledger does not have yet.
+"""
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from guard.core.notice import Place
+from guard.edge.clock import now_ms, now_s
+from guard.edge.journal import JournalReader, JournalWriter, Position
+from guard.edge.keys import new_id
+from guard.edge.sockets import Mouth
+from guard.edge.spec import Spec
+from guard.edge.spool import Candidate, NotYet, Refused, Spool, Taken
+from guard.edge.waiting import wait_readable
+from guard.roles.feed import Feed
+from guard.roles.head import Fed, Feeder
+from schemas.accepted import read_accepted, write_accepted
+from schemas.entry import Entry, Kind
+from schemas.message import Message, Meta
+
+BATCH_MAX = 64
+BATCH_BYTES_MAX = 4 * 1024 * 1024
+_IDLE_MS = 200
+_NOT_YET_MS = 20
+
+
+def prepare(spec: Spec) -> Callable[[], None]:
+    """Open the spool and the journal."""
+    return Ingest(spec).work
+
+
+class Ingest:
+    """The drop directories and the `accepted` journal."""
+
+    def __init__(self, spec: Spec) -> None:
+        folder = Path(spec.text("folder"))
+        senders = spec.values["senders"]
+        if not isinstance(senders, list):
+            raise TypeError("senders is no list")
+        self._flow = spec.text("flow")
+        self._spool = Spool(folder / "spool", senders, spec.number("payload_bytes_max"))
+        self._journal_folder = folder / "accepted"
+        self._journal = JournalWriter.open(self._journal_folder)
+        self._feeder = Feeder(spec, self._journal_folder)
+        self._entries = Mouth(spec.descriptors["ingest-entries"])
+        self._feed = Feed(spec)
+        self._stopping = False
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
+
+    def work(self) -> None:
+        """Feed what is left over, then take what is dropped until asked to stop."""
+        self._feeder.first_settled()
+        known = self._refeed()
+        waiting: list[Candidate] = []
+        while not self._stopping:
+            waiting += self._spool.candidates()
+            batch, waiting, held_back = self._take(waiting, known)
+            if batch:
+                self._accept(batch)
+            elif not waiting:
+                idle_ms = _NOT_YET_MS if held_back else _IDLE_MS
+                wait_readable(self._spool.fileno(), self._feeder.settled_fileno(), wait_ms=idle_ms)
+            waiting += held_back
+            if not self._feeder.hear_settled():
+                return
+            self._journal.drop_below(self._feeder.settled)
+            self._feed.tell_if_due()
+
+    def _refeed(self) -> set[bytes]:
+        """Feed again what is not settled; gives the origins that the journal still knows."""
+        reader = JournalReader(self._journal_folder, 0)
+        known: set[bytes] = set()
+        self._feeder.refeed(self._unsettled(reader, known))
+        return known
+
+    def _unsettled(self, reader: JournalReader, known: set[bytes]) -> Iterator[Fed]:
+        while records := reader.take(BATCH_MAX):
+            for number, record in records:
+                meta_bytes, origin, payload = read_accepted(record)
+                known.add(origin)
+                if number >= self._feeder.settled:
+                    place = reader.position(number)
+                    yield self._fed(number, Message(meta_bytes, payload), place, origin)
+
+    def _take(
+        self, candidates: list[Candidate], known: set[bytes]
+    ) -> tuple[list[Taken], list[Candidate], list[Candidate]]:
+        """(messages taken, candidates left for the next batch, candidates not ready yet)."""
+        batch: list[Taken] = []
+        held_back: list[Candidate] = []
+        size = 0
+        for at, candidate in enumerate(candidates):
+            if len(batch) == BATCH_MAX or size >= BATCH_BYTES_MAX:
+                return batch, candidates[at:], held_back
+            found = self._spool.take(candidate)
+            if isinstance(found, NotYet):
+                held_back.append(candidate)
+            elif isinstance(found, Refused):
+                self._refuse(candidate, found)
+            elif known and origin_of(found) in known:
+                self._spool.discard(found)  # accepted before a crash undid its removal
+            else:
+                batch.append(found)
+                size += len(found.payload)
+        return batch, [], held_back
+
+    def _accept(self, batch: list[Taken]) -> None:
+        """Durable first, then the drops go, then the chain has them."""
+        accepted = []
+        for taken in batch:
+            sidecar = taken.sidecar
+            meta = Meta(
+                id=new_id().hex(),
+                flow=self._flow,
+                sender=taken.candidate.sender,
+                name=taken.escaped_name,
+                accepted_s=now_s(),
+                type=sidecar.type,
+                label=sidecar.label,
+                precedence=sidecar.precedence,
+                destination=sidecar.destination,
+            )
+            message = Message.make(meta, taken.payload)
+            origin = origin_of(taken)
+            position = self._journal.append(
+                write_accepted(message.meta_bytes, origin, taken.payload)
+            )
+            accepted.append((position, message, origin))
+        self._journal.sync()
+        for taken in batch:
+            self._spool.discard(taken)
+        self._feed.add("accepted", len(batch))
+        for position, message, origin in accepted:
+            self._feeder.feed(self._fed(position.number, message, position, origin))
+
+    @staticmethod
+    def _fed(number: int, message: Message, at: Position, origin: bytes) -> Fed:
+        place = Place(at.segment, at.offset, at.length)
+        meta = message.meta
+        about: dict[str, int | str] = {
+            "sender": meta.sender,
+            "name": meta.name,
+            "accepted_s": meta.accepted_s,
+            "origin": origin.decode("ascii"),
+        }
+        return Fed(number, message, place, about)
+
+    def _refuse(self, candidate: Candidate, refused: Refused) -> None:
+        """Told first, then moved away; a crash in between tells it twice, under the same id."""
+        entry: Entry = {
+            "kind": Kind.SPOOL_REFUSED,
+            "time_ms": now_ms(),
+            "id": refused.id,
+            "sender": candidate.sender,
+            "name": refused.escaped_name,
+            "stage": "ingest",
+            "reason": refused.reason,
+            "sentence": refused.sentence,
+        }
+        self._entries.tell(json.dumps([entry], separators=(",", ":")).encode())
+        self._spool.quarantine(candidate, refused.id)
+        self._feed.add("spool_refused")
+
+
+def origin_of(taken: Taken) -> bytes:
+    """What tells one drop from another, as ASCII."""
+    device, inode, changed_ns, size, name = taken.identity
+    return f"{device:x}.{inode:x}.{changed_ns:x}.{size:x}.{os.fsencode(name).hex()}".encode()

@@ -1,0 +1,146 @@
+"""Metrics: what the roles count, for Prometheus and `guard status`, on a socket of its own.
+
+Hears the feed (numbers only, one way), answers `GET /metrics` in Prometheus text form and
+`GET /status` in JSON, one connection at a time. The listening socket is a Unix socket or a
+management address, given by the supervisor; never a domain interface. Nothing that a client sends
+reaches any other process.
+"""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+
+from guard.edge.sockets import Ear
+from guard.edge.spec import Spec
+from guard.edge.waiting import wait_readable
+
+_REQUEST_BYTES_MAX = 4096
+_CLIENT_WITHIN_S = 2.0
+_NAMES_MAX = 128
+_COUNTERS_MAX = 512
+_BUCKETS_US = (1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000)
+
+
+class Board:
+    """The newest counters of every process, and the latency histograms."""
+
+    def __init__(self, flow: str, side: str) -> None:
+        self._labels = (flow, side)
+        self._counters: dict[str, dict[str, int]] = {}
+        self._latency: dict[str, list[int]] = {}
+        self._latency_sum_us: dict[str, int] = {}
+
+    def note(self, packet: bytes) -> None:
+        """Take one feed packet; one that is none is dropped."""
+        try:
+            told = json.loads(packet)
+            name, counters = str(told["name"]), dict(told["counters"])
+            latency = [int(us) for us in told["latency_us"]]
+        except (ValueError, KeyError, TypeError):
+            return
+        if (name in self._counters or len(self._counters) < _NAMES_MAX) and (
+            len(counters) <= _COUNTERS_MAX
+        ):
+            self._counters[name] = {str(key): int(value) for key, value in counters.items()}
+            self._note_latency(name, latency)
+
+    def _note_latency(self, name: str, latency: list[int]) -> None:
+        buckets = self._latency.setdefault(name, [0] * (len(_BUCKETS_US) + 1))
+        for us in latency:
+            at = sum(us > edge for edge in _BUCKETS_US)
+            buckets[at] += 1
+        self._latency_sum_us[name] = self._latency_sum_us.get(name, 0) + sum(latency)
+
+    def status(self) -> bytes:
+        """All counters as JSON."""
+        return json.dumps(self._counters, sort_keys=True).encode()
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics, for prometheus_client."""
+        entries = CounterMetricFamily(
+            "checkvalve_decisions", "What the ledger was told",
+            labels=("flow", "side", "kind", "stage", "reason"),
+        )  # fmt: skip
+        counts = CounterMetricFamily(
+            "checkvalve_events", "What a process counted", labels=("flow", "side", "role", "event")
+        )
+        size = GaugeMetricFamily(
+            "checkvalve_ledger_entries", "Entries in the ledger", labels=("flow", "side")
+        )
+        for name, counters in sorted(self._counters.items()):
+            for key, value in sorted(counters.items()):
+                if key.startswith("entry|"):
+                    entries.add_metric((*self._labels, *key.split("|")[1:]), value)
+                elif key == "ledger_size":
+                    size.add_metric(self._labels, value)
+                else:
+                    counts.add_metric((*self._labels, name, key), value)
+        yield from (entries, counts, size, self._histograms())
+
+    def _histograms(self) -> Metric:
+        family = HistogramMetricFamily(
+            "checkvalve_latency_seconds", "From a head's acceptance to a tail's durable decision",
+            labels=("flow", "side", "role"),
+        )  # fmt: skip
+        for name, buckets in sorted(self._latency.items()):
+            if not sum(buckets):
+                continue
+            edges = [str(edge / 1e6) for edge in _BUCKETS_US] + ["+Inf"]
+            running, cumulative = 0, []
+            for edge, count in zip(edges, buckets, strict=True):
+                running += count
+                cumulative.append((edge, running))
+            family.add_metric((*self._labels, name), cumulative, self._latency_sum_us[name] / 1e6)
+        return family
+
+
+def prepare(spec: Spec) -> Callable[[], None]:
+    """The registry and the two sockets."""
+    board = Board(spec.text("flow"), spec.side)
+    registry = CollectorRegistry()
+    registry.register(board)
+    ear = Ear(spec.descriptors["feed"])
+    listener = socket.socket(fileno=spec.descriptors["listener"])
+    generate_latest(registry)
+    return lambda: _work(board, registry, ear, listener)
+
+
+def _work(board: Board, registry: CollectorRegistry, ear: Ear, listener: socket.socket) -> None:
+    while True:
+        ready = wait_readable(ear.fileno(), listener.fileno(), wait_ms=60_000)
+        if ear.fileno() in ready:
+            while packet := ear.hear_now():
+                board.note(packet)
+        if listener.fileno() in ready:
+            client, _ = listener.accept()
+            with client:
+                _answer(client, board, registry)
+
+
+def _answer(client: socket.socket, board: Board, registry: CollectorRegistry) -> None:
+    """One request, one answer; a client that is slow or wrong is dropped."""
+    client.settimeout(_CLIENT_WITHIN_S)
+    try:
+        request = client.recv(_REQUEST_BYTES_MAX)
+        path = request.split(b" ", 2)[1] if request.startswith(b"GET ") else b""
+        if path == b"/metrics":
+            _send(client, b"200 OK", b"text/plain; version=0.0.4", generate_latest(registry))
+        elif path == b"/status":
+            _send(client, b"200 OK", b"application/json", board.status())
+        else:
+            _send(client, b"404 Not Found", b"text/plain", b"try /metrics or /status\n")
+    except OSError:
+        return
+
+
+def _send(client: socket.socket, state: bytes, kind: bytes, body: bytes) -> None:
+    head = b"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+    client.sendall(head % (state, kind, len(body)) + body)

@@ -1,0 +1,107 @@
+"""Receive: from datagrams to the landed journal, one way.
+
+Takes GRO buffers from the UDP socket (opened by the supervisor before the link came up, never
+written), lets the link's receiver rebuild what was lost, and makes a batch of envelopes durable
+before anyone else may read it. Gaps, checkpoints of the source's ledger and alarms are written
+between the envelopes, in the order they became known. Parses a fixed binary header and nothing
+else before authentication.
+"""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from guard.edge.clock import monotonic_ns
+from guard.edge.durable_number import read_number
+from guard.edge.isal import best_codec
+from guard.edge.journal import JournalWriter
+from guard.edge.link_parameters import link_params
+from guard.edge.spec import Spec
+from guard.edge.udp import ReceiverSocket
+from guard.edge.waiting import wait_readable
+from guard.link.events import Event
+from guard.link.receiver import Receiver
+from guard.roles.feed import Feed
+from guard.roles.landing import landing_parts, recover_state, state_event
+from schemas.sealed import write_landed_event
+
+BUFFERS_A_BATCH_MAX = 256
+_TICK_MS = 20
+_TIDY_NS = 10_000_000_000
+
+
+def prepare(spec: Spec) -> Callable[[], None]:
+    """Recover from the journal what has landed, and the newest session."""
+    return Receive(spec).work
+
+
+class Receive:
+    """The destination side's end of the link."""
+
+    def __init__(self, spec: Spec) -> None:
+        folder = Path(spec.text("folder"))
+        self._attempt_folder = folder / "attempt"
+        self._journal = JournalWriter.open(folder / "landed")
+        state = recover_state(folder / "landed")
+        self._receiver = Receiver(
+            link_params(spec), spec.keys["link"], spec.number("flow_number"), best_codec(), state
+        )
+        self._socket = ReceiverSocket.adopt(spec.descriptors["udp"])
+        self._feed = Feed(spec)
+        self._stopping = False
+        self._tidy_ns = 0
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
+
+    def work(self) -> None:
+        """Land what comes until asked to stop."""
+        self._journal.mark(self._journal.next_number)
+        while not self._stopping:
+            wait_readable(self._socket.fileno(), wait_ms=_TICK_MS)
+            appended = self._take_all()
+            for event in self._receiver.tick(monotonic_ns()):
+                appended += self._append(event)
+            if appended:
+                self._journal.sync()
+                self._journal.mark(self._journal.next_number)
+            self._tidy()
+            self._tell()
+
+    def _take_all(self) -> int:
+        """Every datagram that is there, up to a bound; gives how many records it made."""
+        appended = 0
+        for _ in range(BUFFERS_A_BATCH_MAX):
+            taken = self._socket.receive()
+            if taken is None:
+                break
+            buffer, segment_bytes = taken
+            for event in self._receiver.take(buffer, segment_bytes, monotonic_ns()):
+                appended += self._append(event)
+        return appended
+
+    def _append(self, event: Event) -> int:
+        parts = landing_parts(event)
+        if parts is None:
+            return 0
+        self._journal.append(parts)
+        return 1
+
+    def _tidy(self) -> None:
+        """Drop old segments that the chain has settled, after writing down what they proved."""
+        now_ns = monotonic_ns()
+        if now_ns < self._tidy_ns:
+            return
+        self._tidy_ns = now_ns + _TIDY_NS
+        settled = read_number(self._attempt_folder / "settled") or 0
+        if self._journal.segments_below(settled):
+            self._journal.append(write_landed_event(state_event(self._receiver.checkpoint_state())))
+            self._journal.sync()
+            self._journal.mark(self._journal.next_number)
+            self._journal.drop_below(settled)
+
+    def _tell(self) -> None:
+        self._feed.counters.update(self._receiver.counters)
+        self._feed.counters["kernel_drops"] = self._socket.kernel_drops
+        self._feed.tell_if_due()

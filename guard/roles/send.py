@@ -1,0 +1,136 @@
+"""Send: from the sealed journal to datagrams, one way.
+
+Follows the journal up to its mark (what the ledger has), verifies each envelope's signature, hands
+it to the link's sender, and moves its cursor on disk past what has left. After a start the session
+is a new one and what the cursor does not cover goes again: the receiver drops what it has. The
+UDP socket is never read.
+"""
+
+import json
+import select
+import signal
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import cbor2
+
+from guard.edge.clock import monotonic_ns, now_ms
+from guard.edge.durable_number import DurableNumber
+from guard.edge.isal import best_codec
+from guard.edge.journal import JournalReader
+from guard.edge.keys import verifier
+from guard.edge.link_parameters import link_params
+from guard.edge.sockets import Ear, Mouth
+from guard.edge.spec import Spec
+from guard.edge.udp import SenderSocket
+from guard.link.sender import Sender
+from guard.roles.feed import Feed
+from schemas.entry import Kind
+from schemas.errors import Overload
+from schemas.manifest import LENGTH_BYTES, SIGNATURE_CONTEXT
+from schemas.sealed import read_sealed
+
+FIRST_SEQUENCE = 1
+_BATCH = 64
+_RECORD_NS = 100_000_000
+_IDLE_NS = 200_000_000
+
+
+def prepare(spec: Spec) -> Callable[[], None]:
+    """Open the journal and take the next session number, durably, before anything is sent."""
+    folder = Path(spec.text("folder"))
+    session = DurableNumber(folder / "cursor" / "session")
+    session.set((session.value or 0) + 1)
+    cursor = DurableNumber(folder / "cursor" / "cursor")
+    sender = Sender(
+        link_params(spec), spec.keys["link"], session.value or 1, spec.number("flow_number"),
+        best_codec(), complete_below=(cursor.value or 0) + FIRST_SEQUENCE,
+    )  # fmt: skip
+    return Send(spec, sender, folder, cursor).work
+
+
+class Send:
+    """The source side's end of the link."""
+
+    def __init__(self, spec: Spec, sender: Sender, folder: Path, cursor: DurableNumber) -> None:
+        self._sender = sender
+        self._cursor = cursor
+        self._reader = JournalReader(folder / "sealed", cursor.value or 0)
+        self._waiting: deque[tuple[int, int, bytes]] = deque()
+        self._record_ns = 0
+        self._socket = SenderSocket.adopt(spec.descriptors["udp"], spec.text("link_to"))
+        self._verify = verifier(bytes.fromhex(spec.text("seal_public")))
+        self._entries = Mouth(spec.descriptors["send-entries"])
+        self._witness = Ear(spec.descriptors["witness"])
+        self._feed = Feed(spec)
+        self._stopping = False
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
+
+    def work(self) -> None:
+        """Send what is committed, and heartbeats, until asked to stop and nothing is left."""
+        while not (self._stopping and self._sender.idle):
+            self._refill()
+            for burst in self._sender.due(monotonic_ns()):
+                self._socket.send(burst.buffer, burst.segment_bytes)
+            self._record()
+            if not self._hear_witness():
+                return
+            self._feed.counters.update(self._sender.counters)
+            self._feed.tell_if_due()
+            self._wait()
+        self._feed.tell()
+
+    def _refill(self) -> None:
+        """Offer what is committed, as far as the link's queue has room."""
+        while True:
+            if not self._waiting:
+                self._waiting += [self._checked(record) for _, record in self._reader.take(_BATCH)]
+            if not self._waiting:
+                return
+            try:
+                self._sender.offer(*self._waiting[0])
+            except Overload:
+                return
+            self._waiting.popleft()
+
+    def _checked(self, record: bytes) -> tuple[int, int, bytes]:
+        sequence, precedence, envelope = read_sealed(record)
+        self._check(envelope)
+        return sequence, precedence, envelope
+
+    def _check(self, envelope: bytes) -> None:
+        """Only what `release` signed may leave. Raises `Forged`: this process then ends."""
+        cose_bytes = int.from_bytes(envelope[:LENGTH_BYTES], "big")
+        cose = cbor2.loads(envelope[LENGTH_BYTES : LENGTH_BYTES + cose_bytes])
+        protected, _, content, signature = cose.value
+        self._verify(signature, cbor2.dumps([SIGNATURE_CONTEXT, protected, b"", content]))
+
+    def _record(self) -> None:
+        """Say on disk and to the ledger what has left: at once when idle, else now and then."""
+        before = self._cursor.value or 0
+        after = self._sender.complete_below - FIRST_SEQUENCE
+        now_ns = monotonic_ns()
+        if after <= before or not (self._sender.idle or now_ns >= self._record_ns):
+            return
+        self._record_ns = now_ns + _RECORD_NS
+        self._cursor.set(after)
+        entry = {"kind": Kind.SENT, "time_ms": now_ms(), "count": after - before, "last": after}
+        self._entries.tell(json.dumps([entry], separators=(",", ":")).encode())
+
+    def _hear_witness(self) -> bool:
+        newest = b""
+        while packet := self._witness.hear_now():
+            newest = packet
+        if newest:
+            self._sender.set_checkpoint(newest)
+        return packet is not None
+
+    def _wait(self) -> None:
+        """Until there is something to send, to hear, or the link's next datagram is due."""
+        wait_ns = min(self._sender.wake_ns(monotonic_ns()) - monotonic_ns(), _IDLE_NS)
+        if wait_ns > 0:
+            select.select([self._reader, self._witness], [], [], wait_ns / 1e9)

@@ -1,0 +1,197 @@
+"""What the two tails (release, deliver) have in common: hearing, pairing, and the ledger first.
+
+A `Lane` pairs each frame that comes out of the chain with the notice that the head gave of it.
+A `Scribe` hands entries to the audit role and waits until they are durable.
+"""
+
+import json
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from filters.catalog import entry as catalog_entry
+from guard.core.frame import Frame
+from guard.core.notice import Notice, What, read_notice
+from guard.core.release import Expected, Judge
+from guard.edge.clock import monotonic_ns
+from guard.edge.sockets import SMALL_PACKET_BYTES_MAX, Ear, Inlet, Mouth, close_descriptor, readable
+from guard.edge.spec import Spec
+from guard.roles.audit import DURABLE
+from schemas.entry import Entry
+from schemas.errors import Broken, CheckvalveError, Forged, Malformed
+from schemas.reasons import Reason
+
+BATCH_MAX = 128
+_IDLE_MS = 200
+_PATIENCE_NS = 30_000_000_000
+_JSON_MARGIN_BYTES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What came: a notice with its frame (no frame: the head stopped it, or it is an event).
+
+    fault  the chain broke the pairing: a frame that was none or was lost (the notice's message
+           is to be held), or one that nobody fed (there is no notice: it is to be dropped)
+    """
+
+    notice: Notice | None
+    frame: Frame | None
+    fault: CheckvalveError | None = None
+
+
+class Lane:
+    """The end of a chain: frames from the last stage, notices from the head."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._cleared = Inlet(spec.descriptors["cleared"], spec.number("payload_bytes_max"))
+        self._accepted = Ear(spec.descriptors["accepted"])
+        self._notices: deque[Notice] = deque()
+        self._frame: Frame | None = None
+        self._newest_ns = monotonic_ns()
+        self._head_ended = False
+        self._chain_ended = False
+
+    @property
+    def ended(self) -> bool:
+        """The head has stopped and everything it fed has come out."""
+        return self._head_ended and self._chain_ended and not self._notices
+
+    def arrivals(self) -> Iterator[Arrival]:
+        """What has arrived, in the order the head accepted it; at most `BATCH_MAX` at a time.
+
+        Waits up to a fifth of a second for the first. Raises `Broken` when the chain has kept a
+        message for longer than half a minute: the supervisor then starts the lane anew.
+        """
+        self._wait()
+        for _ in range(BATCH_MAX):
+            arrival = self._next()
+            if arrival is None:
+                break
+            self._newest_ns = monotonic_ns()
+            yield arrival
+        self._check_patience()
+
+    def _wait(self) -> None:
+        self._hear()
+        if self._notices and self._notices[0].what is not What.FED:
+            return
+        ends: list[Ear | Inlet] = [] if self._chain_ended else [self._cleared]
+        if not self._head_ended:
+            ends.append(self._accepted)
+        readable(*ends, wait_ms=_IDLE_MS)
+        self._hear()
+
+    def _hear(self) -> None:
+        while not self._head_ended and (packet := self._accepted.hear_now()) != b"":
+            if packet is None:
+                self._head_ended = True
+                return
+            if not self._notices:
+                self._newest_ns = monotonic_ns()
+            self._notices.append(read_notice(packet))
+
+    def _next(self) -> Arrival | None:
+        if self._notices and self._notices[0].what is not What.FED:
+            return Arrival(self._notices.popleft(), None)
+        try:
+            frame = self._frame or self._take()
+        except Malformed as error:
+            return Arrival(self._notices.popleft() if self._notices else None, None, error)
+        self._frame = None
+        if frame is None:
+            return None
+        self._hear()
+        if not self._notices or frame.number < self._notices[0].number:
+            return Arrival(None, frame, Forged(Reason.DUPLICATE, "a frame came that nobody fed"))
+        notice = self._notices.popleft()
+        if notice.what is not What.FED or frame.number > notice.number:
+            self._frame = frame  # it belongs to a later notice: this one's was lost on the way
+            if notice.what is not What.FED:
+                return Arrival(notice, None)
+            lost = Forged(Reason.RECEIPT_MISSING, "the chain lost the message")
+            return Arrival(notice, None, lost)
+        return Arrival(notice, frame)
+
+    def _take(self) -> Frame | None:
+        if self._chain_ended:
+            return None
+        try:
+            taken = self._cleared.take(wait=False)
+        except BlockingIOError:
+            return None
+        if taken is None:
+            self._chain_ended = True
+            return None
+        frame, descriptor = taken
+        close_descriptor(descriptor)
+        return frame
+
+    def _check_patience(self) -> None:
+        if self._notices and monotonic_ns() - self._newest_ns > _PATIENCE_NS:
+            raise Broken(Reason.STAGE_FAILED, "the chain has kept a message for 30 s")
+
+
+class Scribe:
+    """Hands entries to the audit role and waits until they are durable."""
+
+    def __init__(self, entries: Mouth, durable: Ear) -> None:
+        self._entries = entries
+        self._durable = durable
+        self._packets = 0
+        self.size = 0
+        self.root = bytes(32)
+
+    def first_state(self) -> dict[str, int | str]:
+        """Where to go on, as the ledger has it. Raises `Broken` when the audit role is gone."""
+        packet = self._durable.hear()
+        if packet is None:
+            raise Broken(Reason.LEDGER_UNWRITABLE, "the audit role ended before it began")
+        state: dict[str, int | str] = json.loads(packet)
+        return state
+
+    def tell(self, entries: list[Entry]) -> None:
+        """Hand entries over, without waiting."""
+        for packet in _packets(entries):
+            self._entries.tell(packet)
+            self._packets += 1
+
+    def write(self, entries: list[Entry]) -> None:
+        """Hand entries over and wait until all told so far are durable.
+
+        Raises `Broken(LEDGER_UNWRITABLE)` when the audit role is gone: nothing may be released.
+        """
+        self.tell(entries)
+        durable = 0
+        while durable < self._packets:
+            packet = self._durable.hear()
+            if packet is None:
+                raise Broken(Reason.LEDGER_UNWRITABLE, "the ledger cannot be written")
+            durable, self.size, self.root = DURABLE.unpack(packet)
+
+
+def _packets(entries: list[Entry]) -> Iterator[bytes]:
+    """JSON lists of entries, each at most a packet long."""
+    parts: list[str] = []
+    size = _JSON_MARGIN_BYTES
+    for entry in entries:
+        part = json.dumps(entry, separators=(",", ":"))
+        if parts and size + len(part) + 1 > SMALL_PACKET_BYTES_MAX:
+            yield f"[{','.join(parts)}]".encode()
+            parts, size = [], _JSON_MARGIN_BYTES
+        parts.append(part)
+        size += len(part) + 1
+    if parts:
+        yield f"[{','.join(parts)}]".encode()
+
+
+def judge_of(spec: Spec) -> Judge:
+    """The judge of this run's receipts: the chain as the policy names it, each with its key."""
+    expected = []
+    stages = spec.values["stages"]
+    if not isinstance(stages, list):
+        raise TypeError("stages is no list")
+    for name, use in stages:
+        listed = catalog_entry(use)
+        expected.append(Expected(name, listed.version, listed.kind, spec.keys[f"stage:{name}"]))
+    return Judge(bytes.fromhex(spec.text("scope")), spec.keys["head"], expected)

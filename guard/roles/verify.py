@@ -1,0 +1,140 @@
+"""Verify, the head of the destination side: from a landed envelope to a message in the chain.
+
+Follows the landed journal, opens each envelope with other code than sealed it
+(`guard.core.verification`), and feeds what verifies. What does not is held at once, with its
+bytes, and an alarm. What the link reports between envelopes goes to the ledger through the tail.
+"""
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from guard.core.notice import About, Place
+from guard.core.verification import Accepts, open_envelope
+from guard.edge.durable_number import DurableNumber
+from guard.edge.journal import JournalReader
+from guard.edge.keys import verifier
+from guard.edge.spec import Spec
+from guard.edge.waiting import wait_readable
+from guard.roles.feed import Feed
+from guard.roles.head import Fed, Feeder
+from schemas.errors import Forged, Malformed
+from schemas.manifest import Manifest
+from schemas.message import Message, Meta
+from schemas.sealed import Landed, read_landed
+
+_BATCH = 64
+_IDLE_MS = 200
+
+
+def prepare(spec: Spec) -> Callable[[], None]:
+    """Open the journal and read what this side's policy accepts."""
+    return Verify(spec).work
+
+
+class Verify:
+    """The landed journal and the signature on each envelope."""
+
+    def __init__(self, spec: Spec) -> None:
+        folder = Path(spec.text("folder"))
+        self._landed_folder = folder / "landed"
+        self._attempt_folder = folder / "attempt"
+        accepts = spec.values["accepts"]
+        if not isinstance(accepts, list):
+            raise TypeError("accepts is no list")
+        self._accepts = Accepts(
+            spec.text("flow"),
+            spec.text("source_domain"),
+            spec.text("destination_domain"),
+            frozenset(bytes.fromhex(digest) for digest in accepts),
+            spec.number("payload_bytes_max"),
+        )
+        self._verify = verifier(bytes.fromhex(spec.text("seal_public")))
+        self._feeder = Feeder(spec, self._attempt_folder)
+        self._feed = Feed(spec)
+        self._stopping = False
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
+
+    def work(self) -> None:
+        """Feed what is not settled one at a time, then follow the journal until asked to stop."""
+        self._feeder.first_settled()
+        settled = DurableNumber(self._attempt_folder / "settled")
+        reader = JournalReader(self._landed_folder, self._feeder.settled)
+        self._feeder.refeed(self._batch(reader, whole=True))
+        while not self._stopping:
+            fed = 0
+            for message in self._batch(reader, whole=False):
+                self._feeder.feed(message)
+                fed += 1
+            if not fed:
+                watched = (reader.fileno(), self._feeder.settled_fileno())
+                wait_readable(*watched, wait_ms=_IDLE_MS)
+            if not self._feeder.hear_settled():
+                return
+            if settled.value != self._feeder.settled:
+                settled.set(self._feeder.settled, durable=False)
+            self._feed.add("verified", fed)
+            self._feed.tell_if_due()
+
+    def _batch(self, reader: JournalReader, *, whole: bool) -> Iterator[Fed]:
+        """Messages to feed; what is no message has gone to the tail on the way."""
+        while records := reader.take(_BATCH):
+            for number, record in records:
+                kind, sequence, content = read_landed(record)
+                if kind is Landed.EVENT:
+                    self._feeder.event(number, json.loads(content))
+                    continue
+                at = reader.position(number)
+                place = Place(at.segment, at.offset, at.length)
+                fed = self._open(number, sequence, content, place)
+                if fed is not None:
+                    yield fed
+            if not whole:
+                return
+
+    def _open(self, number: int, sequence: int, envelope: bytes, place: Place) -> Fed | None:
+        try:
+            manifest, payload = open_envelope(envelope, sequence, self._accepts, self._verify)
+        except (Malformed, Forged) as error:
+            about: About = {
+                "verdict": "hold",
+                "reason": error.reason.value,
+                "sentence": error.sentence,
+                "sequence": sequence,
+            }
+            self._feeder.stop(number, number.to_bytes(16, "big"), place, about)
+            return None
+        message = Message.make(meta_of(manifest), payload)
+        return Fed(number, message, place, about_of(manifest))
+
+
+def meta_of(manifest: Manifest) -> Meta:
+    """The metadata that the destination side's chain sees."""
+    return Meta(
+        id=manifest.id.hex(),
+        flow=manifest.flow,
+        sender="",
+        name=manifest.name,
+        accepted_s=manifest.accepted_s,
+        type=manifest.type,
+        label=manifest.label,
+        precedence=manifest.precedence,
+    )
+
+
+def about_of(manifest: Manifest) -> About:
+    """What the tail writes beside the message: into the ledger and the output queue."""
+    return {
+        "sequence": manifest.sequence,
+        "accepted_s": manifest.accepted_s,
+        "released_s": manifest.released_s,
+        "sealed_payload": manifest.payload_digest.hex(),
+        "source_policy": manifest.policy_digest.hex(),
+        "source_ledger_size": manifest.ledger_size,
+        "source_ledger_root": manifest.ledger_root.hex(),
+        "name": manifest.name,
+    }

@@ -1,0 +1,352 @@
+"""The supervisor of a side: starts the roles of its journey, watches them, starts them again.
+
+Takes a verified site and the journey's table; gives each process its descriptors, its one key and
+its rights, then holds none of them. It is never in the path of a message. When a process ends, its
+failure domain is ended and started again together; everything else goes on.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from guard.core.journey import CHAIN, Journey, May, Role, State
+from guard.edge.ownership import User, hand_over, users_of
+from guard.edge.processes import Process
+from guard.edge.processes import start as start_process
+from guard.edge.rights import write_rights
+from guard.edge.site import Site, flow_number
+from guard.edge.sockets import feed_pair, one_way_pair
+from guard.edge.spec import Spec, Value
+from guard.edge.udp import open_receiver, open_sender
+from guard.version import VERSION
+from schemas.policy import DestinationChain, SourceChain, StageLine
+from schemas.receipt import scope_digest
+from schemas.stage import Kind
+
+Tell = Callable[[dict[str, Any]], None]
+_STOP_WITHIN_S = 15
+_CALM_S = 10
+_BACKOFF_S_MAX = 5.0
+
+
+@dataclass(slots=True)
+class Seat:
+    """One process of a side: its role's row and, for a stage of the chain, the policy's line."""
+
+    name: str
+    role: Role
+    line: StageLine | None = None
+    position: int = 0
+    kind: Kind | None = None
+    process: Process | None = field(default=None)
+
+
+def seats_of(journey: Journey, lines: list[StageLine], kinds: dict[str, Kind]) -> list[Seat]:
+    """The table's rows as processes: the chain's row becomes one a stage, linked hop by hop."""
+    seats: list[Seat] = []
+    for role in journey.roles:
+        if role.name != CHAIN:
+            seats.append(Seat(role.name, role))
+            continue
+        hops = [role.hears[0], *(f"hop-{n}" for n in range(1, len(lines))), role.tells[0]]
+        for position, line in enumerate(lines, start=1):
+            link = replace(role, hears=(hops[position - 1],), tells=(hops[position],))
+            kind = kinds[line.catalog_name]
+            seats.append(Seat(f"stage:{line.name}", link, line, position, kind))
+    return seats
+
+
+class Supervisor:
+    """One side. `run` returns when it has been asked to stop and everything has drained."""
+
+    def __init__(self, site: Site, journey: Journey, kinds: dict[str, Kind], tell: Tell,
+                 *, insecure: bool = False) -> None:  # fmt: skip
+        """kinds: catalog name -> kind of each stage; tell: hears of events, for people."""
+        self._site = site
+        self._tell = tell
+        self._insecure = insecure
+        self._seats = seats_of(journey, site.chain.stage, kinds)
+        self._users: dict[str, User] = users_of([s.name for s in self._seats], site.file.first_user)
+        self._feed = feed_pair()
+        self._udp = self._open_udp()
+        self._metrics = self._open_metrics()
+        self._cause = "start"
+        self._restarts = 0
+        self._state = "starting"
+        self._stop_asked = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._layers: dict[str, Any] = {}
+
+    # -- what it opens before any role runs ------------------------------------------------
+
+    def _open_udp(self) -> socket.socket:
+        """The link's socket; the receiving one stays open over restarts, so that what arrives
+        meanwhile waits in it and the kernel never answers with ICMP."""
+        line = self._site.policy.link
+        address = self._site.file.link
+        if self._site.file.side == "low":
+            return open_sender(address)
+        return open_receiver(address, line.rate_mbit_per_s)
+
+    def _open_metrics(self) -> socket.socket:
+        where = self._site.file.metrics
+        if where != "unix":
+            host, _, port = where.rpartition(":")
+            return socket.create_server((host.strip("[]"), int(port)))
+        path = self._site.folder / "run" / "metrics.sock"
+        path.unlink(missing_ok=True)
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        server.bind(str(path))
+        server.listen(16)
+        path.chmod(0o666)
+        return server
+
+    # -- starting a failure domain -----------------------------------------------------------
+
+    def _start(self, domain: str) -> None:
+        """Fresh sockets, fresh keys, all processes of a domain; returns when all are ready."""
+        seats = [seat for seat in self._seats if seat.role.domain == domain]
+        nonce = secrets.token_bytes(16)
+        values = self._values(nonce)
+        keys = self._receipt_keys(seats)
+        channels = {name: one_way_pair() for seat in seats for name in seat.role.tells}
+        for seat in seats:
+            hand_over(self._site.folder, seat.role, self._users.get(seat.name))
+            seat.process = start_process(self._spec(seat, values, keys, channels))
+        for reading, writing in channels.values():
+            reading.close()
+            writing.close()
+        for seat in seats:
+            if seat.process is not None:
+                self._layers[seat.name] = seat.process.await_ready()
+
+    def _receipt_keys(self, seats: list[Seat]) -> dict[str, bytes]:
+        names = ["head", *(seat.name for seat in seats if seat.line is not None)]
+        return {name: secrets.token_bytes(32) for name in names}
+
+    def _spec(self, seat: Seat, values: dict[str, Value], keys: dict[str, bytes],
+              channels: dict[str, tuple[socket.socket, socket.socket]]) -> Spec:  # fmt: skip
+        role = seat.role
+        descriptors = {name: channels[name][0].fileno() for name in role.hears}
+        descriptors |= {name: channels[name][1].fileno() for name in role.tells}
+        if seat.line is not None:
+            descriptors = {
+                "inlet": descriptors[role.hears[0]], "outlet": descriptors[role.tells[0]],
+            }  # fmt: skip
+            values = values | {
+                "stage": seat.line.name,
+                "use": seat.line.catalog_name,
+                "parameters": seat.line.parameters,
+                "position": seat.position,
+            }
+        descriptors["feed"] = self._feed[0 if May.SERVE in role.may else 1].fileno()
+        if role.may & (May.SEND_UDP | May.RECEIVE_UDP):
+            descriptors["udp"] = self._udp.fileno()
+        if May.SERVE in role.may:
+            descriptors["listener"] = self._metrics.fileno()
+        user = self._users.get(seat.name)
+        rights = write_rights(
+            role, seat.kind, self._site.policy.payload_bytes_max,
+            user.uid if user else None, user.gid if user else None,
+        )  # fmt: skip
+        documents = self._site.documents if seat.line is not None else {}
+        return Spec(
+            seat.name, role.run, self._site.file.side, descriptors, values,
+            self._keys_for(seat, keys), documents, rights,
+        )  # fmt: skip
+
+    def _keys_for(self, seat: Seat, receipt_keys: dict[str, bytes]) -> dict[str, bytes]:
+        may, own = seat.role.may, self._site.keys
+        given: dict[str, bytes] = {}
+        if May.HEAD_KEY in may:
+            given["head"] = receipt_keys["head"]
+        if May.STAGE_KEY in may:
+            given["stage"] = receipt_keys[seat.name]
+        if May.ALL_STAGE_KEYS in may:
+            given |= {name: key for name, key in receipt_keys.items() if name != "head"}
+        if May.SEALING_KEY in may:
+            given["seal"] = own["seal"]
+        if May.LEDGER_KEY in may:
+            given["ledger"] = own["ledger"]
+        if May.LINK_KEY in may:
+            given["link"] = own["link"]
+        return given
+
+    def _values(self, nonce: bytes) -> dict[str, Value]:
+        site, policy, chain = self._site, self._site.policy, self._site.chain
+        scope = scope_digest(
+            nonce, 0, policy.flow, policy.source_domain, policy.destination_domain,
+            site.policy_digest,
+        )  # fmt: skip
+        values: dict[str, Value] = {
+            "folder": str(site.folder),
+            "flow": policy.flow,
+            "flow_number": flow_number(policy.flow),
+            "source_domain": policy.source_domain,
+            "destination_domain": policy.destination_domain,
+            "policy_digest": site.policy_digest.hex(),
+            "policy_version": policy.version,
+            "payload_bytes_max": policy.payload_bytes_max,
+            "senders": list(policy.senders),
+            "stages": [[line.name, line.catalog_name] for line in chain.stage],
+            "nonce": nonce.hex(),
+            "scope": scope.hex(),
+            "seal_public": site.seal_public.hex(),
+            "link": policy.link.model_dump(),
+            "link_address": site.file.link,
+            "origin": f"checkvalve/{policy.flow}/{site.file.side}",
+            "software": VERSION,
+            "insecure": int(self._insecure),
+            "confinement": "users and network namespaces" if self._users else "no root: one user",
+            "cause": self._cause,
+        }
+        if isinstance(chain, SourceChain):
+            values |= {
+                "name_crosses": int(chain.name_crosses),
+                "keep_refused": int(chain.keep_refused),
+                "replies": int(chain.replies),
+            }
+        if isinstance(chain, DestinationChain):
+            values |= {"extension": chain.extension, "accepts": list(chain.accepts)}
+        return values
+
+    # -- running -----------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Start everything, watch, start again what ends, stop when asked."""
+        domains = list(dict.fromkeys(seat.role.domain for seat in self._seats))
+        try:
+            for domain in domains:
+                self._start_again_until_ready(domain)
+            self._say("running")
+            while not self._asked_to_stop():
+                for domain in self._ended_domains():
+                    self._restart(domain)
+            self._say("stopping")
+            self._drain()
+        finally:
+            for seat in self._seats:
+                self._end(seat)
+            self._say("stopped")
+
+    def stop(self, *_: object) -> None:
+        """Ask for an orderly end; safe in a signal handler."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._stop_asked[1], b"s")
+
+    def _start_again_until_ready(self, domain: str) -> None:
+        """The first start must succeed: what is wrong then is for people, not for trying again."""
+        self._start(domain)
+
+    def _asked_to_stop(self) -> bool:
+        poller = select.poll()
+        poller.register(self._stop_asked[0], select.POLLIN)
+        for seat in self._seats:
+            if seat.process is not None and seat.process.pidfd >= 0:
+                poller.register(seat.process.pidfd, select.POLLIN)
+        ready = [descriptor for descriptor, _ in poller.poll(1000)]
+        return self._stop_asked[0] in ready
+
+    def _ended_domains(self) -> Iterator[str]:
+        ended: dict[str, None] = {}
+        for seat in self._seats:
+            if seat.process is not None and (code := seat.process.ended()) is not None:
+                if seat.role.domain not in ended:
+                    self._cause = f"{seat.name} ended ({_how(code)})"
+                ended[seat.role.domain] = None
+        yield from ended
+
+    def _restart(self, domain: str) -> None:
+        self._restarts += 1
+        self._tell({"event": "restart", "domain": domain, "cause": self._cause})
+        wait_s = 0.0
+        while not self._stop_waiting(wait_s):
+            for seat in self._seats:
+                if seat.role.domain == domain:
+                    self._end(seat)
+            try:
+                self._start(domain)
+            except Exception as error:
+                self._tell({"event": "failed", "domain": domain, "cause": str(error)})
+                wait_s = min(_BACKOFF_S_MAX, wait_s * 2 + 0.25)
+                continue
+            self._say("running")
+            return
+
+    def _stop_waiting(self, wait_s: float) -> bool:
+        readable, _, _ = select.select([self._stop_asked[0]], [], [], wait_s)
+        return bool(readable)
+
+    # -- stopping ----------------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        """Heads first: each chain empties itself; then the link and the rest."""
+        heads = (State.DROPPED, State.LANDED)
+        tails = (State.COMMITTED, State.DELIVERED)
+        deadline_s = time.monotonic() + _STOP_WITHIN_S
+        self._signal(lambda role: role.takes in heads)
+        self._await(lambda role: role.gives in tails, deadline_s)
+        self._signal(lambda role: role.takes in (State.COMMITTED, State.SENT))
+        self._await(lambda role: role.domain != "watch", deadline_s)
+        self._signal(lambda _: True)
+
+    def _signal(self, which: Callable[[Role], bool]) -> None:
+        for seat in self._seats:
+            if seat.process is not None and which(seat.role):
+                seat.process.signal(signal.SIGTERM)
+
+    def _await(self, which: Callable[[Role], bool], deadline_s: float) -> None:
+        while time.monotonic() < deadline_s:
+            waiting = [
+                seat for seat in self._seats
+                if which(seat.role) and seat.process is not None and seat.process.ended() is None
+            ]  # fmt: skip
+            if not waiting:
+                return
+            time.sleep(0.01)
+
+    def _end(self, seat: Seat) -> None:
+        if seat.process is not None:
+            seat.process.end()
+            seat.process = None
+
+    # -- saying how it is --------------------------------------------------------------------
+
+    def _say(self, state: str) -> None:
+        """Tell it, and write `run/status.json` for `guard status`."""
+        self._state = state
+        status = {
+            "state": state,
+            "side": self._site.file.side,
+            "pid": os.getpid(),
+            "restarts": self._restarts,
+            "cause": self._cause,
+            "processes": [
+                {
+                    "name": seat.name,
+                    "domain": seat.role.domain,
+                    "pid": seat.process.pid,
+                    "layers": self._layers.get(seat.name, {}).get("layers", []),
+                }
+                for seat in self._seats
+                if seat.process is not None
+            ],
+        }
+        path = Path(self._site.folder / "run" / "status.json")
+        made = path.with_suffix(".tmp")
+        made.write_text(json.dumps(status))
+        made.chmod(0o644)
+        made.rename(path)
+        self._tell({"event": state, "restarts": self._restarts, "cause": self._cause})
+
+
+def _how(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit {code}"

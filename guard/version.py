@@ -1,0 +1,5 @@
+"""The version of the software, as it stands in the ledger and on the command line."""
+
+from importlib.metadata import version
+
+VERSION = version("checkvalve")

@@ -1,0 +1,34 @@
+"""The kinds of ledger entries and their fields: what an auditor will find.
+
+Follows docs/spec/ledger.md §2. An entry is a flat map of texts and integers. `time_ms` (UTC) is
+the clock of the role that reports. The functions make entries, so that a field has one spelling.
+"""
+
+from enum import StrEnum
+
+Entry = dict[str, int | str]
+
+
+class Kind(StrEnum):
+    """What an entry tells."""
+
+    RUN = "run"  # a side started: policy digest, nonce, confinement, software version
+    STOP = "stop"  # a side was stopped in good order
+    COMMITTED = "committed"  # source: released, sealed, may be sent
+    REFUSED = "refused"  # source: stopped by a stage or by ingest's own rules
+    HELD = "held"  # either side: kept for people
+    SPOOL_REFUSED = "spool-refused"  # source: a drop that never became a message
+    SENT = "sent"  # source: handed to the link, up to a sequence number
+    DELIVERING = "delivering"  # destination: about to be renamed into the output queue
+    DELIVERED = "delivered"  # destination: the renames of the batch before are done
+    DUPLICATE = "duplicate"  # destination: came again, was dropped
+    GAP = "gap"  # destination: sequence numbers lost on the link
+    WITNESS = "witness"  # destination: a checkpoint of the source side's ledger
+    SESSION = "session"  # destination: the sender opened a new session of the link
+    LINK_STATE = "link-state"  # destination: what the link's receiver has, in whole
+    ALARM = "alarm"  # either side: something that should never happen
+
+
+def alarm(time_ms: int, reason: str, sentence: str) -> Entry:
+    """An alarm: receipts that do not add up, a forged manifest, two senders at once."""
+    return {"kind": Kind.ALARM, "time_ms": time_ms, "reason": reason, "sentence": sentence}

@@ -1,0 +1,75 @@
+"""The manifest: the signed description that travels with a payload, and the envelope of both.
+
+Follows docs/spec/manifest.md. The manifest is a map with integer keys in deterministic CBOR
+(RFC 8949 §4.2); COSE_Sign1 (RFC 9052) signs it with Ed25519. An envelope is the length of the
+COSE_Sign1 in four bytes, the COSE_Sign1, and the payload. This module has the names and the
+bounds; the source side writes with `guard.core.sealing`, the destination side reads with
+`guard.core.verification`, which share nothing but this.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+FORMAT = 1
+MANIFEST_BYTES_MAX = 8192
+COSE_SIGN1_TAG = 18
+PROTECTED_EDDSA = b"\xa1\x01\x27"  # {1: -8}: algorithm EdDSA  # RFC 9053 §2.2
+SIGNATURE_CONTEXT = "Signature1"
+LENGTH_BYTES = 4
+
+
+class Key(IntEnum):
+    """The manifest's keys, in the order they are written."""
+
+    FORMAT = 1
+    FLOW = 2
+    SOURCE_DOMAIN = 3
+    DESTINATION_DOMAIN = 4
+    SEQUENCE = 5
+    ID = 6
+    PAYLOAD_DIGEST = 7
+    PAYLOAD_BYTES = 8
+    TYPE = 9
+    LABEL = 10
+    PRECEDENCE = 11
+    QUEUES = 12
+    ACCEPTED_S = 13
+    RELEASED_S = 14
+    POLICY_DIGEST = 15
+    RECEIPTS_DIGEST = 16
+    LEDGER_SIZE = 17
+    LEDGER_ROOT = 18
+    NAME = 19
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What the source side's `release` says of one message.
+
+    sequence         1, 2, 3, … of the flow, without a hole
+    id               16 bytes
+    payload_digest   SHA-256 of the payload; receipts_digest of the chain's legs
+    accepted_s, released_s   whole seconds since 1970, UTC
+    policy_digest    of the source side's policy; ledger_size and ledger_root of the last
+                     checkpoint of the source side's ledger before this message's batch
+    queues           comma-separated; name: as dropped, "" unless the policy lets it cross
+    """
+
+    flow: str
+    source_domain: str
+    destination_domain: str
+    sequence: int
+    id: bytes
+    payload_digest: bytes
+    payload_bytes: int
+    type: str
+    label: str
+    precedence: int
+    queues: str
+    accepted_s: int
+    released_s: int
+    policy_digest: bytes
+    receipts_digest: bytes
+    ledger_size: int
+    ledger_root: bytes
+    name: str = ""
