@@ -3,11 +3,12 @@
 Takes the model in CBOR, builds an lxml tree from it and validates that; changes nothing.
 """
 
+from typing import Any
+
 from lxml import etree
 from pydantic import Field
 
 from filters.formats.cot_model import CotModel, read
-from schemas.cbor import CborValue
 from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
@@ -43,8 +44,8 @@ def _where(schema: etree.XMLSchema) -> str:
 def tree(model: CotModel) -> etree._Element:
     """The model as an lxml element; `Malformed` if lxml takes a name or text for no XML."""
     try:
-        event = etree.Element("event", _attributes(model["event"]))
-        etree.SubElement(event, "point", _attributes(model["point"]))
+        event = etree.Element("event", model["event"])
+        etree.SubElement(event, "point", model["point"])
         detail = etree.SubElement(event, "detail")
         _children(detail, model["detail"])
     except ValueError as error:
@@ -52,12 +53,8 @@ def tree(model: CotModel) -> etree._Element:
     return event
 
 
-def _attributes(value: CborValue) -> dict[str, str]:
-    return value  # type: ignore[return-value]  # `cot_model.read` has checked it
-
-
-def _children(parent: etree._Element, children: CborValue) -> None:
-    for name, attributes, content in children:  # type: ignore[misc, union-attr]  # as above
+def _children(parent: etree._Element, children: Any) -> None:
+    for name, attributes, content in children:
         node = etree.SubElement(parent, name, attributes)
         if type(content) is str:
             if content:

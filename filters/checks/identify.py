@@ -29,7 +29,10 @@ REMEMBERED_HEADS_MAX = 1024
 _NO_OPINION = frozenset({"text/plain", "application/octet-stream"})
 _XML = frozenset({"text/xml", "application/xml"})
 _SIGNS = (
-    ("xml", re.compile(rb"[ \t\r\n]*+<(?:\?xml[ \t\r\n?]|!--|!DOCTYPE|!\[|[A-Za-z_])", re.IGNORECASE)),
+    (
+        "xml",
+        re.compile(rb"[ \t\r\n]*+<(?:\?xml[ \t\r\n?]|!--|!DOCTYPE|!\[|[A-Za-z_])", re.IGNORECASE),
+    ),
     ("json", re.compile(rb"[ \t\r\n]*+[\[{]")),
 )
 _TYPES = {

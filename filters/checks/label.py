@@ -1,8 +1,9 @@
 """Filter `label`: the message's confidentiality label against the flow's clearance.
 
 Takes the metadata's label (and, if the policy names a path, the one written in the model, which
-must then say the same), changes nothing. The classification must be known and not above the ceiling, every category
-one the flow may carry, and the nations the flow serves among those the label is releasable to.
+must then say the same), changes nothing. The classification must be known and not above the
+ceiling, every category one the flow may carry, and the nations the flow serves among those the
+label is releasable to.
 """
 
 from typing import Literal, Self

@@ -1,8 +1,8 @@
 """Which elements and attributes a Cursor-on-Target event may have, read out of the pack's XSD.
 
 Takes the bytes of the schema (a signed document of the policy), gives a `Kind` tree. The schema
-is the one list: no second one stands in code. Only the few constructs the schema's header names are
-understood; any other raises `Broken`, so that a schema never means more than is read here.
+is the one list: no second one stands in code. Only the few constructs the schema's header names
+are understood; any other raises `Broken`, so that a schema never means more than is read here.
 """
 
 from collections.abc import Mapping
@@ -69,7 +69,9 @@ def _kind(
             case "{http://www.w3.org/2001/XMLSchema}attribute":
                 kind.attributes[node.attrib["name"]] = _collapses(node.attrib["type"], simple)
             case "{http://www.w3.org/2001/XMLSchema}element":
-                kind.children[node.attrib["name"]] = _kind(node.attrib["type"], types, simple, kinds)
+                kind.children[node.attrib["name"]] = _kind(
+                    node.attrib["type"], types, simple, kinds
+                )
             case (
                 "{http://www.w3.org/2001/XMLSchema}sequence"
                 | "{http://www.w3.org/2001/XMLSchema}choice"

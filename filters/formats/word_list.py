@@ -1,12 +1,13 @@
 """Dirty words: the list, the normal form of text, and the search, for the source side.
 
 The list is a document of UTF-8 lines; blank lines and lines with `#` first are comments, each
-other line is one entry of one to eight words. An entry is found where all its words stand
-one after another, as whole words, after both sides were brought to the same normal form: NFKC, case folded,
-accents and invisible characters removed, Cyrillic and Greek letters that look Latin replaced, words cut at everything that is
-neither letter nor digit. Text with `&` or `%` in it is searched a second time with character references and
-percent escapes resolved. Words cut into single letters, other alphabets' transliterations and
-encodings such as base64 are not seen through.
+other line is one entry of one to eight words. An entry is found where all its words stand one
+after another, as whole words, after both sides were brought to the same normal form: NFKC, case
+folded, accents and invisible characters removed, Cyrillic and Greek letters that look Latin
+replaced, words cut at everything that is neither letter nor digit. Text with `&` or `%` in it is
+searched a second time with character references and percent escapes resolved. Words cut into
+single letters, other alphabets' transliterations and encodings such as base64 are not seen
+through.
 
 Takes text, gives the number of the first entry found (the first entry is 1). The words themselves
 never leave this module. Time is linear in the text: one pass, one dictionary look-up a word.
@@ -95,12 +96,11 @@ def texts(value: CborValue) -> list[str]:
     todo: list[CborValue] = [value]
     while todo:
         item = todo.pop()
-        kind = type(item)
-        if kind is str:
-            found.append(item)  # type: ignore[arg-type]  # `kind` says so
-        elif kind is list:
-            todo.extend(item)  # type: ignore[arg-type]  # `kind` says so
-        elif kind is dict:
-            todo.extend(item)  # type: ignore[arg-type]  # `kind` says so: its keys
-            todo.extend(item.values())  # type: ignore[union-attr]  # `kind` says so
+        if isinstance(item, str):
+            found.append(item)
+        elif isinstance(item, list):
+            todo.extend(item)
+        elif isinstance(item, dict):
+            found.extend(item)
+            todo.extend(item.values())
     return found

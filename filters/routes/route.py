@@ -1,7 +1,8 @@
 """Route `route`: names the output queues of a message.
 
 Takes the metadata and, where a rule asks for one, a text of the model; sets the metadata's
-`queues` and changes nothing else. The first rule that fits decides; a message that none fits is refused.
+`queues` and changes nothing else. The first rule that fits decides; a message that none fits is
+refused.
 """
 
 from dataclasses import replace

@@ -1,9 +1,10 @@
 """Transform `relabel`: the source domain's label becomes the destination domain's.
 
 Takes a message, gives it with the label that the policy's table has for its own, written in the
-metadata and, if the policy names a path, in the model too. The label is the metadata's; if that is empty, the
-one written in the model; if there is none either, the policy's default. If metadata and model
-both have one and the table leads them to different labels, the message is refused: one of them is wrong.
+metadata and, if the policy names a path, in the model too. The label is the metadata's; if that
+is empty, the one written in the model; if there is none either, the policy's default. If metadata
+and model both have one and the table leads them to different labels, the message is refused: one
+of them is wrong.
 """
 
 from dataclasses import replace

@@ -1,8 +1,9 @@
 """The destination side's own reader of deterministic CBOR (RFC 8949 section 4.2.1).
 
 Takes bytes and bounds, gives the value or raises `Malformed`. It accepts the subset that
-`schemas.cbor` writes and shares no code with it: this reader has no recursion, keeps its own stack of open
-containers, and checks minimal heads by comparing with the smallest argument of each width.
+`schemas.cbor` writes and shares no code with it: this reader has no recursion, keeps its own
+stack of open containers, and checks minimal heads by comparing with the smallest argument of each
+width.
 """
 
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ def read(untrusted: bytes, limits: ReaderLimits = LIMITS) -> Any:
         else:
             if argument >= 24:
                 argument, at = _argument(untrusted, at, argument)
-            if major == _TEXT or major == _BYTES:
+            if major in (_TEXT, _BYTES):
                 if argument > limits.string_bytes_max:
                     raise Malformed(Reason.TEXT_TOO_LONG, "a CBOR string is longer than its bound")
                 end = at + argument

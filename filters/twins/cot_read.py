@@ -25,8 +25,7 @@ _LIMITS = ReaderLimits(items_max=ELEMENTS_MAX * 16, depth_levels_max=4 + 2 * NES
 _SHAPE = {"cot": int, "event": dict, "point": dict, "detail": list}
 _FIRST = frozenset(ascii_letters + "_")
 _FURTHER = _FIRST | frozenset(digits + ".-")
-_CONTROLS = {code: None for code in (*range(9), 11, 12, *range(14, 32), *range(127, 160))}
-_CONTROLS |= {code: None for code in (0xFFFE, 0xFFFF)}
+_CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160), 0xFFFE, 0xFFFF))
 
 
 def model(untrusted: bytes) -> dict[str, Any]:
@@ -48,7 +47,9 @@ def model(untrusted: bytes) -> dict[str, Any]:
         if count > ELEMENTS_MAX:
             raise Malformed(Reason.TOO_MANY_ELEMENTS, "the event has more elements than its bound")
         if type(element) is not list or [type(part) for part in element[:2]] != [str, dict]:
-            raise Malformed(Reason.MODEL_SHAPE, "an element does not begin with name and attributes")
+            raise Malformed(
+                Reason.MODEL_SHAPE, "an element does not begin with name and attributes"
+            )
         if len(element) != 3:
             raise Malformed(Reason.MODEL_SHAPE, "an element does not have three parts")
         names.add(element[0])
@@ -114,6 +115,6 @@ STAGE = StageType(
     side=Side.DESTINATION,
     parameters=CotReadParameters,
     make=make,
-    summary="what crossed is the model of a Cursor-on-Target event, by the destination's own reader",
+    summary="what crossed is a Cursor-on-Target model, by the destination's own reader",
     rechecks=frozenset({"recognise"}),
 )

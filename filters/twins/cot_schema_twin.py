@@ -53,6 +53,6 @@ STAGE = StageType(
     side=Side.DESTINATION,
     parameters=CotSchemaTwinParameters,
     make=make,
-    summary="the event is valid by the pack's XSD, by expat and a validator compiled with xmlschema",
+    summary="the event is valid by the pack's XSD, by expat and a compiled validator",
     rechecks=frozenset({"schema"}),
 )

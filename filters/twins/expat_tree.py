@@ -2,8 +2,8 @@
 
 Takes XML bytes, gives an `xml.etree` element or raises `Malformed`. What reaches the destination
 was written by `cot_build`, but the process that says so may have been taken over: so DOCTYPE,
-entities, instructions, comments and CDATA are refused here too, and everything is counted. No namespaces:
-a prefix is part of the name, and no schema names one.
+entities, instructions, comments and CDATA are refused here too, and everything is counted. No
+namespaces: a prefix is part of the name, and no schema names one.
 """
 
 from typing import Any, NoReturn

@@ -1,7 +1,8 @@
 """Route `route_twin`: the destination names its own output queues.
 
 Takes the metadata and the texts at the root of the native file, sets the metadata's `queues` and
-changes nothing else. Each rule is a set of conditions; the first whose conditions all hold decides.
+changes nothing else. Each rule is a set of conditions; the first whose conditions all hold
+decides.
 """
 
 from dataclasses import replace

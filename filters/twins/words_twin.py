@@ -4,7 +4,8 @@ Takes XML or JSON, changes nothing; tells what it found by its number in the lis
 The rules are those of the source side's search (an entry is one to eight whole words; case,
 compatibility forms, accents, invisible characters and look-alike letters do not hide it;
 references and percent escapes are resolved once more), the way is another: every character goes
-through one table to its normal letters or to a blank, and runs of up to eight words are looked up in one set.
+through one table to its normal letters or to a blank, and runs of up to eight words are looked up
+in one set.
 """
 
 import unicodedata
@@ -59,7 +60,7 @@ class _Letters(dict[int, str]):
 
 
 class WordsTwinParameters(Parameters):
-    """document: the list. form: what the payload is. found: what becomes of a message with an entry."""
+    """document: the list. form: what the payload is. found: what becomes of it."""
 
     document: str = Field(default="words.txt", max_length=64)
     form: Literal["xml", "json"]

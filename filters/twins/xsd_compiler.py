@@ -1,12 +1,14 @@
 """A validator compiled once from an XSD that the `xmlschema` library has read.
 
 Takes the library's schema objects, gives one function that takes a tree of elements and returns,
-or raises `Invalid`. The library is exact and slow (1 ms an event); walking its components once and
-leaving closures, dictionaries and compiled patterns behind gives the same answers thirty times faster. The
-library itself stays the judge: the tests hold both to the same answer over thousands of changed events.
+or raises `Invalid`. The library is exact and slow (1 ms an event); walking its components once
+and leaving closures, dictionaries and compiled patterns behind gives the same answers thirty
+times faster. The library itself stays the judge: the tests hold both to the same answer over
+thousands of changed events.
 
-Only what the packs' schemas use is understood (see `_content` and `_facets`). Any other construct, facet
-or pattern raises `Broken` when the schema is compiled: never is a rule passed over.
+Only what the packs' schemas use is understood (see `_Compiler.content` and `_text_check`). Any
+other construct, facet or pattern raises `Broken` when the schema is compiled: never is a rule passed
+over.
 """
 
 import re
@@ -16,7 +18,13 @@ from typing import Any
 from xml.etree.ElementTree import Element  # the type alone: nothing is parsed with it
 
 from xmlschema import XMLSchema10
-from xmlschema.validators import XsdAtomicBuiltin, XsdAtomicRestriction, XsdComplexType, XsdElement, XsdGroup
+from xmlschema.validators import (
+    XsdAtomicBuiltin,
+    XsdAtomicRestriction,
+    XsdComplexType,
+    XsdElement,
+    XsdGroup,
+)
 
 from schemas.errors import Broken
 from schemas.reasons import Reason
@@ -76,7 +84,9 @@ class _Compiler:
         kind = xsd.type
         if id(kind) not in self.types:
             self.types[id(kind)] = slot = []
-            slot.append(self.complex(kind) if isinstance(kind, XsdComplexType) else self.simple(kind))
+            slot.append(
+                self.complex(kind) if isinstance(kind, XsdComplexType) else self.simple(kind)
+            )
         slot = self.types[id(kind)]
         return slot[0] if slot else lambda element: slot[0](element)
 
@@ -137,9 +147,12 @@ class _Compiler:
                 text(element.text or "")
 
             return run
-        if any(not isinstance(part, XsdElement) for part in content):
+        elements = [part for part in content if isinstance(part, XsdElement)]
+        if len(elements) != len(content):
             raise _no("a group within a group, or a wildcard")
-        parts = [(str(part.name), self.element(part), part.occurs) for part in content]
+        parts = [(str(part.name), self.element(part), part.occurs) for part in elements]
+        if not parts:
+            return _empty
         if content.model == "sequence" and tuple(content.occurs) == (1, 1):
             return _sequence(parts)
         if content.model == "choice" and tuple(content.occurs) == (0, None):
@@ -158,6 +171,11 @@ def _only_blanks(element: Element) -> None:
     texts = [element.text, *(child.tail for child in element)]
     if any(text and text.strip(_BLANKS) for text in texts):
         raise Invalid(f"{element.tag} holds text where only elements may be")
+
+
+def _empty(element: Element) -> None:
+    if element.text or len(element):
+        raise Invalid(f"{element.tag} must be empty")
 
 
 def _sequence(parts: list[tuple[str, Check, Any]]) -> Check:
@@ -198,7 +216,8 @@ def _text_check(kind: Any) -> TextCheck:
     shortest, longest = 0, 1 << 30
     label = kind.name or "a text"
     while isinstance(kind, XsdAtomicRestriction) and not isinstance(kind, XsdAtomicBuiltin):
-        for name, facet in kind.facets.items():
+        facets: dict[str | None, Any] = kind.facets
+        for name, facet in facets.items():
             match (name or "").removeprefix(_XS):
                 case "pattern":
                     patterns.append(_pattern(list(facet.regexps)))

@@ -1,0 +1,119 @@
+"""What holds for every stage of the catalog, whatever it is given.
+
+A new stage is under this suite as soon as it stands in the catalog and in a pack's policy.
+"""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from filters import catalog
+from schemas.errors import Malformed
+from schemas.message import Message, Meta
+from schemas.reasons import REASON_BYTES_MAX, Reason
+from schemas.stage import Kind, StageType
+from schemas.verdict import SENTENCE_CHARACTERS_MAX, Changed, Hold, Pass, Refuse
+
+PACKS = Path(__file__).parent.parent.parent / "schemas" / "packs"
+
+
+def rows() -> list[tuple[str, str, dict, dict]]:
+    found = []
+    for policy in sorted(PACKS.glob("*/policy.toml")):
+        table = tomllib.loads(policy.read_text("utf-8"))
+        for side in ("source", "destination"):
+            names = table[side]["documents"]
+            documents = {name: (policy.parent / name).read_bytes() for name in names}
+            for row in table[side]["stage"]:
+                found.append((f"{policy.parent.name}-{side}-{row['name']}", side, row, documents))
+    return found
+
+
+ROWS = rows()
+META = Meta(id="a" * 32, flow="c2", sender="alpha", name="x", accepted_s=1_780_000_000)
+SEEDS = [path.read_bytes() for path in sorted(PACKS.glob("*/samples/*")) if path.is_file()]
+LABELS = st.sampled_from(["", "UNCLASSIFIED", "SECRET//REL TO USA", "//", "NOT A LABEL;", "é"])
+
+
+@st.composite
+def payloads(draw: st.DrawFn) -> bytes:
+    """Arbitrary bytes, or a good sample with some bytes changed, cut, doubled or put in."""
+    if draw(st.booleans()):
+        return draw(st.binary(max_size=2048))
+    data = bytearray(draw(st.sampled_from(SEEDS)))
+    for _ in range(draw(st.integers(0, 4))):
+        at = draw(st.integers(0, len(data)))
+        cut = draw(st.integers(0, 16))
+        data[at : at + cut] = draw(st.binary(max_size=16))
+    return bytes(data)
+
+
+def make(row: dict, documents: dict) -> tuple[StageType, object]:
+    stage = catalog.load(row.get("use", row["name"]))
+    return stage, stage.make(stage.parameters(**row.get("parameters", {})), documents)
+
+
+def ask(run, message: Message):
+    try:
+        return run(message)
+    except Malformed as error:
+        return Refuse(error.reason, error.sentence)
+
+
+@pytest.mark.parametrize(("_id", "side", "row", "documents"), ROWS, ids=[row[0] for row in ROWS])
+def test_any_bytes_get_one_of_three_answers(_id, side, row, documents) -> None:
+    stage, run = make(row, documents)
+    assert stage.side in (side, "both")
+
+    @settings(
+        max_examples=60, deadline=None, derandomize=True, database=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )  # fmt: skip
+    @given(payload=payloads(), label=LABELS)
+    def any_bytes(payload: bytes, label: str) -> None:
+        meta = Meta(**{**vars_of(META), "label": label})
+        message = Message.make(meta, payload)
+        answer = ask(run, message)
+        assert isinstance(answer, Pass | Refuse | Hold | Changed)
+        assert ask(run, message) == answer
+        if isinstance(answer, Refuse | Hold):
+            assert isinstance(answer.reason, Reason)
+            assert answer.reason and len(answer.reason) <= REASON_BYTES_MAX
+            assert 0 < len(answer.sentence) <= SENTENCE_CHARACTERS_MAX
+        if stage.kind is Kind.FILTER:
+            assert not isinstance(answer, Changed)
+        if isinstance(answer, Changed):
+            assert len(answer.note) <= SENTENCE_CHARACTERS_MAX
+            after = answer.message.meta
+            assert after.id == meta.id
+            if stage.kind is Kind.ROUTE:
+                assert answer.message.payload == payload
+                assert vars_of(after) == {**vars_of(meta), "queues": after.queues}
+
+    any_bytes()
+
+
+def vars_of(meta: Meta) -> dict:
+    return {name: getattr(meta, name) for name in Meta.__dataclass_fields__}
+
+
+@pytest.mark.parametrize("name", catalog.names())
+def test_a_stage_of_the_catalog_says_who_it_is(name) -> None:
+    stage = catalog.load(name)
+    assert stage.name == name
+    assert stage.version >= 1
+    assert stage.summary
+
+
+def test_every_stage_of_the_catalog_is_in_some_pack() -> None:
+    used = {row.get("use", row["name"]) for _, _, row, _ in ROWS}
+    assert set(catalog.names()) - used == set()
+
+
+def test_an_unknown_parameter_is_refused() -> None:
+    for name in catalog.names():
+        with pytest.raises(ValueError, match="surprise"):
+            catalog.load(name).parameters(surprise=1)

@@ -1,0 +1,89 @@
+"""A pack's chains, composed in one process: the stages' own functions, one after another."""
+
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from filters import catalog
+from schemas.errors import Malformed
+from schemas.message import Message, Meta
+from schemas.stage import Kind, Run
+from schemas.verdict import Changed, Hold, Pass, Refuse
+
+PACKS = Path(__file__).parent.parent.parent / "schemas" / "packs"
+SHARED = Path(__file__).parent.parent.parent.parent / "shared" / "samples"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a message left a chain: the stage that stopped it and why, or the message itself."""
+
+    message: Message
+    stage: str = ""
+    reason: str = ""
+    sentence: str = ""
+    queues: str = ""
+
+
+class Chain:
+    """One side's stages of one pack."""
+
+    def __init__(self, pack: str, side: str) -> None:
+        self.folder = PACKS / pack
+        policy = tomllib.loads((self.folder / "policy.toml").read_text("utf-8"))
+        table = policy[side]
+        documents = {name: (self.folder / name).read_bytes() for name in table["documents"]}
+        self.stages: list[tuple[str, Kind, Run]] = []
+        for row in table["stage"]:
+            stage = catalog.load(row.get("use", row["name"]))
+            parameters = stage.parameters(**row.get("parameters", {}))
+            self.stages.append((row["name"], stage.kind, stage.make(parameters, documents)))
+
+    def __call__(self, message: Message) -> Outcome:
+        queues = ""
+        for name, kind, run in self.stages:
+            try:
+                answer = run(message)
+            except Malformed as error:
+                answer = Refuse(error.reason, error.sentence)
+            if isinstance(answer, Refuse | Hold):
+                return Outcome(message, name, answer.reason, answer.sentence)
+            if isinstance(answer, Changed):
+                if kind is Kind.ROUTE:
+                    queues = answer.message.meta.queues
+                else:
+                    message = answer.message
+            else:
+                assert isinstance(answer, Pass)
+        return Outcome(message, queues=queues)
+
+
+def message(payload: bytes, label: str = "", media_type: str = "") -> Message:
+    """A message as ingest would make it."""
+    meta = Meta(id="5" * 32, flow="c2", sender="alpha", name="event.cot", accepted_s=1_780_000_000)
+    return Message.make(replace(meta, label=label, type=media_type), payload)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real samples; tests that need it are skipped where it is not."""
+    if not SHARED.is_dir():
+        pytest.skip("no shared samples beside this clone")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def c2_source() -> Chain:
+    return Chain("c2", "source")
+
+
+@pytest.fixture(scope="session")
+def c2_destination() -> Chain:
+    return Chain("c2", "destination")
+
+
+@pytest.fixture(scope="session")
+def make_message():
+    return message
