@@ -1,9 +1,9 @@
 """The fast erasure code: Intel ISA-L through ctypes.
 
 Takes symbols as `guard.link.fec.Codec` does, gives the same bytes as the reference, hundreds of
-times faster. May load one shared library: the system's `libisal.so.2`, or the one inside the pyeclib
-wheel (found by its file list; pyeclib itself is not imported). Before use it must reproduce the
-reference's answers. Follows docs/spec/link.md §6 (4).
+times faster. May load one shared library: the system's `libisal.so.2`, or the one inside the
+pyeclib wheel (found by its file list; pyeclib itself is not imported). Before use it must reproduce
+the reference's answers. Follows docs/spec/link.md §6 (4).
 """
 
 import ctypes

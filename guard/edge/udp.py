@@ -2,8 +2,8 @@
 
 `SenderSocket` takes bursts and puts them on the wire: its socket is not connected, hears nothing
 (a locked filter drops all that comes) and takes no errors from the network. `ReceiverSocket` gives
-what one read of its socket holds, and writes nothing. Numeric addresses only: no name is ever looked
-up. Expected system calls: sendmsg and sendto; recvmsg; getsockopt for the buffer's fill. Follows
+what one read of its socket holds, and writes nothing. Numeric addresses only: no name is looked up.
+Expected system calls: sendmsg and sendto; recvmsg; getsockopt for the buffer's fill. Follows
 docs/spec/link.md.
 """
 
