@@ -5,6 +5,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 # Choose another interpreter with: make test PYTHON=/path/to/python3
@@ -31,10 +32,10 @@ demo: $(RUNTIME) ## send messages through a throw-away site: both sides, link, l
 	@$(BIN)/guard demo $(ARGS)
 
 test: $(TOOLS) ## run every check: lint, types, imports, tests
-	@$(BIN)/tox run $(ARGS)
+	@$(BIN)/python -m tox run $(ARGS)
 
 lint: $(TOOLS) ## run the checks that start nothing: lint, types, imports
-	@$(BIN)/tox run -e lint,types,imports $(ARGS)
+	@$(BIN)/python -m tox run -e lint,types,imports $(ARGS)
 
 format: $(TOOLS) ## put the code in form and mend what can be mended
 	@$(BIN)/ruff check --fix $(ARGS) .
