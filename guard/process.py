@@ -14,16 +14,21 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
+from guard.edge.confinement import Report
 from guard.edge.rights import confinement_of
 from guard.edge.sandbox import confine, self_test
 from guard.edge.spec import Spec
-from schemas.errors import CheckvalveError
+from guard.edge.system_calls import call
+from schemas.errors import Broken, CheckvalveError
+from schemas.reasons import Reason
 
 EXIT_BROKEN = 70  # sysexits(3): internal software error
+_PR_SET_PDEATHSIG = 1
 
 
 def main(argv: list[str]) -> int:
     """Run the process whose orders are in descriptor argv[1]."""
+    call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # no process outlives its supervisor
     spec = Spec.read(int(argv[1]))
     for caught in (signal.SIGINT, signal.SIGHUP):
         signal.signal(caught, signal.SIG_IGN)  # the supervisor decides when a process ends
@@ -31,8 +36,10 @@ def main(argv: list[str]) -> int:
         work = _prepare(spec)
         confinement = confinement_of(spec)
         report = confine(confinement)
+        if report.missing and not spec.values["insecure"]:
+            raise Broken(Reason.SANDBOX_MISSING, f"{report.missing[0]}: see guard doctor")
         self_test(confinement)
-        _say_ready(spec, {"layers": report.on, "missing": report.off})
+        _say_ready(spec, report)
         work()
     except CheckvalveError as error:
         print(f"{spec.side} {spec.name}: {error.sentence}", file=sys.stderr, flush=True)
@@ -49,10 +56,10 @@ def _prepare(spec: Spec) -> Callable[[], None]:
     return work
 
 
-def _say_ready(spec: Spec, report: dict[str, object]) -> None:
+def _say_ready(spec: Spec, report: Report) -> None:
     descriptor = spec.descriptors["ready"]
-    os.write(descriptor, json.dumps({"name": spec.name, **report}).encode())
-    os.close(descriptor)
+    layers = [[layer.name, layer.state, layer.sentence] for layer in report.layers]
+    os.write(descriptor, json.dumps({"name": spec.name, "layers": layers}).encode())
 
 
 if __name__ == "__main__":

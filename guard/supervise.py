@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from filters import catalog
 from guard.core.journey import CHAIN, Journey, May, Role, State
 from guard.edge.ownership import User, hand_over, users_of
 from guard.edge.processes import Process
@@ -50,7 +51,7 @@ class Seat:
     process: Process | None = field(default=None)
 
 
-def seats_of(journey: Journey, lines: list[StageLine], kinds: dict[str, Kind]) -> list[Seat]:
+def seats_of(journey: Journey, lines: list[StageLine]) -> list[Seat]:
     """The table's rows as processes: the chain's row becomes one a stage, linked hop by hop."""
     seats: list[Seat] = []
     for role in journey.roles:
@@ -60,7 +61,7 @@ def seats_of(journey: Journey, lines: list[StageLine], kinds: dict[str, Kind]) -
         hops = [role.hears[0], *(f"hop-{n}" for n in range(1, len(lines))), role.tells[0]]
         for position, line in enumerate(lines, start=1):
             link = replace(role, hears=(hops[position - 1],), tells=(hops[position],))
-            kind = kinds[line.catalog_name]
+            kind = catalog.entry(line.catalog_name).kind
             seats.append(Seat(f"stage:{line.name}", link, line, position, kind))
     return seats
 
@@ -68,13 +69,14 @@ def seats_of(journey: Journey, lines: list[StageLine], kinds: dict[str, Kind]) -
 class Supervisor:
     """One side. `run` returns when it has been asked to stop and everything has drained."""
 
-    def __init__(self, site: Site, journey: Journey, kinds: dict[str, Kind], tell: Tell,
-                 *, insecure: bool = False) -> None:  # fmt: skip
-        """kinds: catalog name -> kind of each stage; tell: hears of events, for people."""
+    def __init__(
+        self, site: Site, journey: Journey, tell: Tell, *, insecure: bool = False
+    ) -> None:
+        """tell: hears of events, for people."""
         self._site = site
         self._tell = tell
         self._insecure = insecure
-        self._seats = seats_of(journey, site.chain.stage, kinds)
+        self._seats = seats_of(journey, site.chain.stage)
         self._users: dict[str, User] = users_of([s.name for s in self._seats], site.file.first_user)
         self._feed = feed_pair()
         self._udp = self._open_udp()
@@ -225,7 +227,7 @@ class Supervisor:
         domains = list(dict.fromkeys(seat.role.domain for seat in self._seats))
         try:
             for domain in domains:
-                self._start_again_until_ready(domain)
+                self._start(domain)  # what is wrong at the first start is for people to mend
             self._say("running")
             while not self._asked_to_stop():
                 for domain in self._ended_domains():
@@ -241,10 +243,6 @@ class Supervisor:
         """Ask for an orderly end; safe in a signal handler."""
         with contextlib.suppress(BlockingIOError):
             os.write(self._stop_asked[1], b"s")
-
-    def _start_again_until_ready(self, domain: str) -> None:
-        """The first start must succeed: what is wrong then is for people, not for trying again."""
-        self._start(domain)
 
     def _asked_to_stop(self) -> bool:
         poller = select.poll()

@@ -71,6 +71,17 @@ def encode(value: CborValue) -> bytes:
     return b"".join(parts)
 
 
+def encode_numbered(fields: dict[int, int | str | bytes]) -> bytes:
+    """The one deterministic encoding of a flat map with the keys 0, 1, 2, … as COSE has them.
+
+    Raises as `encode` does. Its reader is the destination side's own (`guard.core.verification`).
+    """
+    parts = [_head(0xA0, len(fields))]
+    for key in sorted(fields):
+        parts += (_head(0x00, key), encode(fields[key]))
+    return b"".join(parts)
+
+
 def _write(value: Any, put: Callable[[bytes], None]) -> None:
     kind = type(value)
     if kind is str:

@@ -6,7 +6,7 @@ docs/spec/manifest.md; the signer is passed in, so no key is read here.
 
 from collections.abc import Callable
 
-from schemas.cbor import encode
+from schemas.cbor import encode, encode_numbered
 from schemas.manifest import (
     COSE_SIGN1_TAG,
     FORMAT,
@@ -23,7 +23,7 @@ _TAG = bytes([0xC0 | COSE_SIGN1_TAG])
 
 def seal(manifest: Manifest, payload: bytes, sign: Signer) -> bytes:
     """The envelope. `sign` gives the 64-byte Ed25519 signature of the bytes it is given."""
-    content = encode(_as_map(manifest))
+    content = encode_numbered(_as_map(manifest))
     to_sign = encode([SIGNATURE_CONTEXT, PROTECTED_EDDSA, b"", content])  # RFC 9052 §4.4
     cose = _TAG + encode([PROTECTED_EDDSA, {}, content, sign(to_sign)])
     return len(cose).to_bytes(LENGTH_BYTES, "big") + cose + payload

@@ -1,0 +1,56 @@
+"""What every command shares: the console, the exit codes, and errors as one sentence.
+
+Exit codes: 0 as asked; 1 the answer is no (something was refused, lost, or does not verify);
+2 the command line is wrong; 3 the site, policy or a key is not as it must be; 70 our own mistake.
+"""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from rich.console import Console
+
+from schemas.errors import Broken, CheckvalveError
+
+EXIT_NO = 1
+EXIT_USAGE = 2
+EXIT_SITE = 3
+EXIT_BROKEN = 70
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def fail(sentence: str, code: int) -> NoReturn:
+    """Say what is wrong in one sentence on standard error, and end with this exit code."""
+    errors.print(f"guard: {printable(sentence)}", markup=False, soft_wrap=True)
+    sys.exit(code)
+
+
+@contextlib.contextmanager
+def sentences() -> Iterator[None]:
+    """Turn the project's errors into a sentence and an exit code; no traceback for users."""
+    try:
+        yield
+    except Broken as error:
+        fail(error.sentence, EXIT_SITE)
+    except CheckvalveError as error:
+        fail(error.sentence, EXIT_SITE)
+    except PermissionError as error:
+        fail(f"{error.filename} may not be read or written by this user", EXIT_SITE)
+    except OSError as error:
+        fail(f"{error.filename or 'the system'}: {error.strerror}", EXIT_SITE)
+
+
+def printable(text: str) -> str:
+    """The text with everything that is not printable escaped: it may come from a sender."""
+    return "".join(
+        character if character.isprintable() else f"\\x{ord(character):02x}" for character in text
+    )
+
+
+def print_json(value: Any) -> None:
+    """One JSON object or list on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, sort_keys=False) + "\n")

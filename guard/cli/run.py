@@ -1,0 +1,59 @@
+"""`guard run`: run one side until it is asked to stop."""
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from guard.cli.output import EXIT_SITE, errors, fail, printable, sentences
+from guard.edge.site import load_site
+from guard.high import HIGH
+from guard.low import LOW
+from guard.supervise import Supervisor
+
+JOURNEYS = {"low": LOW, "high": HIGH}
+
+
+@click.command(epilog="Example: guard run low --site /srv/checkvalve/low")
+@click.argument("side", type=click.Choice(["low", "high"]))
+@click.option(
+    "--site", "folder", required=True, type=click.Path(path_type=Path, file_okay=False),
+    help="The side's folder.",
+)  # fmt: skip
+@click.option("--insecure", is_flag=True, help="Start although the host lacks a layer of the"
+              " sandbox; it is written in the ledger and on every report.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Events as JSON lines on standard output.")
+def run(side: str, folder: Path, insecure: bool, as_json: bool) -> None:
+    """Run the low (source) or high (destination) side in the foreground.
+
+    Ends in good order on SIGTERM or Ctrl-C: what was taken is finished first.
+    """
+    with sentences():
+        site = load_site(folder.absolute())
+        if site.file.side != side:
+            fail(f"{folder} is the {site.file.side} side's folder", EXIT_SITE)
+        supervisor = Supervisor(site, JOURNEYS[side], _teller(side, as_json), insecure=insecure)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, supervisor.stop)
+        supervisor.run()
+
+
+def _teller(side: str, as_json: bool) -> Any:
+    def tell_json(event: dict[str, Any]) -> None:
+        sys.stdout.write(json.dumps({"side": side, **event}) + "\n")
+        sys.stdout.flush()
+
+    def tell(event: dict[str, Any]) -> None:
+        words = {
+            "running": f"{side} side is running",
+            "stopping": f"{side} side is stopping: finishing what was taken",
+            "stopped": f"{side} side has stopped",
+            "restart": f"{event['cause']}: the {event.get('domain')} is started again",
+            "failed": f"the {event.get('domain')} could not start: {event['cause']}",
+        }
+        errors.print(printable(words[event["event"]]), markup=False, soft_wrap=True)
+
+    return tell_json if as_json else tell

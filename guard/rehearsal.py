@@ -1,0 +1,261 @@
+"""A policy's chains in real, confined processes, without a site: what `guard try` runs on.
+
+Takes a policy, its documents and a message; gives what the chains decide and what would be
+delivered. Source chain, seal, verification and destination chain are the real ones; the keys are
+made for the rehearsal and forgotten. A stage that ends is a Hold for its message, and the chain is
+started again for the next.
+"""
+
+import contextlib
+import hashlib
+import os
+import secrets
+import select
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from filters import catalog
+from guard.core.chain import first_frame
+from guard.core.frame import Frame
+from guard.core.journey import CHAIN, Journey, May, Role, State
+from guard.core.notice import Notice, Place, What
+from guard.core.release import Cleared, Expected, Judge, Stopped
+from guard.core.sealing import seal
+from guard.core.verification import Accepts, open_envelope
+from guard.edge.clock import monotonic_ns, now_s
+from guard.edge.keys import new_secret, public_of, signer, verifier
+from guard.edge.ownership import User
+from guard.edge.processes import Process, start
+from guard.edge.rights import write_rights
+from guard.edge.sockets import Inlet, Outlet, close_descriptor, feed_pair, one_way_pair
+from guard.edge.spec import Spec
+from guard.supervise import Seat, seats_of
+from schemas.errors import Broken, CheckvalveError
+from schemas.manifest import Manifest
+from schemas.message import Message, Meta
+from schemas.policy import Chain, Policy
+from schemas.reasons import Reason
+from schemas.receipt import Said, message_digest, scope_digest
+from schemas.stage import Side
+from schemas.verdict import Hold, Refuse
+
+ANSWER_WITHIN_S = 30.0
+_FIRST_USER = 61_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a message: `stopped` says why and at which stage, or it came through."""
+
+    stopped: Refuse | Hold | None
+    stage: str
+    message: Message | None
+    queues: tuple[str, ...] = ()
+
+
+def _chain_only(side: Side) -> Journey:
+    row = Role(
+        CHAIN, "guard.roles.stage:prepare", State.ACCEPTED, State.CLEARED,
+        hears=("fed",), tells=("cleared",), may=May.STAGE_KEY,
+    )  # fmt: skip
+    return Journey("rehearsal", side, (row,))
+
+
+class Lane:
+    """One side's chain, one process a stage."""
+
+    def __init__(self, policy: Policy, chain: Chain, side: Side,
+                 documents: Mapping[str, bytes]) -> None:  # fmt: skip
+        self._policy = policy
+        self._chain = chain
+        self._side = side
+        self._documents = dict(documents)
+        self._seats: list[Seat] = []
+        self._feed = feed_pair()
+        self.layers: list[str] = []
+        self._start()
+
+    def _start(self) -> None:
+        policy = self._policy
+        self._scope = scope_digest(
+            secrets.token_bytes(16), 0, policy.flow, policy.source_domain,
+            policy.destination_domain, bytes(32),
+        )  # fmt: skip
+        self._seats = seats_of(_chain_only(self._side), self._chain.stage)
+        self._head_key = new_secret()
+        keys = {seat.name: new_secret() for seat in self._seats}
+        channels = {name: one_way_pair() for seat in self._seats for name in seat.role.tells}
+        first = channels["fed"] = one_way_pair()
+        last = channels["cleared"]
+        for at, seat in enumerate(self._seats):
+            seat.process = start(self._spec(seat, keys[seat.name], channels, at))
+        self._outlet = Outlet(os.dup(first[1].fileno()))
+        self._inlet = Inlet(os.dup(last[0].fileno()), policy.payload_bytes_max)
+        for reading, writing in channels.values():
+            reading.close()
+            writing.close()
+        for process in self._processes():
+            report = process.await_ready()
+            self.layers = [name for name, state, _ in report["layers"] if state == "on"]
+        expected = [
+            Expected(seat.line.name, version_of(seat), seat.kind, keys[seat.name])
+            for seat in self._seats
+            if seat.line is not None and seat.kind is not None
+        ]
+        self._judge = Judge(self._scope, self._head_key, expected)
+
+    def _spec(self, seat: Seat, key: bytes, channels: Mapping[str, tuple[socket.socket, socket.socket]],
+              at: int) -> Spec:  # fmt: skip
+        line = seat.line
+        if line is None:
+            raise Broken(Reason.ROLE_FAILED, "a chain's seat has no line in the policy")
+        user = User(_FIRST_USER + at, _FIRST_USER + at) if os.geteuid() == 0 else None
+        reading, writing = channels[seat.role.hears[0]][0], channels[seat.role.tells[0]][1]
+        return Spec(
+            seat.name,
+            seat.role.run,
+            self._side,
+            {
+                "inlet": reading.fileno(),
+                "outlet": writing.fileno(),
+                "feed": self._feed[1].fileno(),
+            },
+            {
+                "folder": "/",
+                "stage": line.name,
+                "use": line.catalog_name,
+                "parameters": line.parameters,
+                "position": seat.position,
+                "payload_bytes_max": self._policy.payload_bytes_max,
+                "scope": self._scope.hex(),
+                "insecure": 0,
+            },
+            {"stage": key},
+            self._documents,
+            write_rights(
+                seat.role, seat.kind, self._policy.payload_bytes_max,
+                user.uid if user else None, user.gid if user else None,
+            ),
+        )  # fmt: skip
+
+    def _processes(self) -> list[Process]:
+        return [seat.process for seat in self._seats if seat.process is not None]
+
+    def decide(self, number: int, message: Message) -> Outcome:
+        """Send one message through; a chain that breaks on it holds it and is started again."""
+        frame = first_frame(number, message, self._scope, self._head_key)
+        digest = message_digest(message.meta_bytes, message.payload)
+        notice = Notice(What.FED, number, frame.id, digest, Place(0, 0, 0), monotonic_ns(), {})
+        try:
+            self._outlet.give(frame)
+            came = self._await_frame()
+            judgement = self._judge(came, notice)
+        except (CheckvalveError, OSError) as error:
+            self.close()
+            self._start()
+            sentence = error.sentence if isinstance(error, CheckvalveError) else "a stage ended"
+            return Outcome(Hold(Reason.STAGE_FAILED, sentence), "", None)
+        if isinstance(judgement, Cleared):
+            return Outcome(None, "", judgement.message, judgement.queues)
+        return _stopped(judgement)
+
+    def _await_frame(self) -> Frame:
+        readable, _, _ = select.select([self._inlet], [], [], ANSWER_WITHIN_S)
+        taken = self._inlet.take() if readable else None
+        if taken is None:
+            ended = [p.name for p in self._processes() if p.ended() is not None]
+            what = f"{ended[0]} ended" if ended else "the chain did not answer within 30 s"
+            raise Broken(Reason.STAGE_FAILED, what)
+        frame, descriptor = taken
+        close_descriptor(descriptor)
+        return frame
+
+    def close(self) -> None:
+        """End the processes."""
+        self._outlet.close()
+        for process in self._processes():
+            process.end()
+
+
+def version_of(seat: Seat) -> int:
+    """The catalog's version of a seat's stage."""
+    return catalog.entry(seat.line.catalog_name).version if seat.line else 0
+
+
+def _stopped(judgement: Stopped) -> Outcome:
+    kind = Refuse if judgement.verdict is Said.REFUSE else Hold
+    return Outcome(kind(judgement.reason, judgement.sentence), judgement.stage, None)
+
+
+class Rehearsal:
+    """Both chains of a policy, and the seal between them."""
+
+    def __init__(self, policy: Policy, documents: Mapping[str, bytes]) -> None:
+        """Starts the processes; the caller closes them, or uses this in a `with`."""
+        self._policy = policy
+        self._number = 0
+        self._seal_key = new_secret()
+        self._lanes: dict[Side, Lane] = {}
+        for side, chain in (
+            (Side.SOURCE, policy.source), (Side.DESTINATION, policy.destination),
+        ):  # fmt: skip
+            if chain is not None:
+                own = {name: documents[name] for name in chain.documents}
+                self._lanes[side] = Lane(policy, chain, side, own)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def layers(self) -> list[str]:
+        """The layers of the sandbox that are on."""
+        return next(iter(self._lanes.values())).layers
+
+    def close(self) -> None:
+        """End every process."""
+        for lane in self._lanes.values():
+            with contextlib.suppress(OSError):
+                lane.close()
+
+    def decide(self, meta: Meta, payload: bytes) -> Outcome:
+        """What the policy does with one message; `message` of the outcome is what is delivered."""
+        self._number += 1
+        outcome = Outcome(None, "", Message.make(meta, payload))
+        if Side.SOURCE in self._lanes and outcome.message is not None:
+            outcome = self._lanes[Side.SOURCE].decide(self._number, outcome.message)
+        if outcome.message is None or Side.DESTINATION not in self._lanes:
+            return outcome
+        try:
+            crossed = self._cross(outcome.message, outcome.queues)
+        except CheckvalveError as error:
+            return Outcome(Hold(error.reason, error.sentence), "verify", None)
+        return self._lanes[Side.DESTINATION].decide(self._number, crossed)
+
+    def _cross(self, message: Message, queues: tuple[str, ...]) -> Message:
+        """Seal and open again, as the two sides do."""
+        policy, meta = self._policy, message.meta
+        manifest = Manifest(
+            policy.flow, policy.source_domain, policy.destination_domain, self._number,
+            bytes.fromhex(meta.id), hashlib.sha256(message.payload).digest(),
+            len(message.payload), meta.type, meta.label, meta.precedence, ",".join(queues),
+            meta.accepted_s, now_s(), bytes(32), bytes(32), 0, bytes(32),
+        )  # fmt: skip
+        envelope = seal(manifest, message.payload, signer(self._seal_key))
+        accepts = Accepts(
+            policy.flow, policy.source_domain, policy.destination_domain, {bytes(32)},
+            policy.payload_bytes_max,
+        )  # fmt: skip
+        opened, payload = open_envelope(
+            envelope, self._number, accepts, verifier(public_of(self._seal_key))
+        )
+        crossed = Meta(
+            id=opened.id.hex(), flow=opened.flow, sender="", name="",
+            accepted_s=opened.accepted_s, type=opened.type, label=opened.label,
+            precedence=opened.precedence,
+        )  # fmt: skip
+        return Message.make(crossed, payload)
