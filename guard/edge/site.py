@@ -83,6 +83,15 @@ def read_site_file(folder: Path) -> SiteFile:
         raise Malformed(Reason.SITE_MALFORMED, f"{folder / 'site.toml'}: {error}") from error
 
 
+def read_documents(folder: Path, policy: Policy) -> dict[str, bytes]:
+    """The documents of all of a policy's chains, from `folder/documents` or beside the policy."""
+    chains = [chain for chain in (policy.source, policy.destination) if chain is not None]
+    names = sorted({name for chain in chains for name in chain.documents})
+    there = folder / "documents"
+    top = there if there.is_dir() else folder
+    return {name: _read(top / name) for name in names}
+
+
 def chain_of(policy: Policy, side: str) -> Chain:
     """The policy's chain for a side. Raises `Malformed` when it has none."""
     chain = policy.source if side == "low" else policy.destination
