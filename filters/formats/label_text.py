@@ -37,7 +37,8 @@ class Label:
 
 def read(untrusted: str) -> Label:
     """The label that the text spells."""
-    text = " ".join(untrusted.upper().split()) if untrusted.isascii() else ""
+    plain = untrusted.isascii() and untrusted.isprintable()
+    text = " ".join(untrusted.upper().split()) if plain else ""
     parts = [part.strip() for part in text.split("//")]
     if len(parts) > PARTS_MAX or _WORDS.fullmatch(parts[0]) is None:
         raise Malformed(Reason.LABEL_UNKNOWN, "the label is not in the short text form")

@@ -5,6 +5,7 @@ repeats it; changes nothing. The label is split by a small state machine, not by
 side's reader, and the destination's policy has its own list of what it takes.
 """
 
+from string import ascii_letters, digits
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -17,6 +18,7 @@ from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Pass, Refuse
 
 LABEL_CHARACTERS_MAX = 256
+_CHARACTERS = frozenset(ascii_letters + digits + "_.-, /")
 _WORD = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 
 
@@ -81,8 +83,8 @@ def make(parameters: LabelTwinParameters, documents: Documents) -> Run:
 
 def _parse(untrusted: str) -> tuple[str, frozenset[str], frozenset[str] | None]:
     """Classification, categories, and nations or None; `Malformed` for what is no label."""
-    if len(untrusted) > LABEL_CHARACTERS_MAX:
-        raise Malformed(Reason.LABEL_UNKNOWN, "the label is longer than its bound")
+    if len(untrusted) > LABEL_CHARACTERS_MAX or set(untrusted) - _CHARACTERS:
+        raise Malformed(Reason.LABEL_UNKNOWN, "too long, or a character that labels do not have")
     classification, *rest = (_words(part) for part in untrusted.split("//"))
     categories: set[str] = set()
     nations: frozenset[str] | None = None

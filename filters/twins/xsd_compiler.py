@@ -7,8 +7,8 @@ times faster. The library itself stays the judge: the tests hold both to the sam
 thousands of changed events.
 
 Only what the packs' schemas use is understood (see `_Compiler.content` and `_text_check`). Any
-other construct, facet or pattern raises `Broken` when the schema is compiled: never is a rule passed
-over.
+other construct, facet or pattern raises `Broken` when the schema is compiled: no rule is
+passed over.
 """
 
 import re

@@ -81,7 +81,7 @@ def test_any_bytes_get_one_of_three_answers(_id, side, row, documents) -> None:
         assert ask(run, message) == answer
         if isinstance(answer, Refuse | Hold):
             assert isinstance(answer.reason, Reason)
-            assert answer.reason and len(answer.reason) <= REASON_BYTES_MAX
+            assert 0 < len(answer.reason) <= REASON_BYTES_MAX
             assert 0 < len(answer.sentence) <= SENTENCE_CHARACTERS_MAX
         if stage.kind is Kind.FILTER:
             assert not isinstance(answer, Changed)

@@ -25,11 +25,14 @@ SEED = 20260314
 VALUES = (
     "", " ", "0", "-1", "+1", "1.0", "-0.5", "1e5", "1E-4", "NaN", "INF", "90", "90.0", "90.1",
     "-90.00", "180", "181", "99999999999", "true", "TRUE", "1 ", " 1", "a-f-G", "a--f", "-", "?",
-    "2026-03-14T08:05:07Z", "2026-02-29T00:00:00Z", "2024-02-29T00:00:00.5Z", "2026-13-01T00:00:00Z",
-    "2026-03-14T24:00:00Z", "2026-03-14T08:05:07", " 2026-03-14T08:05:07Z\t", "2026-04-31T08:05:07Z",
+    "2026-03-14T08:05:07Z", "2026-02-29T00:00:00Z", "2024-02-29T00:00:00.5Z",
+    "2026-13-01T00:00:00Z",
+    "2026-03-14T24:00:00Z", "2026-03-14T08:05:07", " 2026-03-14T08:05:07Z\t",
+    "2026-04-31T08:05:07Z",
     "2026-03-14T08:05:07+01:00", "0000-01-01T00:00:00Z", "52.1,4.3", "52.1,4.3,7", "52.1, 4.3",
     "é", "漢字", "\u202e", "\u200b", "\u00ad", "😀", "\ue000", "a\tb", "a\nb", "a\r\nb", "x" * 64,
-    "x" * 65, "x" * 129, "x" * 257, "x" * 5000, "٣", "Ⅷ", "ffffffff", "fffff", "<&>\"'", "#&;", "[x]",
+    "x" * 65, "x" * 129, "x" * 257, "x" * 5000, "٣", "Ⅷ", "ffffffff", "fffff", "<&>\"'", "#&;",
+    "[x]",
 )  # fmt: skip
 NAMES = ("event", "point", "detail", "link", "Style", "color", "remarks", "archive", "zzz", "x:y")
 
@@ -37,7 +40,7 @@ NAMES = ("event", "point", "detail", "link", "Style", "color", "remarks", "archi
 def change(root: etree._Element, chance: random.Random) -> None:
     nodes = list(root.iter(etree.Element))
     node = chance.choice(nodes)
-    names = [name for name in node.keys()] or ["uid"]
+    names = list(node.attrib) or ["uid"]
     match chance.randrange(9):
         case 0 | 1 | 2:
             node.set(chance.choice(names), chance.choice(VALUES))

@@ -1,0 +1,150 @@
+"""The model that crosses: its vectors, and the two sides' readers of it in agreement."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filters import catalog
+from filters.formats import cot_model
+from filters.twins import cot_read
+from schemas.cbor import encode
+from schemas.errors import Malformed
+
+ROOT = Path(__file__).parent.parent.parent
+VECTORS = json.loads((ROOT / "tests" / "vectors" / "cot" / "model.json").read_text("utf-8"))
+SCHEMA = {"cot-event.xsd": (ROOT / "schemas" / "packs" / "c2" / "cot-event.xsd").read_bytes()}
+READERS = pytest.mark.parametrize("read", [cot_model.read, cot_read.model], ids=["own", "twin"])
+GOOD = VECTORS["good"][0]["model"]
+
+
+def stage(name: str, **parameters):
+    found = catalog.load(name)
+    return found.make(found.parameters(**parameters), SCHEMA)
+
+
+@pytest.mark.parametrize("case", VECTORS["good"], ids=lambda case: case["what"])
+def test_an_event_becomes_the_vector_and_the_vector_becomes_the_event(case, make_message) -> None:
+    rebuilt = stage("cot_rebuild")(make_message(case["xml"].encode())).message
+    assert rebuilt.payload.hex() == case["cbor"]
+    assert rebuilt.meta.type == "application/cot+cbor"
+    built = stage("cot_build")(rebuilt).message
+    assert built.payload.decode() == case["built"]
+    assert stage("cot_rebuild")(built).message.payload == rebuilt.payload
+
+
+@READERS
+@pytest.mark.parametrize("case", VECTORS["good"], ids=lambda case: case["what"])
+def test_a_reader_reads_the_vector(read, case) -> None:
+    assert read(bytes.fromhex(case["cbor"])) == case["model"]
+
+
+@READERS
+@pytest.mark.parametrize("case", VECTORS["refused"], ids=lambda case: case["what"])
+def test_a_reader_refuses_by_name(read, case) -> None:
+    with pytest.raises(Malformed) as caught:
+        read(bytes.fromhex(case["cbor"]))
+    assert caught.value.reason == case["reason"]
+
+
+def nested(levels: int) -> list:
+    inner: list = ["a", {}, ""]
+    for _ in range(levels - 1):
+        inner = ["a", {}, [inner]]
+    return inner
+
+
+@READERS
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"detail": [nested(8)]}, None),
+        ({"detail": [nested(9)]}, "too-deep"),
+        ({"detail": [["a", {}, ""]] * 2048}, None),
+        ({"detail": [["a", {}, ""]] * 2049}, "too-many-elements"),
+        ({"event": {f"a{i}": "" for i in range(64)}}, None),
+        ({"event": {f"a{i}": "" for i in range(65)}}, "too-many-attributes"),
+        ({"point": {"a" * 64: ""}}, None),
+        ({"point": {"a" * 65: ""}}, "model-shape"),
+        ({"detail": [["a", {}, "é" * 32768]]}, None),
+        ({"detail": [["a", {}, "é" * 32769]]}, "text-too-long"),
+        ({"detail": [["a", {}, "a\tb\r\n\u00a0\u202e"]]}, None),
+        ({"detail": [["a", {}, "\u0085"]]}, "character-not-allowed"),
+        ({"detail": [["a", {}, "\uffff"]]}, "character-not-allowed"),
+    ],
+)
+def test_the_bounds_are_where_the_specification_has_them(read, change, reason) -> None:
+    data = encode({**GOOD, **change})
+    if reason is None:
+        assert read(data) == {**GOOD, **change}
+    else:
+        with pytest.raises(Malformed) as caught:
+            read(data)
+        assert caught.value.reason == reason
+
+
+NAMES = st.sampled_from(["a", "_b", "c.d-e", "", "1a", "x:y", "é", "a b"])
+TEXTS = (
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.integers(-9, 99) | st.none()
+)
+ATTRIBUTES = st.dictionaries(NAMES, TEXTS, max_size=3)
+ELEMENTS = st.recursive(
+    st.tuples(NAMES, ATTRIBUTES, TEXTS).map(list),
+    lambda inner: st.tuples(NAMES, ATTRIBUTES, st.lists(inner, max_size=3)).map(list),
+    max_leaves=6,
+)
+
+
+def ask(read, data: bytes) -> object:
+    try:
+        return read(data)
+    except Malformed:
+        return Malformed
+
+
+@settings(deadline=None, derandomize=True, database=None, max_examples=600)
+@given(event=ATTRIBUTES, detail=st.lists(ELEMENTS | TEXTS, max_size=3), layout=st.integers(0, 2))
+def test_the_two_readers_accept_the_same_models(event, detail, layout) -> None:
+    data = encode({"cot": layout, "event": event, "point": {}, "detail": detail})
+    assert ask(cot_model.read, data) == ask(cot_read.model, data)
+
+
+@pytest.mark.parametrize("unknown", ["refuse", "drop"])
+def test_what_the_schema_does_not_name_is_refused_or_dropped_and_told(
+    unknown, make_message
+) -> None:
+    xml = VECTORS["good"][1]["xml"]
+    more = xml.replace("<detail>", "<detail>words<gadget><x/></gadget><archive odd='1'/>")
+    run = stage("cot_rebuild", unknown=unknown)
+    if unknown == "refuse":
+        with pytest.raises(Malformed) as caught:
+            run(make_message(more.encode()))
+        assert caught.value.reason == "model-unknown-name"
+    else:
+        answer = run(make_message(more.encode()))
+        assert answer.note == "rebuilt; dropped archive/@odd, detail/gadget, text in detail"
+        kept = cot_model.read(answer.message.payload)["detail"]
+        assert kept == [["archive", {}, ""], *VECTORS["good"][1]["model"]["detail"]]
+
+
+def test_markup_in_a_value_stays_text(make_message) -> None:
+    line = "&lt;?xml version='1.0'?&gt;&lt;event&gt;&amp;amp;&lt;/event&gt;"
+    xml = VECTORS["good"][0]["xml"].replace(
+        "</event>", f'<detail><link line="{line}"/></detail></event>'
+    )
+    rebuilt = stage("cot_rebuild")(make_message(xml.encode())).message
+    detail = cot_model.read(rebuilt.payload)["detail"]
+    assert detail == [["link", {"line": "<?xml version='1.0'?><event>&amp;</event>"}, ""]]
+    built = stage("cot_build")(rebuilt).message
+    assert stage("cot_rebuild")(built).message.payload == rebuilt.payload
+    assert built.payload.count(b"<?xml") == 1
+
+
+def test_the_schema_must_be_one_that_the_whitelist_can_read() -> None:
+    empty = b'<xs:complexType name="empty">'
+    schema = SCHEMA["cot-event.xsd"].replace(empty, empty + b"<xs:anyAttribute/>")
+    found = catalog.load("cot_rebuild")
+    with pytest.raises(Exception, match="anyAttribute"):
+        found.make(found.parameters(), {"cot-event.xsd": schema})
