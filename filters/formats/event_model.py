@@ -26,6 +26,7 @@ NAME_CHARACTERS_MAX = 128
 NUMBER_CHARACTERS_MAX = 64
 INT32_MAX = 2**31 - 1
 EXPONENT_MAX = 307
+POWER_MAX = 9999
 RESERVED_EXTENSIONS = frozenset({"cot"})  # marks another model, see filters.formats.model_paths
 
 _PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufdd0-\ufdef\ufffe\uffff]"
@@ -50,6 +51,7 @@ _EXTENSION_TEXT = re.compile(rf"{_PRINTABLE}{{1,1024}}")
 _NAME = re.compile(rf"{_PRINTABLE}{{1,{NAME_CHARACTERS_MAX}}}")
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 _NUMBER = re.compile(rb"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:e(-?[1-9][0-9]{0,3}))?")
+_DECIMAL = re.compile(r"-?[0-9.]+(?:e-?[0-9]+)?")
 _JSON_TYPE = re.compile(r"application/json|[a-z0-9.\-]+/[a-z0-9.\-]+\+json")
 
 
@@ -180,7 +182,8 @@ def _data(data: Any) -> None:
 
 def _number(text: bytes) -> None:
     """A number that is no 64-bit integer: its exact decimal text, in its one spelling."""
-    if number(text.decode("ascii", "replace")) != text:
+    decimal = text.decode("ascii", "replace")
+    if _DECIMAL.fullmatch(decimal) is None or number(decimal) != text:
         raise Malformed(Reason.MODEL_SHAPE, "a number in data is not in its one spelling")
 
 
@@ -188,15 +191,17 @@ def number(untrusted: str) -> int | bytes:
     """A JSON number for the model: an integer of CBOR's range, or exact decimal text.
 
     Digits stay as they are, trailing zeros included; an exponent loses its plus sign and leading
-    zeros, and goes if it is zero; zero has no sign. Raises `Malformed`.
+    zeros, and goes if it is zero; zero has neither sign nor exponent. Raises `Malformed`.
     """
     if len(untrusted) > NUMBER_CHARACTERS_MAX:
         raise Malformed(Reason.JSON_NUMBER_SIZE, "a number is longer than its bound")
-    mantissa, _, exponent = untrusted.lower().partition("e")
+    mantissa, e, exponent = untrusted.lower().partition("e")
     try:
-        power = int(exponent) if exponent else 0
+        power = int(exponent) if e else 0
     except ValueError as error:
         raise Malformed(Reason.SYNTAX, "not a number") from error
+    if abs(power) > POWER_MAX:
+        raise Malformed(Reason.JSON_NUMBER_SIZE, "a number's exponent is out of bounds")
     text = f"{mantissa}e{power}" if power else mantissa
     parts = _NUMBER.fullmatch(text.encode("ascii", "replace"))
     if parts is None:
@@ -204,7 +209,7 @@ def number(untrusted: str) -> int | bytes:
     _, whole, fraction, _ = parts.groups(default=b"")
     digits = (whole + fraction).lstrip(b"0")
     if not digits:
-        text = text.removeprefix("-")
+        text, power = mantissa.removeprefix("-"), 0
     elif not -EXPONENT_MAX <= len(digits) - len(fraction) - 1 + power <= EXPONENT_MAX:
         raise Malformed(Reason.JSON_NUMBER_SIZE, "a number is too large or too small")
     if not fraction and not power:

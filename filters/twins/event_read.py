@@ -121,9 +121,9 @@ def _exact_number(raw: bytes) -> None:
         has_exponent and (str(int(exponent or 0)) != exponent or exponent == "0")
     ):
         raise Malformed(Reason.MODEL_SHAPE, "a byte string that is no number in its one spelling")
-    if text[0] == "-" and not (whole + fraction).strip("0"):
-        raise Malformed(Reason.MODEL_SHAPE, "a zero with a sign")
-    if has_exponent and abs(Decimal(text).adjusted()) > _EXPONENT_MAX and Decimal(text):
+    if (has_exponent or text[0] == "-") and not (whole + fraction).strip("0"):
+        raise Malformed(Reason.MODEL_SHAPE, "a zero with a sign or an exponent")
+    if has_exponent and abs(Decimal(text).adjusted()) > _EXPONENT_MAX:
         raise Malformed(Reason.JSON_NUMBER_SIZE, "a number is too large or too small")
     if not has_exponent and not has_point and -1 << 64 <= int(text) < 1 << 64:
         raise Malformed(Reason.MODEL_SHAPE, "an integer that CBOR has its own form for")
