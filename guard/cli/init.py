@@ -24,7 +24,8 @@ def init(folder: Path, pack: str, link_port: int) -> None:
     addresses in both site.toml files.
     """
     with sentences():
-        made = make_site(folder.absolute(), pack_folder(pack), link_port)
+        address = f"127.0.0.1:{link_port}"
+        made = make_site(folder.absolute(), pack_folder(pack), address, address)
     console.print(f"Made flow {made.policy.flow}: {made.policy.source_domain} to"
                   f" {made.policy.destination_domain}.")  # fmt: skip
     console.print(f"  low side   guard run low --site {made.low}", soft_wrap=True)

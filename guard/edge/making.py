@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guard.edge.keys import new_secret, public_of, signer, write_secret
-from guard.edge.site import Address, chain_of, signed_bytes
+from guard.edge.site import chain_of, signed_bytes
 from schemas.errors import Malformed
 from schemas.policy import Policy, policy_digest, read_policy
 from schemas.reasons import Reason
-
-__all__ = ["Address", "Made", "make_site"]
 
 PACKS = Path(__file__).resolve().parents[2] / "schemas" / "packs"
 _LOW_FOLDERS = ("accepted", "sealed", "cursor", "held", "ledger", "run", "keys", "trust")
@@ -47,8 +45,11 @@ def pack_folder(name: str) -> Path:
     return folder
 
 
-def make_site(folder: Path, pack: Path, link_port: int) -> Made:
-    """Both sides of a pack's flow under `folder`. Raises `Malformed(ARGUMENT)` if it is in use."""
+def make_site(folder: Path, pack: Path, link_to: str, listen: str) -> Made:
+    """Both sides of a pack's flow under `folder`. Raises `Malformed(ARGUMENT)` if it is in use.
+
+    link_to: where the low side sends; listen: where the high side listens; both ADDRESS:PORT.
+    """
     if folder.exists() and any(folder.iterdir()):
         raise Malformed(Reason.ARGUMENT, f"{folder} is not empty: name a new folder")
     policy_text = (pack / "policy.toml").read_text("utf-8")
@@ -62,15 +63,15 @@ def make_site(folder: Path, pack: Path, link_port: int) -> Made:
     folder.chmod(_SHARED_MODE)
     low, high = folder / "low", folder / "high"
     seal, link, policy_key = new_secret(), new_secret(), new_secret()
-    address = f"127.0.0.1:{link_port}"
-    low_digest = _make_side(low, "low", _LOW_FOLDERS, policy_text, documents, policy_key, address)
+    low_digest = _make_side(low, "low", _LOW_FOLDERS, policy_text, documents, policy_key, link_to)
     accepting = _accepting(policy_text, low_digest)
-    _make_side(high, "high", _HIGH_FOLDERS, accepting, documents, policy_key, address)
+    _make_side(high, "high", _HIGH_FOLDERS, accepting, documents, policy_key, listen)
     write_secret(low / "keys" / "seal.key", seal)
     (high / "trust" / "seal.pub").write_text(public_of(seal).hex() + "\n")
     for side in (low, high):
         write_secret(side / "keys" / "link.key", link)
-        write_secret(side / "keys" / "ledger.key", ledger := new_secret())
+        ledger = new_secret()
+        write_secret(side / "keys" / "ledger.key", ledger)
         (side / "trust" / "ledger.pub").write_text(public_of(ledger).hex() + "\n")
     for name in policy.senders:
         for top in ("spool/drop", "spool/refused", "replies"):

@@ -19,7 +19,8 @@ from guard.edge.journal import JournalReader, JournalWriter, Position
 from guard.edge.keys import new_id
 from guard.edge.sockets import Mouth
 from guard.edge.spec import Spec
-from guard.edge.spool import Candidate, NotYet, Refused, Spool, Taken
+from guard.edge.spool import Refused, Spool, Taken
+from guard.edge.spool_arrivals import Candidate
 from guard.edge.waiting import wait_readable
 from guard.roles.feed import Feed
 from guard.roles.head import Fed, Feeder
@@ -30,7 +31,6 @@ from schemas.message import Message, Meta
 BATCH_MAX = 64
 BATCH_BYTES_MAX = 4 * 1024 * 1024
 _IDLE_MS = 200
-_NOT_YET_MS = 20
 
 
 def prepare(spec: Spec) -> Callable[[], None]:
@@ -50,6 +50,7 @@ class Ingest:
         self._spool = Spool(folder / "spool", senders, spec.number("payload_bytes_max"))
         self._journal_folder = folder / "accepted"
         self._journal = JournalWriter.open(self._journal_folder)
+        self._journal.mark(self._journal.next_number)
         self._feeder = Feeder(spec, self._journal_folder)
         self._entries = Mouth(spec.descriptors["ingest-entries"])
         self._feed = Feed(spec)
@@ -66,13 +67,11 @@ class Ingest:
         waiting: list[Candidate] = []
         while not self._stopping:
             waiting += self._spool.candidates()
-            batch, waiting, held_back = self._take(waiting, known)
+            batch, waiting = self._take(waiting, known)
             if batch:
                 self._accept(batch)
             elif not waiting:
-                idle_ms = _NOT_YET_MS if held_back else _IDLE_MS
-                wait_readable(self._spool.fileno(), self._feeder.settled_fileno(), wait_ms=idle_ms)
-            waiting += held_back
+                wait_readable(self._spool.fileno(), self._feeder.settled_fileno(), wait_ms=_IDLE_MS)
             if not self._feeder.hear_settled():
                 return
             self._journal.drop_below(self._feeder.settled)
@@ -96,25 +95,24 @@ class Ingest:
 
     def _take(
         self, candidates: list[Candidate], known: set[bytes]
-    ) -> tuple[list[Taken], list[Candidate], list[Candidate]]:
-        """(messages taken, candidates left for the next batch, candidates not ready yet)."""
+    ) -> tuple[list[Taken], list[Candidate]]:
+        """(messages taken, candidates left for the next batch). What is not yet complete is
+        forgotten: the spool offers it again."""
         batch: list[Taken] = []
-        held_back: list[Candidate] = []
         size = 0
         for at, candidate in enumerate(candidates):
             if len(batch) == BATCH_MAX or size >= BATCH_BYTES_MAX:
-                return batch, candidates[at:], held_back
+                return batch, candidates[at:]
             found = self._spool.take(candidate)
-            if isinstance(found, NotYet):
-                held_back.append(candidate)
-            elif isinstance(found, Refused):
+            if isinstance(found, Refused):
                 self._refuse(candidate, found)
-            elif known and origin_of(found) in known:
-                self._spool.discard(found)  # accepted before a crash undid its removal
-            else:
+            elif isinstance(found, Taken):
+                if known and origin_of(found) in known:
+                    self._spool.discard(found)  # accepted before a crash undid its removal
+                    continue
                 batch.append(found)
                 size += len(found.payload)
-        return batch, [], held_back
+        return batch, []
 
     def _accept(self, batch: list[Taken]) -> None:
         """Durable first, then the drops go, then the chain has them."""
@@ -139,6 +137,7 @@ class Ingest:
             )
             accepted.append((position, message, origin))
         self._journal.sync()
+        self._journal.mark(self._journal.next_number)
         for taken in batch:
             self._spool.discard(taken)
         self._feed.add("accepted", len(batch))

@@ -1,0 +1,211 @@
+"""A throw-away flow on one machine: both sides, the simulated link, real messages, one account.
+
+Makes a site, starts `guard run low`, `guard run high` and `diode-sim proxy` as the processes they
+are, drops files, follows both ledgers until every message is accounted for, and checks both
+ledgers. `guard demo`, the fault tests and the benchmarks are built on it.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from guard.edge.ledger_files import LedgerReader
+from guard.edge.making import Made, make_site
+from guard.report.account import Account
+from schemas.errors import Broken
+from schemas.reasons import Reason
+
+START_WITHIN_S = 60.0
+_END_WITHIN_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFaults:
+    """What the simulated link does to datagrams; the seed makes it repeatable."""
+
+    loss: float = 0.0
+    seed: int = 1
+    more: tuple[str, ...] = ()
+
+    def options(self) -> list[str]:
+        """As options of `diode-sim proxy`."""
+        return ["--loss", str(self.loss), "--seed", str(self.seed), *self.more]
+
+
+@dataclass(slots=True)
+class Child:
+    """A process that was started here, and its first lines of JSON on standard output."""
+
+    popen: "subprocess.Popen[str]"
+    name: str
+
+    def await_line(self, key: str, wanted: str = "") -> dict[str, Any]:
+        """The first line that has the key (with this value). Raises `Broken` if it ends before."""
+        stream = self.popen.stdout
+        if stream is None:
+            raise Broken(Reason.ROLE_FAILED, f"{self.name} has no output")
+        deadline_s = time.monotonic() + START_WITHIN_S
+        while time.monotonic() < deadline_s:
+            readable, _, _ = select.select([stream], [], [], 1.0)
+            line = stream.readline() if readable else ""
+            if readable and not line:
+                raise Broken(Reason.ROLE_FAILED, f"{self.name} ended before it ran")
+            told: dict[str, Any] = json.loads(line) if line else {}
+            if key in told and wanted in ("", told[key]):
+                return told
+        raise Broken(Reason.ROLE_FAILED, f"{self.name} did not start within {START_WITHIN_S:.0f} s")
+
+    def end(self) -> None:
+        """Ask it to end in good order, and wait; then kill it."""
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGTERM)
+        try:
+            self.popen.communicate(timeout=_END_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.communicate()
+
+
+@dataclass(slots=True)
+class Dropped:
+    """One file that was dropped: its unique name and when, in nanoseconds since 1970."""
+
+    name: str
+    at_ns: int
+
+
+@dataclass(slots=True)
+class Demonstration:
+    """Use in a `with`: entering makes the site and starts everything, leaving ends it."""
+
+    folder: Path
+    pack: Path
+    faults: LinkFaults = field(default_factory=LinkFaults)
+    insecure: bool = False
+    made: Made = field(init=False)
+    account: Account = field(init=False, default_factory=Account)
+    dropped: list[Dropped] = field(init=False, default_factory=list)
+    _children: list[Child] = field(init=False, default_factory=list)
+    _ledgers: tuple[LedgerReader, LedgerReader] = field(init=False)
+
+    def __enter__(self) -> Self:
+        listen = f"127.0.0.1:{_free_port()}"
+        link_to = self._start_link(listen)
+        self.made = make_site(self.folder, self.pack, link_to, listen)
+        try:
+            sides = [self.start_side("high"), self.start_side("low")]
+            for child in sides:
+                child.await_line("event", "running")
+        except BaseException:
+            self.end()
+            raise
+        self._ledgers = (
+            LedgerReader(self.made.low / "ledger"), LedgerReader(self.made.high / "ledger"),
+        )  # fmt: skip
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End both sides in good order (low first), then the link."""
+        for child in reversed(self._children):
+            child.end()
+        self._children.clear()
+
+    def _start_link(self, listen: str) -> str:
+        command = ["-m", "diode_sim", "proxy", "--listen", "127.0.0.1:0", "--to", listen]
+        link = self._start("the simulated link", [*command, *self.faults.options()])
+        return str(link.await_line("listening")["listening"])
+
+    def start_side(self, side: str) -> Child:
+        """Start one side; the caller awaits its first event."""
+        command = ["-m", "guard", "run", side, "--site", str(self.folder / side), "--json"]
+        return self._start(f"the {side} side", command + ["--insecure"] * self.insecure)
+
+    def _start(self, name: str, arguments: Sequence[str]) -> Child:
+        log = (self.folder.parent / f"{self.folder.name}.log").open("a")
+        with log:
+            popen = subprocess.Popen(
+                [sys.executable, *arguments],
+                stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
+            )  # fmt: skip
+        child = Child(popen, name)
+        self._children.append(child)
+        return child
+
+    # -- messages ----------------------------------------------------------------------------
+
+    def drop(self, payload: bytes, name: str, sidecar: bytes | None = None) -> None:
+        """Drop one file as a sender does: written beside, then renamed in; the sidecar first."""
+        folder = f"{self.made.low}/spool/drop/{self.made.policy.senders[0]}"
+        unique = f"{len(self.dropped):07d}-{name}"
+        if sidecar is not None:
+            _write(f"{folder}/.sidecar.tmp", sidecar)
+            os.rename(f"{folder}/.sidecar.tmp", f"{folder}/{unique}.meta.json")
+        _write(f"{folder}/.drop.tmp", payload)
+        self.dropped.append(Dropped(unique, time.time_ns()))
+        os.rename(f"{folder}/.drop.tmp", f"{folder}/{unique}")
+
+    def follow(self) -> Account:
+        """Read what is new in both ledgers into the account."""
+        low, high = self._ledgers
+        for entry in low.take():
+            self.account.see_low(entry)
+        for entry in high.take():
+            self.account.see_high(entry)
+        return self.account
+
+    def settled(self) -> bool:
+        """Whether every dropped message has reached its one place, on both sides."""
+        account = self.follow()
+        arrived = len(account.delivered) + len(account.held_high) + account.gaps
+        return (
+            account.decided >= len(self.dropped)
+            and account.sent >= len(account.committed)
+            and arrived >= account.sent
+        )
+
+    def latencies_ms(self) -> list[float]:
+        """From a file's drop to its appearance in the output queue, ascending."""
+        at_ns = {dropped.name: dropped.at_ns for dropped in self.dropped}
+        arrived_ns = {
+            path.stem: path.stat().st_ctime_ns for path in self.delivered_files()
+        }  # fmt: skip
+        return sorted(
+            (arrived_ns[ident] - at_ns[name]) / 1e6
+            for ident, (_, name) in self.account.committed.items()
+            if ident in arrived_ns and name in at_ns
+        )
+
+    def delivered_files(self) -> Iterable[Path]:
+        """The delivered payloads in the output queue, in no order."""
+        destination = self.made.policy.destination
+        extension = destination.extension if destination else "bin"
+        return (self.made.high / "queue").glob(f"**/*.{extension}")
+
+    def pids(self, side: str) -> dict[str, int]:
+        """The processes of a side by name, as its supervisor last wrote them."""
+        status = json.loads((self.folder / side / "run" / "status.json").read_text())
+        return {process["name"]: process["pid"] for process in status["processes"]}
+
+
+def _write(path: str, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    os.write(descriptor, content)
+    os.close(descriptor)
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
