@@ -80,9 +80,8 @@ class Arrivals:
 
     def gaps(self, beat: Heartbeat) -> list[Range]:
         """What a ripe heartbeat shows to be missing and was not told before. link §10 (2)"""
-        claims = [(last - 1, last - 1) for last in beat.last_completed if last]
-        if beat.complete_below:
-            claims.append((self._first, beat.complete_below - 1))
+        claims = [(self._first, beat.complete_below - 1)]  # empty if nothing is claimed
+        claims += [(last - 1, last - 1) for last in beat.last_completed if last]
         told: list[Range] = []
         for claim in claims:
             for hole in self._landed.missing(*claim):

@@ -9,7 +9,8 @@ from guard.link.records import Record
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
-PARTIALS_MAX = 16
+PARTIALS_MAX = 1024  # small ones: each block's last, where blocks are done out of order
+ENVELOPES_MAX = 6  # large ones: one a precedence, and one more
 
 
 class _Partial:
@@ -24,7 +25,9 @@ class _Partial:
 class Partials:
     """The envelopes in pieces of one session."""
 
-    def __init__(self) -> None:
+    def __init__(self, envelope_bytes_max: int) -> None:
+        self._bytes_max = ENVELOPES_MAX * envelope_bytes_max
+        self._bytes = 0
         self._partials: dict[int, _Partial] = {}
 
     def __len__(self) -> int:
@@ -35,19 +38,25 @@ class Partials:
         partial = self._partials.pop(record.sequence, None)
         if partial is None:
             partial = _Partial(record)
+            self._bytes += record.total
         elif len(partial.bytes) != record.total or partial.precedence != record.precedence:
+            self._partials[record.sequence] = partial
             raise Malformed(Reason.BLOCK_MALFORMED, "two parts of an envelope disagree")
         end = record.offset + len(record.data)
         partial.bytes[record.offset : end] = record.data
         partial.held.add(record.offset, end - 1)
         if partial.held.ranges() == ((0, record.total - 1),):
+            self._bytes -= record.total
             return bytes(partial.bytes)
         self._partials[record.sequence] = partial  # now the one touched last
-        if len(self._partials) > PARTIALS_MAX:
-            del self._partials[next(iter(self._partials))]
+        while len(self._partials) > PARTIALS_MAX or self._bytes > self._bytes_max:
+            self._forget(next(iter(self._partials)))
         return None
 
     def forget(self, first: int, last: int) -> None:
         """Drop what is in pieces of these sequences."""
         for sequence in [held for held in self._partials if first <= held <= last]:
-            del self._partials[sequence]
+            self._forget(sequence)
+
+    def _forget(self, sequence: int) -> None:
+        self._bytes -= len(self._partials.pop(sequence).bytes)

@@ -38,11 +38,18 @@ _COUNTED = (
 class _Session:
     """What is kept of one session: the open one, or the one candidate for it."""
 
-    def __init__(self, number: int, window: BlockWindow, seal: SessionSeal, now_ns: int) -> None:
+    def __init__(
+        self,
+        number: int,
+        window: BlockWindow,
+        seal: SessionSeal,
+        envelope_bytes_max: int,
+        now_ns: int,
+    ) -> None:
         self.number = number
         self.window = window
         self.seal = seal
-        self.partials = Partials()
+        self.partials = Partials(envelope_bytes_max)
         self.joiner = CheckpointJoiner()
         self.newest_heartbeat = -1
         self.unripe: Heartbeat | None = None  # the oldest that is not ripe
@@ -196,7 +203,9 @@ class Receiver:
                 return None
             seal = SessionSeal(self._link_key, self._flow, number)
             window = BlockWindow(self._params, number, seal, self._codec, self._counters)
-            candidate = self._candidate = _Session(number, window, seal, now_ns)
+            candidate = self._candidate = _Session(
+                number, window, seal, self._params.envelope_bytes_max, now_ns
+            )
         candidate.heard_ns = now_ns
         return candidate
 

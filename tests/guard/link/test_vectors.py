@@ -1,0 +1,93 @@
+"""The known answers: the written format, the link and an independent receiver agree."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from guard.edge.isal import choose_codec
+from guard.link import keys
+from guard.link.arrivals import ReceiverState
+from guard.link.events import Checkpoint, Landed
+from guard.link.fec import Codec, ReferenceCodec
+from guard.link.params import LinkParams
+from guard.link.receiver import Receiver
+from guard.link.tags import DatagramTags
+from tests.guard.link import slow_receiver as slow
+
+VECTORS = Path(__file__).parents[2] / "vectors" / "link"
+
+
+def load(name: str) -> Any:
+    return json.loads((VECTORS / f"{name}.json").read_text())
+
+
+def pattern(name: str, size: int) -> bytes:
+    pieces = (hashlib.sha256(f"{name} {n}".encode()).digest() for n in range(size // 32 + 1))
+    return b"".join(pieces)[:size]
+
+
+@pytest.mark.parametrize("answer", load("keys"))
+def test_keys(answer: dict[str, Any]) -> None:
+    link_key, flow = bytes.fromhex(answer["link_key"]), answer["flow"]
+    assert keys.tag_key(link_key, flow).hex() == answer["tag_key"]
+    assert slow.session_key(link_key, flow, answer["session"]).hex() == answer["session_key"]
+
+
+@pytest.mark.parametrize("answer", load("tags"))
+def test_tags(answer: dict[str, Any]) -> None:
+    datagram = bytes.fromhex(answer["datagram"])
+    tags = DatagramTags(bytes.fromhex(answer["tag_key"]), len(datagram))
+    for copies in (1, 3, 60):
+        rows = np.frombuffer(datagram * copies, dtype=np.uint8).reshape(copies, -1)
+        assert {tag.tobytes().hex() for tag in tags.tags(rows)} == {answer["tag"]}
+
+
+@pytest.mark.parametrize("codec", [ReferenceCodec(), choose_codec()[0]], ids=lambda c: str(c.name))
+@pytest.mark.parametrize("answer", load("code"), ids=lambda a: f"{a['k']}+{a['r']}")
+def test_code(answer: dict[str, Any], codec: Codec) -> None:
+    k, r, size = answer["k"], answer["r"], answer["symbol_bytes"]
+    symbols = np.zeros((k + r, size), dtype=np.uint8)
+    for j in range(k):
+        symbols[j] = np.frombuffer(pattern(f"code {k} {j}", size), dtype=np.uint8)
+    codec.encode(symbols[:k], symbols[k:])
+    assert [repair.tobytes().hex() for repair in symbols[k:]] == answer["repairs"]
+
+
+@pytest.mark.parametrize("answer", load("sessions"), ids=lambda a: str(a["name"]))
+@pytest.mark.parametrize("dropping", [0, 5])
+def test_sessions_through_the_slow_receiver(answer: dict[str, Any], dropping: int) -> None:
+    tagged = answer["params"].get("tag", True)
+    link_key = bytes.fromhex(answer["link_key"])
+    receiver = slow.SlowReceiver(link_key, answer["flow"], answer["session"], tagged)
+    for n, datagram in enumerate(answer["datagrams"]):
+        if not dropping or n % dropping:
+            receiver.take(bytes.fromhex(datagram))
+    wanted = {
+        m["sequence"]: (m["precedence"], bytes.fromhex(m["envelope"])) for m in answer["messages"]
+    }
+    assert receiver.messages() == wanted
+
+
+@pytest.mark.parametrize("answer", load("sessions"), ids=lambda a: str(a["name"]))
+def test_sessions_through_the_receiver(answer: dict[str, Any]) -> None:
+    params = LinkParams(
+        mtu_bytes=answer["mtu_bytes"],
+        k_max=answer["k_max"],
+        r_max=answer["r_max"],
+        **answer["params"],
+    )
+    link_key = bytes.fromhex(answer["link_key"])
+    receiver = Receiver(params, link_key, answer["flow"], ReferenceCodec(), ReceiverState())
+    events = []
+    for n, datagram in enumerate(map(bytes.fromhex, answer["datagrams"])):
+        events += receiver.take(memoryview(datagram), len(datagram), n)
+    landed = {e.sequence: (e.precedence, e.envelope) for e in events if isinstance(e, Landed)}
+    wanted = {
+        m["sequence"]: (m["precedence"], bytes.fromhex(m["envelope"])) for m in answer["messages"]
+    }
+    assert landed == wanted
+    assert Checkpoint(bytes.fromhex(answer["checkpoint"])) in events
