@@ -1,0 +1,110 @@
+"""The recovery of a journal when its writer opens it: what is whole, and what is cut off.
+
+Takes a directory, gives where the journal ends; may cut off a tail that was never synced. Raises
+`Malformed` for damage: nothing that was synced is ever skipped. Follows docs/spec/journal.md §4.
+"""
+
+import itertools
+import os
+import secrets
+from pathlib import Path
+from typing import NamedTuple
+
+from guard.core.journal_record import (
+    SALT_BYTES,
+    SEGMENT_HEADER_BYTES,
+    find_synced_after,
+    read_mark,
+    write_segment_header,
+)
+from guard.edge import durable
+from guard.edge.segments import (
+    MARK_NAME,
+    Segment,
+    after,
+    first_numbers,
+    malformed,
+    segment_path,
+)
+
+
+class Recovered(NamedTuple):
+    """Where a journal ends: segments' first numbers, the last one's salt and end, next number."""
+
+    firsts: list[int]
+    salt: int
+    end_bytes: int
+    next_number: int
+
+
+def recover(directory: Path, mark: int | None) -> Recovered:
+    """Read every segment, cut a torn tail off, sync. Raises `Malformed`, `OSError`."""
+    firsts = first_numbers(directory)
+    if not firsts:
+        firsts = [0]
+        make_segment(directory, 0)
+    _remake_unused(directory, firsts)
+    for first, following in itertools.pairwise(firsts):
+        _check_closed(directory, first, following)
+    last = Segment.open(directory, firsts[-1])
+    try:
+        offset, number = SEGMENT_HEADER_BYTES, last.first
+        for found in last.walk():
+            offset, number = after(found.position)
+        _check_tail(directory, last, offset, number)
+    finally:
+        last.close()
+    if mark is not None and mark > number:  # §4 (5)
+        raise malformed(directory, f"records {number} to {mark - 1} were synced and are missing")
+    file = durable.AppendFile(segment_path(directory, last.first), offset)
+    file.cut(offset)
+    file.close()
+    return Recovered(firsts, last.salt, offset, number)
+
+
+def make_segment(directory: Path, first: int) -> int:
+    """A new segment, durable and empty; gives its salt."""
+    salt = int.from_bytes(secrets.token_bytes(SALT_BYTES), "big")
+    durable.create(segment_path(directory, first), write_segment_header(first, salt))
+    return salt
+
+
+def read_mark_file(directory: Path) -> int | None:
+    """The mark of a journal; None when there is none or it is not whole."""
+    try:
+        return read_mark((directory / MARK_NAME).read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def _remake_unused(directory: Path, firsts: list[int]) -> None:
+    """§4 (4): a last segment without a whole header and with nothing after it was never used."""
+    first = firsts[-1]
+    path = segment_path(directory, first)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        unused = os.fstat(descriptor).st_size <= SEGMENT_HEADER_BYTES
+    finally:
+        os.close(descriptor)
+    if unused:
+        durable.remove(directory, [path.name])
+        make_segment(directory, first)
+
+
+def _check_closed(directory: Path, first: int, following: int) -> None:
+    """§3 (3)."""
+    segment = Segment.open(directory, first)
+    try:
+        offset, number = SEGMENT_HEADER_BYTES, first
+        for found in segment.walk():
+            offset, number = after(found.position)
+        if number != following or offset != segment.size_bytes:
+            raise malformed(directory, f"record {number} is damaged, and others follow")
+    finally:
+        segment.close()
+
+
+def _check_tail(directory: Path, segment: Segment, offset: int, number: int) -> None:
+    """§4 (3)."""
+    if find_synced_after(segment.rest(offset), number, segment.salt):
+        raise malformed(directory, f"record {number} is damaged, and others follow")
