@@ -1,0 +1,134 @@
+"""The check of a policy against the catalog: its order, its stages, their parameters, documents.
+
+Takes a `Policy` (and the documents it names), gives what is wrong, a sentence each, or raises the
+first. Two depths: `check_policy` imports no stage and so no parser, and is what a supervisor
+calls before it starts anything; `stage_faults` loads and makes every stage, and is what
+`guard policy check` adds. Pure.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import ValidationError
+
+from filters import catalog
+from schemas.errors import Broken, Malformed
+from schemas.policy import Chain, Policy, StageLine
+from schemas.policy_order import Step, order_faults
+from schemas.reasons import Reason
+from schemas.stage import Side, StageType
+
+# What each stage of the catalog checks (`StageType.rechecks`), held equal to it by a test; a stage
+# that only changes has no duty. Here, so that the order is known without importing a stage.
+DUTIES: dict[str, frozenset[str]] = {
+    name: frozenset({duty})
+    for duty, names in {
+        "identify": ("identify",),
+        "bounds": ("bounds",),
+        "recognise": (
+            "cot_read", "cot_recognise", "event_read", "event_recognise", "json_recognise",
+            "xml_recognise",
+        ),
+        "schema": ("cot_schema", "cot_schema_twin", "event_schema", "event_schema_twin"),
+        "label": ("label", "label_twin"),
+        "words": ("words", "words_twin"),
+        "route": ("route", "route_twin"),
+    }.items()
+    for name in names
+}  # fmt: skip
+
+
+def chains_of(policy: Policy) -> list[tuple[Side, Chain]]:
+    """The chains that the policy has, source first."""
+    both = ((Side.SOURCE, policy.source), (Side.DESTINATION, policy.destination))
+    return [(side, chain) for side, chain in both if chain is not None]
+
+
+def check_policy(policy: Policy) -> None:
+    """Raises `Malformed(POLICY_ORDER)` with the first fault of the policy's chains."""
+    faults = policy_faults(policy)
+    if faults:
+        more = f" (and {len(faults) - 1} more: see guard policy check)" if len(faults) > 1 else ""
+        raise Malformed(Reason.POLICY_ORDER, faults[0] + more)
+
+
+def policy_faults(policy: Policy) -> list[str]:
+    """What is wrong with stages and order, a sentence each. Imports no stage."""
+    chains = chains_of(policy)
+    if not chains:
+        return ["the policy has neither a source nor a destination chain"]
+    faults: list[str] = []
+    for side, chain in chains:
+        unknown = [line for line in chain.stage if line.catalog_name not in catalog.names()]
+        faults += [_unknown(side, line) for line in unknown]
+        if not unknown:
+            faults += order_faults(side, [_step(line) for line in chain.stage])
+    return faults
+
+
+def _unknown(side: Side, line: StageLine) -> str:
+    return f"stage {line.name} of the {side} chain: the catalog has no {line.catalog_name}"
+
+
+def _step(line: StageLine) -> Step:
+    listed = catalog.entry(line.catalog_name)
+    duties = DUTIES.get(line.catalog_name, frozenset())
+    return Step(line.name, line.catalog_name, listed.kind, listed.side, duties)
+
+
+def stage_faults(policy: Policy, documents: Mapping[str, bytes]) -> list[str]:
+    """What is wrong inside the stages: parameters, documents, what does not compile.
+
+    Loads every stage named and so its engine: not for the supervisor.
+    """
+    return [
+        f"stage {line.name} of the {side} chain: {fault}"
+        for side, chain in chains_of(policy)
+        for line in chain.stage
+        if line.catalog_name in catalog.names()
+        for fault in _line_faults(line, chain, documents)
+    ]
+
+
+def _line_faults(line: StageLine, chain: Chain, documents: Mapping[str, bytes]) -> Iterator[str]:
+    stage = catalog.load(line.catalog_name)
+    try:
+        parameters = stage.parameters.model_validate(line.parameters)
+    except ValidationError as error:
+        yield from (_in_words(fault, stage) for fault in error.errors())
+        return
+    unnamed = [
+        value for field, value in parameters
+        if field.endswith("document") and value not in chain.documents
+    ]  # fmt: skip
+    if unnamed:
+        yield from (f"it reads {name}, which the chain's documents do not name" for name in unnamed)
+        return
+    own = {name: documents[name] for name in chain.documents if name in documents}
+    try:
+        stage.make(parameters, own)
+    except (Malformed, Broken) as error:
+        yield error.sentence
+    except KeyError as error:
+        yield f"it reads {error.args[0]}, which is not there"
+    except Exception as error:  # whatever a schema compiler says: it is the policy's fault
+        yield f"it cannot be made: {_one_line(error)}"
+
+
+def _in_words(fault: Mapping[str, object], stage: StageType) -> str:
+    """One fault of pydantic's as words: the place, and what is wrong there."""
+    loc = fault["loc"]
+    parts = loc if isinstance(loc, tuple) else ()
+    place = ".".join(str(part) for part in parts)
+    if fault["type"] == "extra_forbidden" and len(parts) == 1:
+        known = ", ".join(sorted(stage.parameters.model_fields)) or "none"
+        return f"{stage.name} has no parameter {place}; it has: {known}"
+    if fault["type"] == "extra_forbidden":
+        return f"{place} is not known"
+    if fault["type"] == "missing":
+        return f"parameter {place} is missing"
+    said = str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    return f"{place}: {said}" if place else said
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
