@@ -16,6 +16,7 @@ import fcntl
 import os
 import select
 import socket
+import struct
 
 from guard.core.frame import PACKET_BYTES_MAX, Frame, read_packet, write_header
 from schemas.errors import Malformed
@@ -28,6 +29,8 @@ _SEALS = 0x01 | 0x02 | 0x04 | 0x08 | 0x20  # seal, shrink, grow, write, exec  # 
 _MFD_CLOEXEC, _MFD_NOEXEC_SEAL = 0x1, 0x8
 _DESCRIPTOR_SPACE = socket.CMSG_SPACE(array.array("i").itemsize)
 NO_DESCRIPTOR = -1
+WAIT_MS = 500
+_WAIT = struct.pack("@ll", 0, WAIT_MS * 1000)  # struct timeval: one call a frame, no poll before
 
 
 def one_way_pair() -> tuple[socket.socket, socket.socket]:
@@ -102,6 +105,7 @@ class Inlet:
 
     def __init__(self, descriptor: int, payload_bytes_max: int) -> None:
         self._socket = socket.socket(fileno=descriptor)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _WAIT)
         self._buffer = bytearray(PACKET_BYTES_MAX)
         self._view = memoryview(self._buffer)
         self._payload_bytes_max = payload_bytes_max
@@ -113,9 +117,9 @@ class Inlet:
     def take(self, *, wait: bool = True) -> tuple[Frame, int] | None:
         """The next frame and the descriptor its payload came by (or `NO_DESCRIPTOR`).
 
-        None when the writer is gone. The descriptor is the caller's to close. Raises
-        BlockingIOError when `wait` is False and nothing is there, `Malformed` for a packet that
-        is no frame (its descriptors are closed).
+        None when the writer is gone. The descriptor is the caller's to close. Waits up to
+        `WAIT_MS`, or not at all if `wait` is False; raises BlockingIOError when nothing came, and
+        `Malformed` for a packet that is no frame (its descriptors are closed).
         """
         flags = socket.MSG_CMSG_CLOEXEC | (0 if wait else socket.MSG_DONTWAIT)
         size, ancillary, _, _ = self._socket.recvmsg_into([self._buffer], _DESCRIPTOR_SPACE, flags)

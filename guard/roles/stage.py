@@ -10,12 +10,10 @@ from collections.abc import Callable
 from filters.catalog import load
 from guard.core.chain import Place, Step
 from guard.edge.clock import monotonic_ns
-from guard.edge.sockets import Inlet, Outlet, close_descriptor, readable
+from guard.edge.sockets import Inlet, Outlet, close_descriptor
 from guard.edge.spec import Spec
-from guard.roles.feed import INTERVAL_NS, Feed
+from guard.roles.feed import Feed
 from schemas.errors import Malformed
-
-_IDLE_MS = INTERVAL_NS // 1_000_000
 
 
 def prepare(spec: Spec) -> Callable[[], None]:
@@ -36,11 +34,11 @@ def prepare(spec: Spec) -> Callable[[], None]:
 
 def _work(step: Step, inlet: Inlet, outlet: Outlet, feed: Feed) -> None:
     while True:
-        if not readable(inlet, wait_ms=_IDLE_MS)[0]:
-            feed.tell_if_due()
-            continue
         try:
             taken = inlet.take()
+        except BlockingIOError:
+            feed.tell_if_due()
+            continue
         except Malformed:
             feed.add("malformed_frames")  # not a frame: the tail misses it and raises the alarm
             continue
