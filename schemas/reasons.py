@@ -20,6 +20,8 @@ class Reason(StrEnum):
     NOT_A_REGULAR_FILE = "not-a-regular-file"
     SYMBOLIC_LINK = "symbolic-link"
     HARD_LINKED = "hard-linked"
+    NOT_THE_SENDERS = "not-the-senders"
+    NOT_READABLE = "not-readable"
     NAME_NOT_ALLOWED = "name-not-allowed"
     EMPTY = "empty"
     TOO_LARGE = "too-large"

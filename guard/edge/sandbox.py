@@ -22,7 +22,16 @@ from guard.edge.system_calls import call
 from schemas.errors import Broken
 from schemas.reasons import Reason
 
-__all__ = ["Calls", "Confinement", "Layer", "Report", "State", "confine", "self_test"]
+__all__ = [
+    "Calls",
+    "Confinement",
+    "Layer",
+    "Report",
+    "State",
+    "confine",
+    "open_descriptors",
+    "self_test",
+]
 
 _CLONE_NEWUTS, _CLONE_NEWIPC, _CLONE_NEWNET = 0x04000000, 0x08000000, 0x40000000
 _PR_SET_PDEATHSIG, _PR_GET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 2, 4, 38
@@ -31,6 +40,14 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _UDP = frozenset({Calls.UDP_SEND, Calls.UDP_RECEIVE})
 _FILE_MODE_MASK = 0o027  # what a role creates is its own to write and its group's to read
 _ABSENT = frozenset({errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EPERM})
+
+
+def open_descriptors() -> frozenset[int]:
+    """The descriptors that are open now: for a role that was given only its own and whose
+    preparation opened more (journals, directories, a watch)."""
+    with os.scandir("/proc/self/fd") as entries:
+        numbers = [int(entry.name) for entry in entries]
+    return frozenset(number for number in numbers if _is_open(number))
 
 
 def confine(confinement: Confinement) -> Report:
@@ -58,6 +75,14 @@ def confine(confinement: Confinement) -> Report:
     except OSError as error:
         raise Broken(Reason.SANDBOX_MISSING, f"this process cannot be confined: {error}") from error
     return Report(tuple(layers), abi)
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:  # the listing's own
+        return False
+    return True
 
 
 def _refuse_unfit_process() -> None:
@@ -207,12 +232,11 @@ def _files(confinement: Confinement) -> tuple[int, Layer]:
     abi = landlock.abi()
     if abi < 1:
         return 0, Layer("landlock", State.MISSING, "this kernel has no Landlock or it is off")
+    if abi < landlock.ABI_RENAME_BETWEEN_DIRECTORIES and confinement.write:
+        sentence = "this kernel's Landlock denies renames between directories (needs Linux 5.19)"
+        return 0, Layer("landlock", State.MISSING, sentence)
     abi = landlock.restrict(confinement.read, confinement.write)
-    lacks = [
-        what
-        for needed, what in ((2, "renames between directories"), (4, "TCP"), (6, "signals"))
-        if abi < needed
-    ]
+    lacks = [what for needed, what in ((4, "TCP"), (6, "signals")) if abi < needed]
     sentence = f"ABI {abi}: {len(confinement.read)} readable, {len(confinement.write)} writable"
     if lacks:
         sentence += f"; this kernel's Landlock does not know {', '.join(lacks)}"

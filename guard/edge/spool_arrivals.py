@@ -1,0 +1,183 @@
+"""What has arrived in the drop directories, each name once, in order.
+
+Takes the directories, gives candidates from inotify events and, at start and after an overflow,
+from a scan; may watch and list directories and look at their entries. Follows docs/spec/spool.md
+§2 (3) to (5) and §4.
+"""
+
+import os
+import stat
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from guard.edge import inotify
+from guard.edge.clock import monotonic_ns
+from guard.edge.spool_files import Place, look_at, look_of
+from guard.edge.spool_names import is_drop
+from schemas.errors import Broken
+from schemas.reasons import Reason
+
+QUIET_NS = 2_000_000_000
+_GENERATION_NS = 200_000_000
+_WATCHED = (
+    inotify.MOVED_TO
+    | inotify.CLOSE_WRITE
+    | inotify.CREATE
+    | inotify.DELETE_SELF
+    | inotify.MOVE_SELF
+    | inotify.ONLY_DIRECTORY
+    | inotify.EXCLUDE_UNLINKED
+)
+_COMPLETE = inotify.MOVED_TO | inotify.CLOSE_WRITE
+_REPLACED = inotify.DELETE_SELF | inotify.MOVE_SELF | inotify.IGNORED
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A name that may be a drop.
+
+    look     how a scan saw it; None when an event said that it is complete
+    claimed  it is in the guard's own directory already, from before a crash
+    """
+
+    sender: str
+    name: bytes
+    place: int
+    look: int | None = None
+    claimed: bool = False
+
+
+Key = tuple[int, bytes]
+
+
+class Arrivals:
+    """The watches, and which names are offered, in doubt, or due again."""
+
+    def __init__(self, places: Sequence[Place]) -> None:
+        self._places = places
+        self._inotify = inotify.Inotify()
+        self._place_of = {
+            self._inotify.watch(p.drop_path, _WATCHED): at for at, p in enumerate(places)
+        }
+        self._at_start = True
+        self._offered: dict[Key, Candidate] = {}
+        self._again: set[Key] = set()  # offered, and something happened since
+        self._soon: list[Key] = []
+        self._doubt: deque[tuple[int, dict[Key, int]]] = deque()  # (due, name -> look)
+
+    def fileno(self) -> int:
+        """Readable when something arrived."""
+        return self._inotify.fileno()
+
+    def next(self) -> list[Candidate]:
+        """What is due now. Raises `Broken(SITE_MALFORMED)` when a directory was replaced."""
+        due: list[Candidate] = []
+        heard = self._inotify.read()
+        if self._at_start:
+            self._at_start = False
+            self._find_claimed(due)
+            self._scan(due)
+        for key in self._soon:
+            self._offer(due, key, None)
+        self._soon.clear()
+        for event in heard.events:
+            self._hear(due, event)
+        if heard.overflow:
+            self._scan(due)
+        while self._doubt and self._doubt[0][0] <= monotonic_ns():
+            for key, look in self._doubt.popleft()[1].items():
+                self._offer(due, key, look)
+        return due
+
+    def is_offered(self, candidate: Candidate) -> bool:
+        """Whether this very offer has no answer yet."""
+        return self._offered.get((candidate.place, candidate.name)) is candidate
+
+    def answered(self, candidate: Candidate, *, again: bool = False) -> None:
+        """It has its answer; `again` offers the name once more, for it is another file now."""
+        key = (candidate.place, candidate.name)
+        self._offered.pop(key, None)
+        if key in self._again or again:
+            self._again.discard(key)
+            self._soon.append(key)
+
+    def doubt(self, candidate: Candidate, look: int) -> None:
+        """It was not complete: offer it again when it has not changed for a while."""
+        self._offered.pop((candidate.place, candidate.name), None)
+        self._wait((candidate.place, candidate.name), look)
+
+    def _hear(self, due: list[Candidate], event: inotify.Event) -> None:
+        if event.mask & _REPLACED:
+            raise Broken(
+                Reason.SITE_MALFORMED,
+                "a drop directory was moved, removed or unmounted: put it back and start again",
+            )
+        if not is_drop(event.name):
+            return
+        key = (self._place_of[event.watch], event.name)
+        if event.mask & _COMPLETE:
+            self._offer(due, key, None)
+            return
+        found = look_at(self._places[key[0]].drop, event.name)
+        if found is not None and _look_if_plain(found) is None:
+            self._offer(due, key, None)
+
+    def _offer(self, due: list[Candidate], key: Key, look: int | None) -> None:
+        if key in self._offered:
+            if look is None:
+                self._again.add(key)
+            return
+        if look is None:
+            for _, names in self._doubt:
+                names.pop(key, None)
+        at, name = key
+        candidate = Candidate(self._places[at].sender, name, at, look)
+        self._offered[key] = candidate
+        due.append(candidate)
+
+    def _find_claimed(self, due: list[Candidate]) -> None:
+        """What was claimed before a crash, in the order of its claiming."""
+        found = []
+        for at, place in enumerate(self._places):
+            for name in _names(place.claimed_path):
+                seen = look_at(place.claimed, name)
+                if seen is not None:
+                    found.append((seen.st_ctime_ns, name, at))
+        for _, name, at in sorted(found):
+            candidate = Candidate(self._places[at].sender, name, at, claimed=True)
+            self._offered[(at, name)] = candidate
+            due.append(candidate)
+
+    def _scan(self, due: list[Candidate]) -> None:
+        waiting = {key for _, names in self._doubt for key in names}
+        found = []
+        for at, place in enumerate(self._places):
+            for name in _names(place.drop_path):
+                seen = None if (at, name) in waiting else look_at(place.drop, name)
+                if seen is not None:
+                    found.append((seen.st_ctime_ns, name, at, _look_if_plain(seen)))
+        found.sort(key=lambda each: each[:2])
+        for _, name, at, look in found:
+            if look is None or (at, name) in self._offered:
+                self._offer(due, (at, name), None)
+            else:
+                self._wait((at, name), look)
+
+    def _wait(self, key: Key, look: int) -> None:
+        due_ns = monotonic_ns() + QUIET_NS
+        if not self._doubt or self._doubt[-1][0] < due_ns:
+            self._doubt.append((due_ns + _GENERATION_NS, {}))
+        self._doubt[-1][1][key] = look
+
+
+def _look_if_plain(found: os.stat_result) -> int | None:
+    plain = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+    return look_of(found) if plain else None
+
+
+def _names(path: bytes) -> Iterator[bytes]:
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if is_drop(entry.name):
+                yield entry.name
