@@ -6,6 +6,7 @@ A path is a text such as `remarks`, `contact/@phone`, `@access` or `data/positio
 2. In a Cursor-on-Target model (a map with the key `cot`) a path begins at the event: `@type` is an
    attribute of the event, `point/@lat` one of its point, any other first step a detail.
 3. In any other model the steps are keys of nested maps; a list on the way means each of its items.
+4. A map with the key `cot` that has not the shape of that model raises `Malformed`.
 
 Takes and gives decoded CBOR values; changes happen in place. Does nothing else.
 """
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.errors import Broken
+from schemas.errors import Broken, Malformed
 from schemas.reasons import Reason
 
 PATH_PATTERN = r"(?:[A-Za-z0-9_.\-]+/){0,15}@?[A-Za-z0-9_.\-]+"
@@ -73,7 +74,9 @@ class ModelPath:
         """The maps, or for a Cursor-on-Target detail the lists, that hold the last step."""
         if type(model) is not dict or "cot" not in model:
             yield from _maps(model, self.steps)
-        elif not self.steps:
+            return
+        _shape(model)
+        if not self.steps:
             yield model["event"] if self.is_attribute else model["detail"]
         elif self.steps == ("point",) and self.is_attribute:
             yield model["point"]
@@ -83,6 +86,20 @@ class ModelPath:
                     yield element[1]
                 elif type(element[2]) is list:
                     yield element[2]
+
+
+def _shape(model: Any) -> None:
+    """As much of the model's shape as a walk relies on; the recogniser checks the rest."""
+    parts = [type(model.get(key)) for key in ("event", "point", "detail")]
+    todo = list(model["detail"]) if parts == [dict, dict, list] else [None]
+    while todo:
+        child = todo.pop()
+        if type(child) is not list or [type(part) for part in child[:2]] != [str, dict]:
+            raise Malformed(Reason.MODEL_SHAPE, "not the model of a Cursor-on-Target event")
+        if len(child) != 3:
+            raise Malformed(Reason.MODEL_SHAPE, "not the model of a Cursor-on-Target event")
+        if type(child[2]) is list:
+            todo.extend(child[2])
 
 
 def _maps(value: Any, steps: tuple[str, ...]) -> Iterator[Any]:

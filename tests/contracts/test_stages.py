@@ -3,7 +3,10 @@
 A new stage is under this suite as soon as it stands in the catalog and in a pack's policy.
 """
 
+import subprocess
+import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from filters import catalog
+from schemas.cbor import encode
 from schemas.errors import Malformed
 from schemas.message import Message, Meta
 from schemas.reasons import REASON_BYTES_MAX, Reason
@@ -34,16 +38,28 @@ def rows() -> list[tuple[str, str, dict, dict]]:
 
 ROWS = rows()
 META = Meta(id="a" * 32, flow="c2", sender="alpha", name="x", accepted_s=1_780_000_000)
-SEEDS = [path.read_bytes() for path in sorted(PACKS.glob("*/samples/*")) if path.is_file()]
 LABELS = st.sampled_from(["", "UNCLASSIFIED", "SECRET//REL TO USA", "//", "NOT A LABEL;", "é"])
+
+
+WORDS = st.sampled_from(
+    ["cot", "event", "point", "detail", "access", "contact", "data", "", "type", "a-f", "12", "é"]
+)
+VALUES = st.recursive(
+    WORDS | st.integers(-9, 9) | st.booleans() | st.none() | st.binary(max_size=3),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+MODELS = st.fixed_dictionaries(
+    {"cot": VALUES, "event": VALUES, "point": VALUES, "detail": VALUES | st.lists(VALUES)}
+)
 
 
 @st.composite
 def payloads(draw: st.DrawFn) -> bytes:
-    """Arbitrary bytes, or a good sample with some bytes changed, cut, doubled or put in."""
+    """Arbitrary bytes or CBOR, or a payload of a real chain with some bytes changed."""
     if draw(st.booleans()):
-        return draw(st.binary(max_size=2048))
-    data = bytearray(draw(st.sampled_from(SEEDS)))
+        return draw(st.binary(max_size=2048) | (VALUES | MODELS).map(encode))
+    data = bytearray(draw(st.sampled_from(seeds())))
     for _ in range(draw(st.integers(0, 4))):
         at = draw(st.integers(0, len(data)))
         cut = draw(st.integers(0, 16))
@@ -54,6 +70,24 @@ def payloads(draw: st.DrawFn) -> bytes:
 def make(row: dict, documents: dict) -> tuple[StageType, object]:
     stage = catalog.load(row.get("use", row["name"]))
     return stage, stage.make(stage.parameters(**row.get("parameters", {})), documents)
+
+
+@cache
+def seeds() -> list[bytes]:
+    """The packs' samples, and every payload on their way through both chains."""
+    found: dict[bytes, None] = {}
+    for pack in sorted({name.split("-")[0] for name, _, _, _ in ROWS}):
+        runs = [make(row, docs)[1] for name, _, row, docs in ROWS if name.split("-")[0] == pack]
+        for path in sorted((PACKS / pack / "samples").iterdir()):
+            if path.is_file():
+                message = Message.make(META, path.read_bytes())
+                found[message.payload] = None
+                for run in runs:
+                    answer = ask(run, message)
+                    if isinstance(answer, Changed):
+                        message = answer.message
+                        found[message.payload] = None
+    return list(found)
 
 
 def ask(run, message: Message):
@@ -117,3 +151,13 @@ def test_an_unknown_parameter_is_refused() -> None:
     for name in catalog.names():
         with pytest.raises(ValueError, match="surprise"):
             catalog.load(name).parameters(surprise=1)
+
+
+@pytest.mark.parametrize("pack", sorted(path.name for path in PACKS.iterdir() if path.is_dir()))
+def test_a_made_stage_opens_nothing_and_imports_nothing(pack) -> None:
+    """What the sandbox forbids later: every module and file is loaded when the stage is made."""
+    script = Path(__file__).with_name("confined_stages.py")
+    done = subprocess.run(
+        [sys.executable, str(script), pack], cwd=PACKS.parent.parent, capture_output=True, text=True
+    )
+    assert done.stdout + done.stderr == "nothing was touched\n"

@@ -12,6 +12,7 @@ from filters.formats import cot_model
 from filters.twins import cot_read
 from schemas.cbor import encode
 from schemas.errors import Malformed
+from schemas.verdict import Pass
 
 ROOT = Path(__file__).parent.parent.parent
 VECTORS = json.loads((ROOT / "tests" / "vectors" / "cot" / "model.json").read_text("utf-8"))
@@ -148,3 +149,38 @@ def test_the_schema_must_be_one_that_the_whitelist_can_read() -> None:
     found = catalog.load("cot_rebuild")
     with pytest.raises(Exception, match="anyAttribute"):
         found.make(found.parameters(), {"cot-event.xsd": schema})
+
+
+LEGAL = st.text(
+    st.sampled_from("ab \t\n\r&<>\"'é漢😀\u00a0\u2028]-%;#")
+    | st.characters(min_codepoint=0x20, max_codepoint=0x7E),
+    max_size=12,
+)
+
+
+@settings(deadline=None, derandomize=True, database=None, max_examples=300)
+@given(text=LEGAL, value=LEGAL)
+def test_any_text_crosses_unchanged(text, value, make_message) -> None:
+    model = {**GOOD, "detail": [["remarks", {"keywords": value}, text], ["archive", {}, ""]]}
+    built = stage("cot_build")(make_message(encode(model))).message
+    stage("xml_recognise")(built)
+    assert cot_model.read(stage("cot_rebuild")(built).message.payload) == model
+
+
+@pytest.mark.parametrize("engine", ["compiled", "xmlschema"])
+def test_both_engines_of_the_destination_judge_a_built_event(engine, make_message) -> None:
+    run = stage("cot_schema_twin", engine=engine)
+    event = VECTORS["good"][1]["built"]
+    assert isinstance(run(make_message(event.encode())), Pass)
+    wrong = event.replace('lat="-52.5"', 'lat="-92.5"')
+    assert run(make_message(wrong.encode())).reason == "schema-invalid"
+
+
+@pytest.mark.parametrize(
+    "xml",
+    ["<!DOCTYPE event><event/>", "<event><!-- --></event>", "<event><![CDATA[x]]></event>",
+     "<event><?p?></event>", "<event>&x;</event>", "<event>", "", "<event/><event/>"],
+)  # fmt: skip
+def test_the_destination_parses_no_declarations(xml, make_message) -> None:
+    with pytest.raises(Malformed):
+        stage("cot_schema_twin")(make_message(xml.encode()))
