@@ -21,7 +21,8 @@ from diode_sim.outlet import UDP_GRO, Address, Outlet
 BUFFER_BYTES = 65_536
 SOCKET_BUFFER_BYTES = 128 * 1024 * 1024
 LATE_BYTES_MAX = 512 * 1024 * 1024
-LINGER_MS = 5  # an overtaken datagram waits no longer than this for later ones
+LINGER_NS = 5_000_000  # in silence a datagram waits no longer than this to be overtaken
+DRAIN_NS = 1_000_000_000  # after `stop`, under a sender that does not stop
 SO_RXQ_OVFL = 40
 SO_ATTACH_FILTER = 26
 SO_LOCK_FILTER = 44
@@ -49,6 +50,7 @@ class Proxy:
         self._late: list[tuple[int, int, bytes, int]] = []
         self._late_bytes = 0
         self._late_order = 0
+        self._newest_ns = 0
         self._running = True
 
     @property
@@ -82,12 +84,18 @@ class Proxy:
         poll.register(self._wake_in, select.POLLIN)
         while self._running:
             took = self._take()
-            if self._late:
-                self._send_late(time.monotonic_ns())
-            if not took and not poll.poll(self._timeout_ms()) and self._line.holds:
+            now_ns = time.monotonic_ns()
+            if took:
+                self._newest_ns = now_ns
+            elif self._line.holds and now_ns >= self._newest_ns + LINGER_NS:
                 self._line.let_go()
                 self._outlet.flush()
-        while self._take():
+            if self._late:
+                self._send_late(now_ns)
+            if not took:
+                poll.poll(self._timeout_ms(now_ns))
+        end_ns = time.monotonic_ns() + DRAIN_NS
+        while self._take() and time.monotonic_ns() < end_ns:
             pass
         self._line.let_go()
         self._send_late(None)
@@ -95,11 +103,10 @@ class Proxy:
             one.close()
         return self.counters
 
-    def _timeout_ms(self) -> float | None:
-        waits = [float(LINGER_MS)] if self._line.holds else []
-        if self._late:
-            waits.append(max(0.0, (self._late[0][0] - time.monotonic_ns()) / 1e6))
-        return min(waits, default=None)
+    def _timeout_ms(self, now_ns: int) -> float | None:
+        dues_ns = [self._newest_ns + LINGER_NS] if self._line.holds else []
+        dues_ns += [self._late[0][0]] if self._late else []
+        return max(0, min(dues_ns) - now_ns) / 1e6 if dues_ns else None
 
     def _take(self) -> bool:
         """One batch from the socket through the line. False if none waits."""
