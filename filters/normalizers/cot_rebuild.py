@@ -25,6 +25,7 @@ from schemas.verdict import Answer, Changed
 COT_CBOR = "application/cot+cbor"
 MODEL_LAYOUT = 1
 NOTED_NAMES_MAX = 8
+NOTED_CHARACTERS_MAX = 180
 
 _BLANKS = " \t\r\n"
 
@@ -67,9 +68,12 @@ def _parse(untrusted: bytes) -> etree._Element:
         collect_ids=False,
     )
     try:
-        return etree.fromstring(untrusted, parser)
+        root = etree.fromstring(untrusted, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise Malformed(Reason.SYNTAX, "lxml cannot parse the XML") from error
+    if root.getroottree().docinfo.doctype:
+        raise Malformed(Reason.XML_DOCTYPE, "a document type, which the recogniser lets not pass")
+    return root
 
 
 class _Builder:
@@ -155,7 +159,8 @@ class _Builder:
             return "rebuilt"
         names = sorted(set(self.dropped))
         more = f" and {len(names) - NOTED_NAMES_MAX} more" if len(names) > NOTED_NAMES_MAX else ""
-        return f"rebuilt; dropped {', '.join(n[:80] for n in names[:NOTED_NAMES_MAX])}{more}"
+        listed = ", ".join(names[:NOTED_NAMES_MAX])
+        return f"rebuilt; dropped {listed[:NOTED_CHARACTERS_MAX]}{more}"
 
 
 STAGE = StageType(

@@ -12,7 +12,7 @@ from filters.formats import cot_model
 from filters.twins import cot_read
 from schemas.cbor import encode
 from schemas.errors import Malformed
-from schemas.verdict import Pass
+from schemas.verdict import SENTENCE_CHARACTERS_MAX, Pass
 
 ROOT = Path(__file__).parent.parent.parent
 VECTORS = json.loads((ROOT / "tests" / "vectors" / "cot" / "model.json").read_text("utf-8"))
@@ -184,3 +184,18 @@ def test_both_engines_of_the_destination_judge_a_built_event(engine, make_messag
 def test_the_destination_parses_no_declarations(xml, make_message) -> None:
     with pytest.raises(Malformed):
         stage("cot_schema_twin")(make_message(xml.encode()))
+
+
+def test_the_note_of_what_was_dropped_is_bounded_and_a_doctype_never_gets_this_far(
+    make_message,
+) -> None:
+    xml = VECTORS["good"][0]["xml"]
+    many = "".join(f"<{'n' * 60}{i}/>" for i in range(40))
+    run = stage("cot_rebuild", unknown="drop")
+    answer = run(make_message(xml.replace("</event>", f"<detail>{many}</detail></event>").encode()))
+    assert len(answer.note) <= SENTENCE_CHARACTERS_MAX
+    assert answer.note.endswith("and 32 more")
+    declared = '<!DOCTYPE event [<!ENTITY a "b">]>' + xml.replace("</event>", "&a;</event>")
+    with pytest.raises(Malformed) as caught:
+        run(make_message(declared.encode()))
+    assert caught.value.reason == "xml-doctype"
