@@ -2,11 +2,12 @@
 
 Takes bytes and limits; gives nothing or raises `Malformed` with a reason of its own for each
 thing refused. It runs before any parser sees the bytes and builds no tree: compiled regular
-expressions (possessive, no backtracking) take one member or element at a time, and a stack holds
-what is open. Follows RFC 8259 and I-JSON (RFC 7493), stricter: one object at the top, UTF-8
-without a byte order mark, no duplicate names (compared after escapes are resolved), no lone
-surrogates, no control characters or noncharacters in strings, escaped or not (tab, line feed and
-carriage return may stand there escaped), numbers that fit IEEE 754 double in size.
+expressions take one member or element at a time, in time linear in its length (no character can
+match in two ways), and a stack holds what is open. Follows RFC 8259 and I-JSON (RFC 7493),
+stricter: one object at the top, UTF-8 without a byte order mark, no duplicate names (compared
+after escapes are resolved), no lone surrogates, no control characters or noncharacters in
+strings, escaped or not (tab, line feed and carriage return may stand there escaped), numbers that
+fit IEEE 754 double in size.
 """
 
 import re
@@ -35,8 +36,8 @@ class JsonLimits:
 
 
 _WS = r"[ \t\n\r]*+"
-_STRING = r'"((?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*+)"'
-_NUMBER = r"(-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+\-]?+[0-9]++)?+)"
+_STRING = r'"([^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\\x00-\x1f]*)*)"'
+_NUMBER = r"(-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+\-]?+[0-9]++)?)"
 _VALUE = rf"(?:(?:{_STRING}|{_NUMBER}|(true|false|null)){_WS}([,}}\]])|([{{\[]))"
 # Groups of both: string, number, literal, what follows it, what opens; a member's name before.
 _MEMBER = re.compile(rf"{_WS}{_STRING}{_WS}:{_WS}{_VALUE}")
@@ -219,7 +220,8 @@ class _Walk:
 def check_magnitude(number: str) -> None:
     """Refuse what overflows or vanishes as an IEEE 754 double. `number` is of JSON's grammar."""
     parts = _NUMBER_PARTS.fullmatch(number)
-    assert parts is not None
+    if parts is None:
+        raise Malformed(Reason.SYNTAX, "not a number")
     whole, fraction, exponent = parts.groups(default="")
     if len(exponent) > 5:
         raise Malformed(Reason.JSON_NUMBER_SIZE, "a number's exponent is out of bounds")
@@ -234,7 +236,7 @@ def _refuse(text: str, at: int, sentence: str) -> NoReturn:
     """Name what stands at `at`, where nothing of the profile does."""
     rest = text[at : at + 65_536]
     value = rest.lstrip(" \t\n\r")
-    named = re.match(r'"(?:[^"\\]|\\.)*+"[ \t\n\r]*+:[ \t\n\r]*+', value)
+    named = re.match(r'"[^"\\]*+(?:\\.[^"\\]*)*"[ \t\n\r]*+:[ \t\n\r]*+', value)
     value = value[named.end() :] if named else value
     if value.startswith(_NOT_NUMBERS):
         raise Malformed(Reason.JSON_NOT_A_NUMBER, "NaN and Infinity are no JSON numbers")

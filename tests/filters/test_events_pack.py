@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,25 +15,29 @@ from schemas.message import Message
 PACK = Path(__file__).parent.parent.parent / "schemas" / "packs" / "events"
 SAMPLES = PACK / "samples"
 CASES = tomllib.loads((SAMPLES / "hostile" / "expected.toml").read_text("utf-8"))["case"]
-EXACT = {"parse_float": Decimal, "parse_int": Decimal}
+
+
+def exactly(text: bytes) -> Any:
+    """JSON with every number as a decimal of the digits that stand there."""
+    return json.loads(text, parse_float=Decimal, parse_int=Decimal)
 
 
 @pytest.fixture(scope="session")
-def source(c2_source):
+def source(c2_source: Any) -> Any:
     return type(c2_source)("events", "source")
 
 
 @pytest.fixture(scope="session")
-def destination(c2_destination):
+def destination(c2_destination: Any) -> Any:
     return type(c2_destination)("events", "destination")
 
 
-def message(make_message, payload: bytes, said: dict | None = None) -> Message:
+def message(make_message: Any, payload: bytes, said: dict[str, str] | None = None) -> Message:
     given = make_message(payload, (said or {}).get("label", ""), (said or {}).get("type", ""))
     return Message.make(replace(given.meta, flow="events", name="event.json"), payload)
 
 
-def delivered(source, destination, message) -> tuple[bytes, str]:
+def delivered(source: Any, destination: Any, message: Message) -> tuple[bytes, str]:
     """The JSON that a message becomes on the other side, and its queues."""
     left = source(message)
     assert (left.stage, left.sentence) == ("", "")
@@ -44,9 +49,9 @@ def delivered(source, destination, message) -> tuple[bytes, str]:
     return arrived.message.payload, arrived.queues
 
 
-def expected(original: bytes) -> dict:
+def expected(original: bytes) -> Any:
     """What should arrive of an event: the label written, what the policy redacts gone."""
-    event = json.loads(original, **EXACT)
+    event = exactly(original)
     event.setdefault("securitylabel", "UNCLASSIFIED")
     event = {name: value for name, value in event.items() if value is not None}
     if isinstance(event.get("data"), dict):
@@ -58,17 +63,17 @@ def expected(original: bytes) -> dict:
 
 @pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.json")), ids=lambda path: path.stem)
 def test_a_sample_is_delivered_exactly_and_the_second_pass_changes_nothing(
-    path, source, destination, make_message
+    path: Path, source: Any, destination: Any, make_message: Any
 ) -> None:
     original = path.read_bytes()
     built, queues = delivered(source, destination, message(make_message, original))
-    assert json.loads(built, **EXACT) == expected(original)
+    assert exactly(built) == expected(original)
     assert queues == ("alerts" if b"example.alert." in original else "events")
     again, _ = delivered(source, destination, message(make_message, built))
     assert again == built
 
 
-def test_numbers_keep_every_digit(source, destination, make_message) -> None:
+def test_numbers_keep_every_digit(source: Any, destination: Any, make_message: Any) -> None:
     original = (SAMPLES / "exact-numbers.json").read_bytes()
     built, _ = delivered(source, destination, message(make_message, original))
     for text in (b":1250.00,", b"0.000123456789012345678901", b"9007199254740993", b":1e-300,"):
@@ -78,7 +83,9 @@ def test_numbers_keep_every_digit(source, destination, make_message) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["file"])
-def test_a_hostile_file_is_refused_by_name(case, source, make_message) -> None:
+def test_a_hostile_file_is_refused_by_name(
+    case: dict[str, str], source: Any, make_message: Any
+) -> None:
     path = SAMPLES / "hostile" / case["file"]
     sidecar = path.with_name(path.name + ".meta.json")
     said = json.loads(sidecar.read_bytes()) if sidecar.exists() else {}
@@ -92,7 +99,7 @@ def test_every_hostile_file_has_an_expectation() -> None:
     assert len(CASES) >= 40
 
 
-def test_a_refusal_does_not_repeat_what_the_sender_wrote(source, make_message) -> None:
+def test_a_refusal_does_not_repeat_what_the_sender_wrote(source: Any, make_message: Any) -> None:
     for case in CASES:
         payload = (SAMPLES / "hostile" / case["file"]).read_bytes()
         sentence = source(message(make_message, payload)).sentence
@@ -102,7 +109,7 @@ def test_a_refusal_does_not_repeat_what_the_sender_wrote(source, make_message) -
 
 
 def test_a_real_event_from_the_specification_is_delivered(
-    shared, source, destination, make_message
+    shared: Path, source: Any, destination: Any, make_message: Any
 ) -> None:
     folder = shared / "events" / "cloudevents" / "features"
     text = (folder / "http-protocol-binding.feature").read_text("utf-8")
@@ -110,11 +117,11 @@ def test_a_real_event_from_the_specification_is_delivered(
     assert found
     for event in found:
         built, _ = delivered(source, destination, message(make_message, event.encode()))
-        assert json.loads(built, **EXACT) == expected(event.encode())
+        assert exactly(built) == expected(event.encode())
 
 
 def test_json_that_is_no_event_is_refused_with_a_stated_reason(
-    shared, source, make_message
+    shared: Path, source: Any, make_message: Any
 ) -> None:
     outcomes = {}
     for path in sorted((shared / "events").glob("*/*.json")):
@@ -126,7 +133,7 @@ def test_json_that_is_no_event_is_refused_with_a_stated_reason(
 
 
 def test_the_data_of_real_traffic_crosses_inside_an_event(
-    shared, source, destination, make_message
+    shared: Path, source: Any, destination: Any, make_message: Any
 ) -> None:
     start = b'{"specversion":"1.0","id":"1","source":"/webhooks","type":"example.hook","data":'
     crossed = 0
@@ -137,6 +144,6 @@ def test_the_data_of_real_traffic_crosses_inside_an_event(
             assert (outcome.stage, outcome.reason) == ("json_recognise", "text-too-long")
             continue
         built, _ = delivered(source, destination, message(make_message, wrapped))
-        assert json.loads(built, **EXACT) == expected(wrapped)
+        assert exactly(built) == expected(wrapped)
         crossed += 1
     assert crossed > 20
