@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from guard.edge.spool_arrivals import Arrivals, Candidate
+from guard.edge.spool_arrivals import QUIET_MS, Arrivals, Candidate
 from guard.edge.spool_files import (
     Place,
     check,
@@ -82,16 +82,19 @@ NOT_YET = NotYet()
 class Spool:
     """The drop directories of one side."""
 
-    def __init__(self, root: Path, senders: Sequence[str], bytes_max: int) -> None:
+    def __init__(
+        self, root: Path, senders: Sequence[str], bytes_max: int, quiet_ms: int = QUIET_MS
+    ) -> None:
         """Opens the directories of each sender under `root` and watches the drops.
 
-        bytes_max: the largest payload. Raises `Broken(SITE_MALFORMED)` for a sender whose name
+        bytes_max: the largest payload. quiet_ms: how long a file that a scan found must not change
+        before it is taken. Raises `Broken(SITE_MALFORMED)` for a sender whose name
         cannot be one, or whose directories are not there or not on one file system.
         """
         self._bytes_max = bytes_max
         try:
             self._places = [open_place(root, sender_name(sender)) for sender in senders]
-            self._arrivals = Arrivals(self._places)
+            self._arrivals = Arrivals(self._places, quiet_ms)
             for place in self._places:
                 _remove_orphans(place)
         except OSError as error:
@@ -108,7 +111,10 @@ class Spool:
         A candidate stands until `take` says `NotYet`, or `discard` or `quarantine` is called.
         Raises `Broken(SITE_MALFORMED)` when a drop directory was replaced.
         """
-        due = self._arrivals.next()
+        try:
+            due = self._arrivals.next()
+        except OSError as error:
+            raise Broken(Reason.SITE_MALFORMED, f"a drop directory is unusable: {error}") from error
         return [c for c in due if not self._stays(c)] if self._immovable else due
 
     def take(self, candidate: Candidate) -> Taken | NotYet | Refused:
@@ -172,6 +178,7 @@ class Spool:
                 return False
         try:
             if move(name, place.drop, name, place.claimed):
+                self._arrivals.claimed(candidate)
                 return True
         except PermissionError:
             found = look_at(place.drop, name)

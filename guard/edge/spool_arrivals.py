@@ -18,8 +18,8 @@ from guard.edge.spool_names import is_drop
 from schemas.errors import Broken
 from schemas.reasons import Reason
 
-QUIET_NS = 2_000_000_000
-_GENERATION_NS = 200_000_000
+QUIET_MS = 2000
+_GENERATIONS = 10  # names in doubt are looked at again in groups, this many in a quiet time
 _WATCHED = (
     inotify.MOVED_TO
     | inotify.CLOSE_WRITE
@@ -54,7 +54,8 @@ Key = tuple[int, bytes]
 class Arrivals:
     """The watches, and which names are offered, in doubt, or due again."""
 
-    def __init__(self, places: Sequence[Place]) -> None:
+    def __init__(self, places: Sequence[Place], quiet_ms: int) -> None:
+        self._quiet_ns = quiet_ms * 1_000_000
         self._places = places
         self._inotify = inotify.Inotify()
         self._place_of = {
@@ -62,7 +63,8 @@ class Arrivals:
         }
         self._at_start = True
         self._offered: dict[Key, Candidate] = {}
-        self._again: set[Key] = set()  # offered, and something happened since
+        self._claimed: set[Key] = set()  # offered, and already moved to the guard's directory
+        self._again: set[Key] = set()  # claimed, and the name is in use again
         self._soon: list[Key] = []
         self._doubt: deque[tuple[int, dict[Key, int]]] = deque()  # (due, name -> look)
 
@@ -94,11 +96,16 @@ class Arrivals:
         """Whether this very offer has no answer yet."""
         return self._offered.get((candidate.place, candidate.name)) is candidate
 
-    def answered(self, candidate: Candidate, *, again: bool = False) -> None:
-        """It has its answer; `again` offers the name once more, for it is another file now."""
+    def claimed(self, candidate: Candidate) -> None:
+        """It is the guard's now: what gets its name from here on is another file."""
+        self._claimed.add((candidate.place, candidate.name))
+
+    def answered(self, candidate: Candidate) -> None:
+        """It has its answer: if its name is in use again, that is offered."""
         key = (candidate.place, candidate.name)
         self._offered.pop(key, None)
-        if key in self._again or again:
+        self._claimed.discard(key)
+        if key in self._again:
             self._again.discard(key)
             self._soon.append(key)
 
@@ -125,7 +132,7 @@ class Arrivals:
 
     def _offer(self, due: list[Candidate], key: Key, look: int | None) -> None:
         if key in self._offered:
-            if look is None:
+            if key in self._claimed:
                 self._again.add(key)
             return
         if look is None:
@@ -147,6 +154,7 @@ class Arrivals:
         for _, name, at in sorted(found):
             candidate = Candidate(self._places[at].sender, name, at, claimed=True)
             self._offered[(at, name)] = candidate
+            self._claimed.add((at, name))
             due.append(candidate)
 
     def _scan(self, due: list[Candidate]) -> None:
@@ -165,9 +173,9 @@ class Arrivals:
                 self._wait((at, name), look)
 
     def _wait(self, key: Key, look: int) -> None:
-        due_ns = monotonic_ns() + QUIET_NS
+        due_ns = monotonic_ns() + self._quiet_ns
         if not self._doubt or self._doubt[-1][0] < due_ns:
-            self._doubt.append((due_ns + _GENERATION_NS, {}))
+            self._doubt.append((due_ns + self._quiet_ns // _GENERATIONS, {}))
         self._doubt[-1][1][key] = look
 
 
