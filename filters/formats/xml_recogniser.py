@@ -1,12 +1,12 @@
 """The bounded recogniser of XML: says whether bytes are XML we are willing to parse at all.
 
 Takes bytes and limits; gives nothing or raises `Malformed` with a reason of its own for each
-thing refused. It runs before any parser sees the bytes and builds no tree: one compiled
-regular expression (no backtracking: possessive throughout) cuts the text into tokens, and a
+thing refused. It runs before any parser sees the bytes and builds no tree: one compiled regular
+expression (no backtracking: possessive classes, atomic groups) cuts the text into tokens, and a
 stack holds the open names. Follows XML 1.0 (fifth edition), less everything a guard has no use
-for: no DOCTYPE, no entities but the five predefined ones, no processing instructions, no
-encoding but UTF-8 (without a byte order mark), ASCII names, no namespace that is not named in the
-limits. Comments and CDATA sections are recognised; the rebuild drops the comments.
+for: no DOCTYPE, no entities but the five predefined ones, no processing instructions, no encoding
+but UTF-8 (without a byte order mark), ASCII names, no namespace that is not named in the limits.
+Comments and CDATA sections are recognised; the rebuild drops the comments.
 """
 
 import re
@@ -33,21 +33,21 @@ class XmlLimits:
 
 _XINCLUDE = "http://www.w3.org/2001/XInclude"
 _S = r"[ \t\r\n]"
-_NAME = r"[A-Za-z_][A-Za-z0-9._\-]*+(?::[A-Za-z_][A-Za-z0-9._\-]*+)?+"
+_NAME = r"[A-Za-z_][A-Za-z0-9._\-]*+(?>(?::[A-Za-z_][A-Za-z0-9._\-]*+)?)"
 _VALUE = r"""(?:"[^<"]*+"|'[^<']*+')"""
 _ATTRIBUTE = rf"{_S}++{_NAME}{_S}*+={_S}*+{_VALUE}"
 _DECLARATION = re.compile(
     rf"""<\?xml{_S}++version{_S}*+={_S}*+(?:"1\.0"|'1\.0')"""
-    rf"""(?:{_S}++encoding{_S}*+={_S}*+(?:"(?P<e1>[^"<>]*+)"|'(?P<e2>[^'<>]*+)'))?+"""
-    rf"""(?:{_S}++standalone{_S}*+={_S}*+(?:"(?:yes|no)"|'(?:yes|no)'))?+{_S}*+\?>"""
+    rf"""(?>(?:{_S}++encoding{_S}*+={_S}*+(?:"(?P<e1>[^"<>]*+)"|'(?P<e2>[^'<>]*+)'))?)"""
+    rf"""(?>(?:{_S}++standalone{_S}*+={_S}*+(?:"(?:yes|no)"|'(?:yes|no)'))?){_S}*+\?>"""
 )
 # Groups: 1 text, 2 start name, 3 attributes, 4 slash, 5 end name, 6 CDATA; none: a comment.
 _TOKEN = re.compile(
     rf"([^<]++)"
-    rf"|<({_NAME})((?:{_ATTRIBUTE})*+){_S}*+(/?+)>"
+    rf"|<({_NAME})((?>(?:{_ATTRIBUTE})*)){_S}*+(/?+)>"
     rf"|</({_NAME}){_S}*+>"
-    r"|<!\[CDATA\[((?:[^\]]++|\](?!\]>))*+)\]\]>"
-    r"|<!--(?:[^\-]++|-(?!-))*+-->"
+    r"|<!\[CDATA\[((?>(?:[^\]]++|\](?!\]>))*))\]\]>"
+    r"|<!--(?>(?:[^\-]++|-(?!-))*)-->"
 )
 _PAIR = re.compile(rf"({_NAME}){_S}*+={_S}*+(?:\"([^<\"]*+)\"|'([^<']*+)')")
 _REFERENCE = re.compile(r"&(?:amp|lt|gt|quot|apos|#([0-9]{1,7})|#x([0-9A-Fa-f]{1,6}));")
