@@ -75,7 +75,7 @@ class SenderSocket:
 
     def _send(self, buffer: memoryview, segment_bytes: int) -> None:
         if len(buffer) == segment_bytes:
-            self._socket.sendto(buffer, self._destination)
+            self._socket.sendmsg([buffer], (), 0, self._destination)
             return
         if self._segmenting:
             control = [(SOL_UDP, UDP_SEGMENT, struct.pack("=H", segment_bytes))]
@@ -87,7 +87,8 @@ class SenderSocket:
                     raise
                 self._segmenting = False  # the interface has no checksum offload
         for start in range(0, len(buffer), segment_bytes):
-            self._socket.sendto(buffer[start : start + segment_bytes], self._destination)
+            part = buffer[start : start + segment_bytes]
+            self._socket.sendmsg([part], (), 0, self._destination)
 
     def close(self) -> None:
         """Close the socket."""

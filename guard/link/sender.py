@@ -85,7 +85,7 @@ class Sender:
             ("messages", "message_bytes", "blocks", "datagrams", "wire_bytes", "heartbeats"), 0
         )
 
-    def offer(self, sequence: int, precedence: int, envelope: bytes) -> None:
+    def offer(self, sequence: int, precedence: int, envelope: bytes | memoryview) -> None:
         """Queue an envelope. Raises `Overload(LINK_QUEUE_FULL)`: offer it again after `due`.
 
         Offer in the order of the sequences; one that is lower than before is a repeat.

@@ -15,6 +15,7 @@ from guard.link.events import Checkpoint, Landed
 from guard.link.fec import Codec, ReferenceCodec
 from guard.link.params import LinkParams
 from guard.link.receiver import Receiver
+from guard.link.sender import Sender
 from guard.link.tags import DatagramTags
 from tests.guard.link import slow_receiver as slow
 
@@ -91,3 +92,21 @@ def test_sessions_through_the_receiver(answer: dict[str, Any]) -> None:
     }
     assert landed == wanted
     assert Checkpoint(bytes.fromhex(answer["checkpoint"])) in events
+
+
+def test_the_example_of_the_specification() -> None:
+    params = LinkParams()
+    message = b"message 7"
+    sender = Sender(params, bytes(32), 5, 1, ReferenceCodec())
+    sender.due(0)
+    for sequence, envelope in ((5, b"a"), (6, b"b"), (7, message)):
+        sender.offer(sequence, 3, envelope)
+        (burst,) = sender.due(0)
+    first = bytes(burst.buffer[:24])
+    assert first.hex(" ") == (
+        "43 56 01 02 00 00 00 05 00 00 00 00 00 00 00 02 01 03 00 00 00 30 00 00"
+    )
+    assert len(burst.buffer) == 4 * 80
+    receiver = slow.SlowReceiver(bytes(32), 1, 5)
+    receiver.take(bytes(burst.buffer[240:]))  # any one of the four
+    assert receiver.messages() == {7: (3, message)}
