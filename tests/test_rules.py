@@ -24,6 +24,7 @@ MACHINE_PATHS = re.compile(r"(?<![\w.~}])/(?:work|home|root|Users)/[A-Za-z0-9]")
 EXEMPTION = re.compile(r"#\s*(?:noqa|type:\s*ignore)(?:\[[^\]]*\]|:\s*[A-Z0-9, ]+)?(?P<reason>.*)")
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6}\s+(.*)$", re.MULTILINE)
+CHARACTER_CLASS = re.compile(r"\[(?:\\.|[^\]\\])+\]")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 # Calls that reach the world without an import that the contracts could forbid.
@@ -185,6 +186,21 @@ def test_only_a_modules_top_asserts() -> None:
         if isinstance(node, ast.Assert)
     ]
     assert deep == []
+
+
+def test_no_group_is_repeated_possessively() -> None:
+    """`(...)*+` is wrong in CPython 3.11.0 to 3.11.4 (Debian 12 has 3.11.2).
+
+    There `(?:\\.[0-9]++)?+` matches "." alone. A single character class may be possessive.
+    """
+    found = [
+        f"{path}:{node.lineno}"
+        for path, text in sources(*PACKAGES)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
+        if re.search(r"(?<!\\)\)(?:[*+?]|\{[\d,]+\})\+", CHARACTER_CLASS.sub("", str(node.value)))
+    ]
+    assert found == []
 
 
 def test_every_part_of_the_guard_stands_on_a_rung() -> None:
