@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from guard.edge.spool_arrivals import QUIET_MS, Arrivals, Candidate
+from guard.edge.spool_arrivals import QUIET_MS, UNSEEN, Arrivals, Candidate
 from guard.edge.spool_files import (
     Place,
     check,
@@ -168,31 +168,37 @@ class Spool:
             raise Broken(Reason.DISK, f"a drop cannot be moved: {error.strerror}") from error
         self._arrivals.answered(candidate)
 
+    def close(self) -> None:
+        """Let go of the directories and the watch."""
+        self._arrivals.close()
+        for place in self._places:
+            for descriptor in (place.drop, place.claimed, place.refused):
+                os.close(descriptor)
+
     def _claim(self, candidate: Candidate, place: Place) -> bool:
         """Move it where only the guard writes. False: not complete, or not there."""
         name = candidate.name
-        if candidate.look is not None:
-            found = look_at(place.drop, name)
-            if found is not None and look_of(found) != candidate.look:
-                self._arrivals.doubt(candidate, look_of(found))
-                return False
         try:
-            if move(name, place.drop, name, place.claimed):
+            if candidate.look is not None:
+                found = look_at(place.drop, name)
+                if found is not None and look_of(found) != candidate.look:
+                    self._arrivals.doubt(candidate, look_of(found))
+                    return False
+            if _move_or_refuse(place, name):
                 self._arrivals.claimed(candidate)
                 return True
-        except PermissionError:
-            found = look_at(place.drop, name)
-            if found is not None and stat.S_ISDIR(found.st_mode):
-                raise _InPlaceError(found) from None
-            if found is not None:  # the sender closed its own directory: ask again later
-                self._arrivals.doubt(candidate, look_of(found))
-                return False
+        except PermissionError:  # the sender has closed its own directory: ask again later
+            self._arrivals.doubt(candidate, UNSEEN)
+            return False
         self._arrivals.answered(candidate)
         return False
 
     def _keep_in_place(self, candidate: Candidate, place: Place, ident: bytes) -> None:
         """A directory of another user can be renamed where it is, and nowhere else."""
-        found = look_at(place.drop, candidate.name)
+        try:
+            found = look_at(place.drop, candidate.name)
+        except PermissionError:
+            return  # closed by its sender since: offered anew when a scan can see it
         if found is None or hide(candidate.name, place.drop, ident):
             return
         if len(self._immovable) >= IMMOVABLE_MAX:
@@ -203,7 +209,10 @@ class Spool:
         inode = self._immovable.get((candidate.place, candidate.name))
         if inode is None:
             return False
-        found = look_at(self._places[candidate.place].drop, candidate.name)
+        try:
+            found = look_at(self._places[candidate.place].drop, candidate.name)
+        except PermissionError:
+            return True
         return found is not None and found.st_ino == inode
 
 
@@ -214,6 +223,18 @@ class _InPlaceError(Exception):
         super().__init__()
         self.found = found
         self.why = Malformed(Reason.NOT_A_REGULAR_FILE, "it is a directory")
+
+
+def _move_or_refuse(place: Place, name: bytes) -> bool:
+    """Whether it was there to be claimed. A directory of another user cannot be: raises
+    `_InPlaceError`; `PermissionError` for all else."""
+    try:
+        return move(name, place.drop, name, place.claimed)
+    except PermissionError:
+        found = look_at(place.drop, name)
+        if found is not None and stat.S_ISDIR(found.st_mode):
+            raise _InPlaceError(found) from None
+        raise
 
 
 def _refused(candidate: Candidate, found: os.stat_result, error: Malformed) -> Refused:

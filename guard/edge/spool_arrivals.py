@@ -8,7 +8,7 @@ from a scan; may watch and list directories and look at their entries. Follows d
 import os
 import stat
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from guard.edge import inotify
@@ -19,6 +19,7 @@ from schemas.errors import Broken
 from schemas.reasons import Reason
 
 QUIET_MS = 2000
+UNSEEN = 0  # the look of what could not be looked at
 _GENERATIONS = 10  # names in doubt are looked at again in groups, this many in a quiet time
 _WATCHED = (
     inotify.MOVED_TO
@@ -66,11 +67,17 @@ class Arrivals:
         self._claimed: set[Key] = set()  # offered, and already moved to the guard's directory
         self._again: set[Key] = set()  # claimed, and the name is in use again
         self._soon: list[Key] = []
+        self._closed: set[int] = set()  # places that their sender has closed to the guard
+        self._closed_until_ns = 0
         self._doubt: deque[tuple[int, dict[Key, int]]] = deque()  # (due, name -> look)
 
     def fileno(self) -> int:
         """Readable when something arrived."""
         return self._inotify.fileno()
+
+    def close(self) -> None:
+        """End the watches."""
+        self._inotify.close()
 
     def next(self) -> list[Candidate]:
         """What is due now. Raises `Broken(SITE_MALFORMED)` when a directory was replaced."""
@@ -79,14 +86,16 @@ class Arrivals:
         if self._at_start:
             self._at_start = False
             self._find_claimed(due)
-            self._scan(due)
+            self._scan(due, range(len(self._places)))
         for key in self._soon:
             self._offer(due, key, None)
         self._soon.clear()
         for event in heard.events:
             self._hear(due, event)
         if heard.overflow:
-            self._scan(due)
+            self._scan(due, range(len(self._places)))
+        if self._closed and self._closed_until_ns <= monotonic_ns():
+            self._scan(due, sorted(self._closed))
         while self._doubt and self._doubt[0][0] <= monotonic_ns():
             for key, look in self._doubt.popleft()[1].items():
                 self._offer(due, key, look)
@@ -126,7 +135,11 @@ class Arrivals:
         if event.mask & _COMPLETE:
             self._offer(due, key, None)
             return
-        found = look_at(self._places[key[0]].drop, event.name)
+        try:
+            found = look_at(self._places[key[0]].drop, event.name)
+        except PermissionError:
+            self._wait(key, UNSEEN)
+            return
         if found is not None and _look_if_plain(found) is None:
             self._offer(due, key, None)
 
@@ -157,14 +170,20 @@ class Arrivals:
             self._claimed.add((at, name))
             due.append(candidate)
 
-    def _scan(self, due: list[Candidate]) -> None:
+    def _scan(self, due: list[Candidate], places: Iterable[int]) -> None:
         waiting = {key for _, names in self._doubt for key in names}
-        found = []
-        for at, place in enumerate(self._places):
-            for name in _names(place.drop_path):
-                seen = None if (at, name) in waiting else look_at(place.drop, name)
-                if seen is not None:
-                    found.append((seen.st_ctime_ns, name, at, _look_if_plain(seen)))
+        found: list[tuple[int, bytes, int, int | None]] = []
+        for at in places:
+            self._closed.discard(at)
+            place = self._places[at]
+            try:
+                for name in _names(place.drop_path):
+                    seen = None if (at, name) in waiting else look_at(place.drop, name)
+                    if seen is not None:
+                        found.append((seen.st_ctime_ns, name, at, _look_if_plain(seen)))
+            except PermissionError:
+                self._closed.add(at)
+                self._closed_until_ns = monotonic_ns() + self._quiet_ns
         found.sort(key=lambda each: each[:2])
         for _, name, at, look in found:
             if look is None or (at, name) in self._offered:

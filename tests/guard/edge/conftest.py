@@ -39,7 +39,7 @@ def rights() -> Callable[..., Confinement]:
     def make(*descriptors: int, calls: tuple[Calls, ...] = (), **changes: object) -> Confinement:
         kept = frozenset({2, *descriptors})
         groups = frozenset({Calls.BASE, *calls})
-        plain = Confinement((), (), groups, kept, 256 * MIB, None, 64, None, None, True)
+        plain = Confinement((), (), groups, kept, 256 * MIB, None, 1024, None, None, True)
         if os.geteuid() == 0:
             plain = replace(plain, uid=NOBODY, gid=NOBODY)
         return replace(plain, **changes)  # type: ignore[arg-type]  # a test names the fields

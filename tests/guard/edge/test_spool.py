@@ -4,7 +4,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +25,11 @@ class Site:
     root: Path
     drop: Path
     refused: Path
+    opened: list[Spool]
 
     def open(self) -> Spool:
-        return Spool(self.root, ["patrol", "base"], BYTES_MAX, QUIET_MS)
+        self.opened.append(Spool(self.root, ["patrol", "base"], BYTES_MAX, QUIET_MS))
+        return self.opened[-1]
 
     def put(self, name: str | bytes, content: bytes = b"<event/>") -> None:
         """Drop a file as a sender must: written beside, renamed in."""
@@ -40,11 +42,14 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def site(tmp_path: Path) -> Iterator[Site]:
     for sender in ("patrol", "base"):
         for top in ("drop", "refused"):
             (tmp_path / top / sender).mkdir(parents=True)
-    return Site(tmp_path, tmp_path / "drop" / "patrol", tmp_path / "refused" / "patrol")
+    opened: list[Spool] = []
+    yield Site(tmp_path, tmp_path / "drop" / "patrol", tmp_path / "refused" / "patrol", opened)
+    for spool in opened:
+        spool.close()
 
 
 def until(spool: Spool) -> list[Candidate]:
@@ -105,7 +110,7 @@ def test_the_descriptor_becomes_readable_when_something_arrives(site: Site) -> N
 
 def test_drops_come_in_the_order_of_their_arrival_over_all_senders(site: Site) -> None:
     spool = site.open()
-    other = Site(site.root, site.root / "drop" / "base", site.refused)
+    other = Site(site.root, site.root / "drop" / "base", site.refused, [])
     site.put("z")
     other.put("m")
     site.put("a")
