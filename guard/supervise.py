@@ -20,6 +20,7 @@ from typing import Any
 
 from filters import catalog
 from guard.core.journey import CHAIN, Journey, May, Role, State
+from guard.edge.durable import hold_alone
 from guard.edge.ownership import User, hand_over, users_of
 from guard.edge.processes import Process
 from guard.edge.processes import start as start_process
@@ -29,7 +30,9 @@ from guard.edge.sockets import feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
 from guard.edge.udp import open_receiver, open_sender
 from guard.version import VERSION
+from schemas.errors import Broken
 from schemas.policy import DestinationChain, SourceChain, StageLine
+from schemas.reasons import Reason
 from schemas.receipt import scope_digest
 from schemas.stage import Kind
 
@@ -74,6 +77,7 @@ class Supervisor:
     ) -> None:
         """tell: hears of events, for people."""
         self._site = site
+        self._alone = _hold(site)
         self._tell = tell
         self._insecure = insecure
         self._seats = seats_of(journey, site.chain.stage)
@@ -344,6 +348,14 @@ class Supervisor:
         made.chmod(0o644)
         made.rename(path)
         self._tell({"event": state, "restarts": self._restarts, "cause": self._cause})
+
+
+def _hold(site: Site) -> int:
+    """Keep any other supervisor out of this site. Raises `Broken(SITE_MALFORMED)`."""
+    try:
+        return hold_alone(site.folder / "run")
+    except BlockingIOError as error:
+        raise Broken(Reason.SITE_MALFORMED, f"{site.folder} is running already") from error
 
 
 def _how(code: int) -> str:

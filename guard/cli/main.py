@@ -1,22 +1,42 @@
-"""`guard`: the command line. Each command group is a file beside this one."""
+"""`guard`: the command line. Each command group is a file beside this one, loaded when it is used."""
+
+from importlib import import_module
 
 import click
 
-from guard.cli.audit import audit
-from guard.cli.demo import demo
-from guard.cli.doctor import doctor
-from guard.cli.init import init
-from guard.cli.policy import policy
-from guard.cli.run import run
-from guard.cli.status import status
-from guard.cli.submit import submit
-from guard.cli.trying import try_files
 from guard.version import VERSION
 
-COMMANDS = (init, run, submit, status, try_files, policy, audit, doctor, demo)
+_COMMANDS = {
+    "demo": "guard.cli.demo:demo",
+    "init": "guard.cli.init:init",
+    "run": "guard.cli.run:run",
+    "submit": "guard.cli.submit:submit",
+    "status": "guard.cli.status:status",
+    "try": "guard.cli.trying:try_files",
+    "policy": "guard.cli.policy:policy",
+    "audit": "guard.cli.audit:audit",
+    "doctor": "guard.cli.doctor:doctor",
+}
+
+
+class _Lazy(click.Group):
+    """A group that imports a command only when it is asked for, so that each starts quickly."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of a newcomer's day."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, imported now."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
 
 
 @click.group(
+    cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 as asked, 1 the answer is no, 2 wrong usage, 3 the site or policy is not"
     " as it must be, 70 a mistake of ours. Shell completion: see docs/cli.md.",
@@ -27,7 +47,3 @@ def main() -> None:
 
     Start with: guard demo
     """
-
-
-for command in COMMANDS:
-    main.add_command(command)

@@ -74,7 +74,7 @@ def make_site(folder: Path, pack: Path, link_to: str, listen: str) -> Made:
         write_secret(side / "keys" / "ledger.key", ledger)
         (side / "trust" / "ledger.pub").write_text(public_of(ledger).hex() + "\n")
     for name in policy.senders:
-        for top in ("spool/drop", "spool/refused", "replies"):
+        for top in ("spool/drop", "spool/claimed", "spool/refused", "replies"):
             _make_folder(low / top / name, _SHARED_MODE)
     for name in ("tmp", "new", "gaps"):
         _make_folder(high / "queue" / name, _SHARED_MODE)

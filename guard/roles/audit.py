@@ -26,37 +26,32 @@ _IDLE_MS = 500
 
 
 def prepare(spec: Spec) -> Callable[[], None]:
-    """Recover the ledger (before confinement: it may be large) and read from it where to go on."""
-    facts = SourceFacts() if spec.side == "low" else DestinationFacts()
-    ledger = LedgerWriter.open(
-        Path(spec.text("folder")) / "ledger", spec.keys["ledger"], spec.text("origin"), facts.see
-    )
-    tail = next(name for name in spec.descriptors if name.endswith(("release-entries", "deliver-entries")))
-    ears = {name: Ear(fd) for name, fd in spec.descriptors.items() if name.endswith("-entries")}
-    durable = Mouth(spec.descriptors["durable"])
-    witness = Mouth(spec.descriptors["witness"]) if "witness" in spec.descriptors else None
-    role = Audit(spec, ledger, ears, ears[tail], durable, witness)
-    return lambda: role.work(facts.state())
+    """Take the channels and the key; the ledger is recovered inside the sandbox."""
+    return Audit(spec).work
 
 
 class Audit:
     """One side's ledger and those who wait for it."""
 
-    def __init__(self, spec: Spec, ledger: LedgerWriter, ears: dict[str, Ear], tail: Ear,
-                 durable: Mouth, witness: Mouth | None) -> None:  # fmt: skip
+    def __init__(self, spec: Spec) -> None:
+        given = spec.descriptors
+        ears = {name: Ear(fd) for name, fd in given.items() if name.endswith("-entries")}
         self._spec = spec
-        self._ledger = ledger
         self._ears = list(ears.values())
-        self._tail = tail
-        self._durable = durable
-        self._witness = witness
+        self._tail = ears["release-entries" if spec.side == "low" else "deliver-entries"]
+        self._durable = Mouth(given["durable"])
+        self._witness = Mouth(given["witness"]) if "witness" in given else None
         self._feed = Feed(spec)
         self._heard_from_tail = 0
 
-    def work(self, state: dict[str, int | str]) -> None:
-        """Write the run's first entry, say where to go on, then write what comes."""
+    def work(self) -> None:
+        """Recover the ledger, write the run's first entry, say where to go on, write what comes."""
+        facts = SourceFacts() if self._spec.side == "low" else DestinationFacts()
+        folder = Path(self._spec.text("folder")) / "ledger"
+        key, origin = self._spec.keys["ledger"], self._spec.text("origin")
+        self._ledger = LedgerWriter.open(folder, key, origin, facts.see)
         self._append([self._run_entry()])
-        self._durable.tell(json.dumps(state).encode())
+        self._durable.tell(json.dumps(facts.state()).encode())
         while self._ears:
             batch = self._collect()
             if batch:

@@ -30,7 +30,7 @@ DEFAULT_QUEUE = "new"
 
 
 def prepare(spec: Spec) -> Callable[[], None]:
-    """Open the output queue."""
+    """Take the channels and keys; the files are opened inside the sandbox."""
     return Deliver(spec).work
 
 
@@ -46,7 +46,7 @@ class Deliver:
             Mouth(spec.descriptors["deliver-entries"]), Ear(spec.descriptors["durable"])
         )
         self._settled = Mouth(spec.descriptors["settled"])
-        self._queue = OutputQueue(folder / "queue")
+        self._queue_folder = folder / "queue"
         self._landed_folder = folder / "landed"
         self._held = HeldStore(folder / "held")
         self._feed = Feed(spec)
@@ -55,6 +55,7 @@ class Deliver:
     def work(self) -> None:
         """Finish the deliveries that a crash interrupted, then settle what comes."""
         state = self._scribe.first_state()
+        self._queue = OutputQueue(self._queue_folder)
         self._recover(state)
         self._landed = JournalReader(self._landed_folder, 0)
         self._settled.tell(json.dumps({"settled": state["settled"]}).encode())

@@ -42,8 +42,7 @@ class Feeder:
 
     def __init__(self, spec: Spec, folder: Path) -> None:
         """folder: where the head keeps what it fed last (`fed`) and feeds alone (`alone`)."""
-        self._newest_fed = DurableNumber(folder / "fed")
-        self._attempt = DurableNumber(folder / "alone")
+        self._folder = folder
         self._accepted = Mouth(spec.descriptors["accepted"])
         self._fed = Outlet(spec.descriptors["fed"])
         self._settled = Ear(spec.descriptors["settled"])
@@ -81,7 +80,9 @@ class Feeder:
         self._accepted.tell(notice.write())
 
     def first_settled(self) -> dict[str, int | str]:
-        """The tail's first word: where the ledger says to go on. Waits for it."""
+        """The tail's first word: where the ledger says to go on. Waits for it, opens its files."""
+        self._newest_fed = DurableNumber(self._folder / "fed")
+        self._attempt = DurableNumber(self._folder / "alone")
         packet = self._settled.hear()
         if packet is None:
             raise Broken(Reason.LEDGER_UNWRITABLE, "the tail ended before it began")

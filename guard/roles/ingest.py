@@ -34,7 +34,7 @@ _IDLE_MS = 200
 
 
 def prepare(spec: Spec) -> Callable[[], None]:
-    """Open the spool and the journal."""
+    """Take the channels; the files are opened inside the sandbox."""
     return Ingest(spec).work
 
 
@@ -47,10 +47,10 @@ class Ingest:
         if not isinstance(senders, list):
             raise TypeError("senders is no list")
         self._flow = spec.text("flow")
-        self._spool = Spool(folder / "spool", senders, spec.number("payload_bytes_max"))
+        self._senders = [str(sender) for sender in senders]
+        self._bytes_max = spec.number("payload_bytes_max")
+        self._spool_folder = folder / "spool"
         self._journal_folder = folder / "accepted"
-        self._journal = JournalWriter.open(self._journal_folder)
-        self._journal.mark(self._journal.next_number)
         self._feeder = Feeder(spec, self._journal_folder)
         self._entries = Mouth(spec.descriptors["ingest-entries"])
         self._feed = Feed(spec)
@@ -62,6 +62,9 @@ class Ingest:
 
     def work(self) -> None:
         """Feed what is left over, then take what is dropped until asked to stop."""
+        self._spool = Spool(self._spool_folder, self._senders, self._bytes_max)
+        self._journal = JournalWriter.open(self._journal_folder)
+        self._journal.mark(self._journal.next_number)
         self._feeder.first_settled()
         known = self._refeed()
         waiting: list[Candidate] = []

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from guard.edge.clock import now_ms
-from guard.edge.journal import JournalReader
+from guard.edge.segments import walk
 from guard.link.arrivals import ReceiverState
 from guard.link.events import Alarm, Checkpoint, Event, Gap, SessionOpened, Silence
 from guard.link.events import Landed as LandedEnvelope
@@ -17,8 +17,6 @@ from guard.link.ranges import RangeSet
 from schemas.entry import Entry, Kind, alarm
 from schemas.reasons import Reason
 from schemas.sealed import Landed, read_landed, write_landed, write_landed_event
-
-_BATCH = 1024
 
 
 def landing_parts(event: Event) -> tuple[bytes, ...] | None:
@@ -66,21 +64,19 @@ def recover_state(folder: Path) -> ReceiverState:
     """The state that the journal proves: sessions, landed sequences, gaps that were told."""
     session = 0
     landed, gaps = RangeSet(), RangeSet()
-    reader = JournalReader(folder, 0)
-    while records := reader.take(_BATCH):
-        for _, record in records:
-            kind, sequence, content = read_landed(record)
-            if kind is Landed.ENVELOPE:
-                landed.add(sequence, sequence)
-                gaps.remove(sequence, sequence)
-                continue
-            event = json.loads(content)
-            if event["kind"] == Kind.SESSION:
-                session = max(session, int(event["session"]))
-            elif event["kind"] == Kind.GAP:
-                gaps.add(int(event["first"]), int(event["last"]))
-            elif event["kind"] == Kind.LINK_STATE:
-                session = max(session, int(event["session"]))
-                landed = RangeSet([(first, last) for first, last in json.loads(event["landed"])])
-                gaps = RangeSet([(first, last) for first, last in json.loads(event["gaps"])])
+    for found in walk(folder):
+        kind, sequence, content = read_landed(found.payload)
+        if kind is Landed.ENVELOPE:
+            landed.add(sequence, sequence)
+            gaps.remove(sequence, sequence)
+            continue
+        event = json.loads(content)
+        if event["kind"] == Kind.SESSION:
+            session = max(session, int(event["session"]))
+        elif event["kind"] == Kind.GAP:
+            gaps.add(int(event["first"]), int(event["last"]))
+        elif event["kind"] == Kind.LINK_STATE:
+            session = max(session, int(event["session"]))
+            landed = RangeSet([(first, last) for first, last in json.loads(event["landed"])])
+            gaps = RangeSet([(first, last) for first, last in json.loads(event["gaps"])])
     return ReceiverState(session, landed.ranges(), gaps.ranges())

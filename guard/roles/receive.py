@@ -11,6 +11,8 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from guard.edge.clock import monotonic_ns
 from guard.edge.durable_number import read_number
 from guard.edge.isal import best_codec
@@ -31,7 +33,8 @@ _TIDY_NS = 10_000_000_000
 
 
 def prepare(spec: Spec) -> Callable[[], None]:
-    """Recover from the journal what has landed, and the newest session."""
+    """Take the socket and the code; the journal is opened inside the sandbox."""
+    np.unique(np.zeros(1, np.uint8))  # numpy imports a part of itself at the first such call
     return Receive(spec).work
 
 
@@ -40,12 +43,11 @@ class Receive:
 
     def __init__(self, spec: Spec) -> None:
         folder = Path(spec.text("folder"))
+        self._spec = spec
         self._attempt_folder = folder / "attempt"
-        self._journal = JournalWriter.open(folder / "landed")
-        state = recover_state(folder / "landed")
-        self._receiver = Receiver(
-            link_params(spec), spec.keys["link"], spec.number("flow_number"), best_codec(), state
-        )
+        self._landed_folder = folder / "landed"
+        self._params = link_params(spec)
+        self._codec = best_codec()
         self._socket = ReceiverSocket.adopt(spec.descriptors["udp"])
         self._feed = Feed(spec)
         self._stopping = False
@@ -56,8 +58,13 @@ class Receive:
         self._stopping = True
 
     def work(self) -> None:
-        """Land what comes until asked to stop."""
+        """Recover from the journal what has landed, then land what comes until asked to stop."""
+        self._journal = JournalWriter.open(self._landed_folder)
         self._journal.mark(self._journal.next_number)
+        self._receiver = Receiver(
+            self._params, self._spec.keys["link"], self._spec.number("flow_number"), self._codec,
+            recover_state(self._landed_folder),
+        )  # fmt: skip
         while not self._stopping:
             wait_readable(self._socket.fileno(), wait_ms=_TICK_MS)
             appended = self._take_all()

@@ -34,7 +34,7 @@ from schemas.sealed import write_sealed
 
 
 def prepare(spec: Spec) -> Callable[[], None]:
-    """Open the outbox."""
+    """Take the channels and keys; the files are opened inside the sandbox."""
     return Release(spec).work
 
 
@@ -53,7 +53,7 @@ class Release:
         )
         self._settled = Mouth(spec.descriptors["settled"])
         self._replies = Mouth(spec.descriptors["replies"])
-        self._sealed = JournalWriter.open(folder / "sealed")
+        self._sealed_folder = folder / "sealed"
         self._accepted_folder = folder / "accepted"
         self._held = HeldStore(folder / "held")
         self._feed = Feed(spec)
@@ -62,6 +62,7 @@ class Release:
     def work(self) -> None:
         """Go on where the ledger says, then settle what comes until the chain ends."""
         state = self._scribe.first_state()
+        self._sealed = JournalWriter.open(self._sealed_folder)
         self._recover(state)
         self._accepted = JournalReader(self._accepted_folder, 0)
         self._settled.tell(json.dumps(state).encode())

@@ -38,28 +38,20 @@ _IDLE_NS = 200_000_000
 
 
 def prepare(spec: Spec) -> Callable[[], None]:
-    """Open the journal and take the next session number, durably, before anything is sent."""
-    folder = Path(spec.text("folder"))
-    session = DurableNumber(folder / "cursor" / "session")
-    session.set((session.value or 0) + 1)
-    cursor = DurableNumber(folder / "cursor" / "cursor")
-    sender = Sender(
-        link_params(spec), spec.keys["link"], session.value or 1, spec.number("flow_number"),
-        best_codec(), complete_below=(cursor.value or 0) + FIRST_SEQUENCE,
-    )  # fmt: skip
-    return Send(spec, sender, folder, cursor).work
+    """Take the socket, the channels and the code; the files are opened inside the sandbox."""
+    return Send(spec).work
 
 
 class Send:
     """The source side's end of the link."""
 
-    def __init__(self, spec: Spec, sender: Sender, folder: Path, cursor: DurableNumber) -> None:
-        self._sender = sender
-        self._cursor = cursor
-        self._reader = JournalReader(folder / "sealed", cursor.value or 0)
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+        self._params = link_params(spec)
+        self._codec = best_codec()
         self._waiting: deque[tuple[int, int, bytes]] = deque()
         self._record_ns = 0
-        self._socket = SenderSocket.adopt(spec.descriptors["udp"], spec.text("link_to"))
+        self._socket = SenderSocket.adopt(spec.descriptors["udp"], spec.text("link_address"))
         self._verify = verifier(bytes.fromhex(spec.text("seal_public")))
         self._entries = Mouth(spec.descriptors["send-entries"])
         self._witness = Ear(spec.descriptors["witness"])
@@ -72,6 +64,7 @@ class Send:
 
     def work(self) -> None:
         """Send what is committed, and heartbeats, until asked to stop and nothing is left."""
+        self._open()
         while not (self._stopping and self._sender.idle):
             self._refill()
             for burst in self._sender.due(monotonic_ns()):
@@ -83,6 +76,21 @@ class Send:
             self._feed.tell_if_due()
             self._wait()
         self._feed.tell()
+
+    def _open(self) -> None:
+        """Take the next session number, durably, before anything is sent."""
+        spec = self._spec
+        folder = Path(spec.text("folder"))
+        session = DurableNumber(folder / "cursor" / "session")
+        number = (session.value or 0) + 1
+        session.set(number)
+        self._cursor = DurableNumber(folder / "cursor" / "cursor")
+        covered = self._cursor.value or 0
+        self._reader = JournalReader(folder / "sealed", covered)
+        self._sender = Sender(
+            self._params, spec.keys["link"], number, spec.number("flow_number"), self._codec,
+            complete_below=covered + FIRST_SEQUENCE,
+        )  # fmt: skip
 
     def _refill(self) -> None:
         """Offer what is committed, as far as the link's queue has room."""

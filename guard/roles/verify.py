@@ -29,7 +29,7 @@ _IDLE_MS = 200
 
 
 def prepare(spec: Spec) -> Callable[[], None]:
-    """Open the journal and read what this side's policy accepts."""
+    """Take the channels and what this side's policy accepts."""
     return Verify(spec).work
 
 
