@@ -5,10 +5,12 @@ must find a type the policy names; libmagic must find the same or have no opinio
 good XML and JSON plain text); a declared type must be that type too. The name of the file counts
 for nothing. This is a first sorting only: the recogniser of the format decides.
 
-libmagic's database is loaded when the stage is made, before confinement. Its look costs 150 us
-whatever the flags, nearly all in the 3,000 rules of that database, so it sees the first 64 bytes
-(our own look has fixed what stands at offset 0), and answers for the newest 1,024 different
-beginnings are remembered: real traffic begins alike.
+libmagic's database is loaded when the stage is made, before confinement. One look costs it 0.15
+ms where an XML declaration settles the matter and 1.2 ms for other text (CPU time; measured), too
+much for every message. So it sees the beginning alone, up to the name of the root element or the
+first key, at most 64 bytes, and its answers for the newest 1,024 different beginnings are
+remembered: real traffic begins alike. A sender who invents names makes it look each time; that
+costs time, and no verdict.
 """
 
 import re
@@ -46,6 +48,10 @@ _FOUND = {
     "xml": _XML | _NO_OPINION,
     "json": frozenset({"application/json"}) | _NO_OPINION,
 }
+_BEGINNINGS = {
+    "xml": re.compile(rb"[ \t\r\n]*+(?>(?:<\?xml[^<>]*+>)?)[ \t\r\n]*+<[A-Za-z_][^\s<>/]*+[\s>/]"),
+    "json": re.compile(rb"[ \t\r\n]*+\{[ \t\r\n]*+\"[^\"\\]*+\"[ \t\r\n]*+:"),
+}
 _ENCODINGS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\x00", b"+ADw", b"+AHs")
 
 
@@ -70,7 +76,8 @@ def make(parameters: IdentifyParameters, documents: Documents) -> Run:
         family = _family(head)
         if family is None:
             return Refuse(Reason.TYPE_UNKNOWN, "the payload is of no type this stage knows")
-        found = second_opinion(head)
+        beginning = _BEGINNINGS[family].match(head)
+        found = second_opinion(beginning[0] if beginning else head)
         if family not in families or found not in _FOUND[family]:
             return Refuse(Reason.TYPE_NOT_ALLOWED, f"found {family}, libmagic found {found}")
         declared = message.meta.type

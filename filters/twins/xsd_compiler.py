@@ -1,10 +1,10 @@
 """A validator compiled once from an XSD that the `xmlschema` library has read.
 
 Takes the library's schema objects, gives one function that takes a tree of elements and returns,
-or raises `Invalid`. The library is exact and slow (1 ms an event); walking its components once
-and leaving closures, dictionaries and compiled patterns behind gives the same answers thirty
-times faster. The library itself stays the judge: the tests hold both to the same answer over
-thousands of changed events.
+or raises `Invalid`. The library is exact and slow (0.6 to 1.1 ms of CPU time an event of 1 KB,
+0.05 ms compiled); walking its components once and leaving closures, dictionaries and compiled
+patterns behind gives the same answers faster. The library itself stays the judge: the tests hold
+both to the same answer over thousands of changed events.
 
 Only what the packs' schemas use is understood (see `_Compiler.content` and `_text_check`). Any
 other construct, facet or pattern raises `Broken` when the schema is compiled: no rule is
