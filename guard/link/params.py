@@ -25,6 +25,10 @@ BURST_BYTES_MAX = 65_507
 BURST_SEGMENTS_MAX = 64
 BLOCK_LOSS_MAX = 1e-6
 AGEING_BLOCKS = 16
+HEARTBEAT_SHARE = 20  # one part in 20 of the rate
+
+_NS_PER_MS = 1_000_000
+_NS_PER_S = 1_000_000_000
 
 _BOUNDS: dict[str, tuple[int, int]] = {
     "mtu_bytes": (256, 65_535),
@@ -61,7 +65,8 @@ class LinkParams:
     burst_wire_bytes      what may leave back to back: what the receiver's buffer is sized for
     frame_overhead_bytes  below IP, a datagram (Ethernet: 38 with preamble and gap)
     heartbeat_ms          interval, also when idle
-    silence_ms            after so long without an authentic datagram the receiver says so
+    silence_ms            after so long without an authentic datagram the receiver says so; on
+                          links so slow that heartbeats are rarer, after three of those
     give_up_ms            how long after a heartbeat a block may still be completed by reordering
     window_blocks         blocks that may be open at the receiver
     window_bytes_max      memory for them; fewer blocks are open at a time if they do not fit
@@ -129,6 +134,22 @@ class LinkParams:
     def slot_bytes(self) -> int:
         """Memory that an open block takes at the receiver."""
         return (self.k_max + self.r_max) * self.symbol_bytes_max
+
+    def heartbeat_ns(self, datagram_bytes: int) -> int:
+        """The interval of heartbeats of this size: a slow link stretches it (§9 (4))."""
+        bits = self.wire_bytes(datagram_bytes) * 8
+        slow_ns = bits * _NS_PER_S * HEARTBEAT_SHARE // self.rate_bits_per_s
+        return max(self.heartbeat_ms * _NS_PER_MS, slow_ns)
+
+    @property
+    def silence_ns(self) -> int:
+        """After so long without an opened datagram a link is silent: two heartbeats may be lost."""
+        return max(self.silence_ms * _NS_PER_MS, 3 * self.heartbeat_ns(self.datagram_bytes_max))
+
+    @property
+    def give_up_ns(self) -> int:
+        """`give_up_ms` as the cores count time."""
+        return self.give_up_ms * _NS_PER_MS
 
     def wire_bytes(self, datagram_bytes: int) -> int:
         """What a datagram costs on the wire."""

@@ -26,7 +26,6 @@ from guard.link.wire import FLAG_HEARTBEAT, Bytes2, Header, HeaderRules, associa
 from schemas.errors import Forged, Malformed
 from schemas.reasons import Reason
 
-_NS_PER_MS = 1_000_000
 _COUNTED = (
     "datagrams", "bytes", "blocks_done", "blocks_rebuilt", "blocks_given_up", "symbols_spare",
     "messages_landed", "messages_late", "messages_repeated", "holes_closed", "sequences_missing",
@@ -120,7 +119,7 @@ class Receiver:
         if self._heard_ns is None:
             self._heard_ns = now_ns
         silent_ns = now_ns - self._heard_ns
-        if not self._silent and silent_ns >= self._params.silence_ms * _NS_PER_MS:
+        if not self._silent and silent_ns >= self._params.silence_ns:
             self._silent = True
             events.append(Silence(self._heard_ns))
         events.extend(self._alarms.due(self._counters, now_ns))
@@ -157,13 +156,39 @@ class Receiver:
         self._take_mixed(rows, now_ns, events)
 
     def _take_run(self, header: Header, rows: Bytes2, now_ns: int, events: list[Event]) -> None:
-        session = self._session(header.session, len(rows), now_ns)
-        if session is None:
-            return
         if header.flags & FLAG_HEARTBEAT:
-            self._heartbeat(session, header, bytes(rows[0, HEADER_BYTES:]), now_ns, events)
-        else:
+            sealed = bytes(rows[0, HEADER_BYTES:])
+            self._prefer(header, sealed, now_ns)
+            session = self._session(header.session, 1, now_ns)
+            if session is not None:
+                self._heartbeat(session, header, sealed, now_ns, events)
+            return
+        session = self._session(header.session, len(rows), now_ns)
+        if session is not None:
             self._blocks(session, session.window.take_run(header, rows), events)
+
+    def _prefer(self, header: Header, sealed: bytes, now_ns: int) -> None:
+        """A heartbeat that opens takes the place of another candidate. link §4 (4)"""
+        candidate = self._candidate
+        if candidate is None or candidate.number == header.session:
+            return
+        if header.session < self._newest_session or header.session <= self._open_number:
+            return
+        seal = SessionSeal(self._link_key, self._flow, header.session)
+        try:
+            seal.open_heartbeat(header.number, sealed, associated_data(header))
+        except Forged:
+            return
+        self._candidate = self._new_session(header.session, now_ns)
+
+    @property
+    def _open_number(self) -> int:
+        return self._open.number if self._open else 0
+
+    def _new_session(self, number: int, now_ns: int) -> _Session:
+        seal = SessionSeal(self._link_key, self._flow, number)
+        window = BlockWindow(self._params, number, seal, self._codec, self._counters)
+        return _Session(number, window, seal, self._params.envelope_bytes_max, now_ns)
 
     def _take_mixed(self, rows: Bytes2, now_ns: int, events: list[Event]) -> None:
         """Datagrams of one size that are not all one run: lossy, reordered, interleaved, forged."""
@@ -192,20 +217,15 @@ class Receiver:
         if self._open and number == self._open.number:
             self._open.heard_ns = now_ns
             return self._open
-        if number < self._newest_session or (self._open and number < self._open.number):
+        if number < max(self._newest_session, self._open_number):
             self._drop(Reason.DATAGRAM_SESSION, datagrams)
             return None
         candidate = self._candidate
         if candidate is None or candidate.number != number:
-            patience_ns = self._params.give_up_ms * _NS_PER_MS
-            if candidate is not None and now_ns - candidate.heard_ns < patience_ns:
+            if candidate is not None and now_ns - candidate.heard_ns < self._params.give_up_ns:
                 self._drop(Reason.DATAGRAM_SESSION, datagrams)
                 return None
-            seal = SessionSeal(self._link_key, self._flow, number)
-            window = BlockWindow(self._params, number, seal, self._codec, self._counters)
-            candidate = self._candidate = _Session(
-                number, window, seal, self._params.envelope_bytes_max, now_ns
-            )
+            candidate = self._candidate = self._new_session(number, now_ns)
         candidate.heard_ns = now_ns
         return candidate
 
@@ -264,7 +284,7 @@ class Receiver:
             events.append(Checkpoint(checkpoint))
         if session.unripe is None:
             session.unripe = beat
-            session.unripe_until_ns = now_ns + self._params.give_up_ms * _NS_PER_MS
+            session.unripe_until_ns = now_ns + self._params.give_up_ns
         else:
             session.next_unripe = beat
 
@@ -281,4 +301,4 @@ class Receiver:
                 self._counters["sequences_missing"] += last - first + 1
                 events.append(Gap(first, last))
             session.unripe, session.next_unripe = session.next_unripe, None
-            session.unripe_until_ns = now_ns + self._params.give_up_ms * _NS_PER_MS
+            session.unripe_until_ns = now_ns + self._params.give_up_ns

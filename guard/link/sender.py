@@ -29,9 +29,6 @@ from guard.link.wire import Bytes2
 from schemas.errors import Broken
 from schemas.reasons import Reason
 
-_NS_PER_MS = 1_000_000
-_HEARTBEAT_SHARE = 20  # one part in 20 of the rate: link §9 (4)
-
 
 @dataclass(frozen=True, slots=True)
 class Burst:
@@ -240,8 +237,7 @@ class Sender:
         if not self._may_leave(wire, now_ns):
             self._heartbeat_ns = self._paced_until_ns
             return
-        slow_ns = wire * 8 * 1_000_000_000 * _HEARTBEAT_SHARE // self._params.rate_bits_per_s
-        self._heartbeat_ns = now_ns + max(self._params.heartbeat_ms * _NS_PER_MS, slow_ns)
+        self._heartbeat_ns = now_ns + self._params.heartbeat_ns(frame.shape[1])
         self._heartbeat_number += 1
         self._checkpoint_at = (self._checkpoint_at + len(piece)) % max(1, len(self._checkpoint))
         self.counters["heartbeats"] += 1

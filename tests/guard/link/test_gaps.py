@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 
 from guard.link.events import Alarm, Silence
+from guard.link.params import LinkParams
 from guard.link.sender import Sender
 from schemas.reasons import Reason
 from tests.guard.link.pair import FLOW, KEY, MS, SMALL, Pair, drain, envelopes
@@ -139,3 +140,15 @@ def test_a_wrong_key_raises_an_alarm_and_lands_nothing() -> None:
     alarms = [e for e in pair.other if isinstance(e, Alarm)]
     assert [a.reason for a in alarms] == [Reason.DATAGRAM_TAG]
     assert not pair.landed
+
+
+def test_the_rare_heartbeats_of_a_slow_link_are_not_silence() -> None:
+    radio = LinkParams(mtu_bytes=576, k_max=4, r_max=3, rate_bits_per_s=2_400,
+                       burst_wire_bytes=600, frame_overhead_bytes=0)  # fmt: skip
+    pair = Pair(radio)
+    pair.sender.set_checkpoint(bytes(600))
+    pair.run(for_ms=300_000, step_ms=500)
+    assert not [e for e in pair.other if isinstance(e, Silence)]
+    pair.channel = nothing
+    pair.run(for_ms=300_000, step_ms=500)
+    assert len([e for e in pair.other if isinstance(e, Silence)]) == 1

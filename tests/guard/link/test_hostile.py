@@ -149,6 +149,20 @@ def test_untagged_session_numbers_out_of_thin_air_do_not_lock_the_link() -> None
     assert pair.landed[11] == b"next"
 
 
+def test_an_unending_flood_of_one_invented_session_does_not_keep_the_next_one_out() -> None:
+    pair = Pair(replace(SMALL, tag=False))
+    pair.run()
+    template = next(drain(pair.sender, pair.now_ns + 10**9))
+    forged = template[:4] + (10**6).to_bytes(4, "big") + template[8:]
+    pair.channel = lambda ds: [d for genuine in ds for d in (forged, genuine, forged)]
+    pair.hear(forged)
+    pair.start_sender()
+    pair.run()
+    pair.offer(envelopes(5, 5))
+    pair.settle()
+    assert set(pair.landed) == {1, 2, 3, 4, 5}
+
+
 def test_a_sound_key_in_unsound_hands_cannot_make_the_receiver_grow() -> None:
     """Records of absurd sizes and sequences, sealed under the right key."""
     pair = Pair()
