@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from guard.edge.clock import monotonic_ns
 from guard.edge.spool_arrivals import QUIET_MS, UNSEEN, Arrivals, Candidate
 from guard.edge.spool_files import (
     Place,
@@ -91,15 +92,15 @@ class Spool:
         before it is taken. Raises `Broken(SITE_MALFORMED)` for a sender whose name
         cannot be one, or whose directories are not there or not on one file system.
         """
+        self._root = root
         self._bytes_max = bytes_max
-        try:
-            self._places = [open_place(root, sender_name(sender)) for sender in senders]
-            self._arrivals = Arrivals(self._places, quiet_ms)
-            for place in self._places:
-                _remove_orphans(place)
-        except OSError as error:
-            raise Broken(Reason.SITE_MALFORMED, f"a drop directory is unusable: {error}") from error
+        self._quiet_ns = quiet_ms * 1_000_000
         self._immovable: dict[tuple[int, bytes], int] = {}  # and its inode
+        self._arrivals = Arrivals(quiet_ms)
+        self._places = self._arrivals.places
+        self._closed = [sender_name(sender) for sender in senders]
+        self._closed_until_ns = 0
+        self._open_closed()
 
     def fileno(self) -> int:
         """The inotify descriptor: readable when something arrived."""
@@ -111,6 +112,8 @@ class Spool:
         A candidate stands until `take` says `NotYet`, or `discard` or `quarantine` is called.
         Raises `Broken(SITE_MALFORMED)` when a drop directory was replaced.
         """
+        if self._closed and self._closed_until_ns <= monotonic_ns():
+            self._open_closed()
         try:
             due = self._arrivals.next()
         except OSError as error:
@@ -167,6 +170,22 @@ class Spool:
         except OSError as error:
             raise Broken(Reason.DISK, f"a drop cannot be moved: {error.strerror}") from error
         self._arrivals.answered(candidate)
+
+    def _open_closed(self) -> None:
+        """Open what is not open yet; a directory its sender has closed is tried again later."""
+        still_closed = []
+        try:
+            for sender in self._closed:
+                place = open_place(self._root, sender)
+                if place is None:
+                    still_closed.append(sender)
+                else:
+                    _remove_orphans(place)
+                    self._arrivals.add(place)
+        except OSError as error:
+            raise Broken(Reason.SITE_MALFORMED, f"a drop directory is unusable: {error}") from error
+        self._closed = still_closed
+        self._closed_until_ns = monotonic_ns() + self._quiet_ns
 
     def close(self) -> None:
         """Let go of the directories and the watch."""

@@ -8,7 +8,7 @@ from a scan; may watch and list directories and look at their entries. Follows d
 import os
 import stat
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from guard.edge import inotify
@@ -55,14 +55,12 @@ Key = tuple[int, bytes]
 class Arrivals:
     """The watches, and which names are offered, in doubt, or due again."""
 
-    def __init__(self, places: Sequence[Place], quiet_ms: int) -> None:
+    def __init__(self, quiet_ms: int) -> None:
         self._quiet_ns = quiet_ms * 1_000_000
-        self._places = places
+        self.places: list[Place] = []
         self._inotify = inotify.Inotify()
-        self._place_of = {
-            self._inotify.watch(p.drop_path, _WATCHED): at for at, p in enumerate(places)
-        }
-        self._at_start = True
+        self._place_of: dict[int, int] = {}  # by watch
+        self._new: list[int] = []  # places that were never scanned
         self._offered: dict[Key, Candidate] = {}
         self._claimed: set[Key] = set()  # offered, and already moved to the guard's directory
         self._again: set[Key] = set()  # claimed, and the name is in use again
@@ -70,6 +68,12 @@ class Arrivals:
         self._closed: set[int] = set()  # places that their sender has closed to the guard
         self._closed_until_ns = 0
         self._doubt: deque[tuple[int, dict[Key, int]]] = deque()  # (due, name -> look)
+
+    def add(self, place: Place) -> None:
+        """Watch one more sender's directory; the next `next` scans it. Raises `OSError`."""
+        self._place_of[self._inotify.watch(place.drop_path, _WATCHED)] = len(self.places)
+        self._new.append(len(self.places))
+        self.places.append(place)
 
     def fileno(self) -> int:
         """Readable when something arrived."""
@@ -83,17 +87,17 @@ class Arrivals:
         """What is due now. Raises `Broken(SITE_MALFORMED)` when a directory was replaced."""
         due: list[Candidate] = []
         heard = self._inotify.read()
-        if self._at_start:
-            self._at_start = False
-            self._find_claimed(due)
-            self._scan(due, range(len(self._places)))
+        if self._new:
+            self._find_claimed(due, self._new)
+            self._scan(due, self._new)
+            self._new = []
         for key in self._soon:
             self._offer(due, key, None)
         self._soon.clear()
         for event in heard.events:
             self._hear(due, event)
         if heard.overflow:
-            self._scan(due, range(len(self._places)))
+            self._scan(due, range(len(self.places)))
         if self._closed and self._closed_until_ns <= monotonic_ns():
             self._scan(due, sorted(self._closed))
         while self._doubt and self._doubt[0][0] <= monotonic_ns():
@@ -136,7 +140,7 @@ class Arrivals:
             self._offer(due, key, None)
             return
         try:
-            found = look_at(self._places[key[0]].drop, event.name)
+            found = look_at(self.places[key[0]].drop, event.name)
         except PermissionError:
             self._wait(key, UNSEEN)
             return
@@ -152,20 +156,21 @@ class Arrivals:
             for _, names in self._doubt:
                 names.pop(key, None)
         at, name = key
-        candidate = Candidate(self._places[at].sender, name, at, look)
+        candidate = Candidate(self.places[at].sender, name, at, look)
         self._offered[key] = candidate
         due.append(candidate)
 
-    def _find_claimed(self, due: list[Candidate]) -> None:
+    def _find_claimed(self, due: list[Candidate], places: Iterable[int]) -> None:
         """What was claimed before a crash, in the order of its claiming."""
         found = []
-        for at, place in enumerate(self._places):
+        for at in places:
+            place = self.places[at]
             for name in _names(place.claimed_path):
                 seen = look_at(place.claimed, name)
                 if seen is not None:
                     found.append((seen.st_ctime_ns, name, at))
         for _, name, at in sorted(found):
-            candidate = Candidate(self._places[at].sender, name, at, claimed=True)
+            candidate = Candidate(self.places[at].sender, name, at, claimed=True)
             self._offered[(at, name)] = candidate
             self._claimed.add((at, name))
             due.append(candidate)
@@ -175,7 +180,7 @@ class Arrivals:
         found: list[tuple[int, bytes, int, int | None]] = []
         for at in places:
             self._closed.discard(at)
-            place = self._places[at]
+            place = self.places[at]
             try:
                 for name in _names(place.drop_path):
                     seen = None if (at, name) in waiting else look_at(place.drop, name)

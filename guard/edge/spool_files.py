@@ -7,6 +7,7 @@ its name can no longer become another file. Follows docs/spec/spool.md §3.
 
 import os
 import stat
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,18 +32,32 @@ class Place:
     owner: int
 
 
-def open_place(root: Path, sender: str) -> Place:
+def open_place(root: Path, sender: str) -> Place | None:
     """Open `root/drop/SENDER`, `root/refused/SENDER` and `root/claimed/SENDER`, which is made like
-    the second where it is absent. Raises `OSError`."""
+    the second where it is absent. None when the sender has closed its directory to the guard.
+
+    Raises `OSError`, and `Broken(SITE_MALFORMED)` when they are not on one file system.
+    """
     drop_path, claimed_path = root / "drop" / sender, root / "claimed" / sender
-    drop, refused = (os.open(root / top / sender, _DIRECTORY) for top in ("drop", "refused"))
-    if not claimed_path.is_dir():
-        _make_like(claimed_path.parent, refused)
-        _make_like(claimed_path, refused)
-    claimed = os.open(claimed_path, _DIRECTORY)
-    status = os.fstat(drop)
-    if not status.st_dev == os.fstat(refused).st_dev == os.fstat(claimed).st_dev:
-        raise Broken(Reason.SITE_MALFORMED, f"the spool of {sender} is not on one file system")
+    with ExitStack() as opened:
+
+        def open_directory(path: Path) -> int:
+            descriptor = os.open(path, _DIRECTORY)
+            opened.callback(os.close, descriptor)
+            return descriptor
+
+        refused = open_directory(root / "refused" / sender)
+        for path in (claimed_path.parent, claimed_path):
+            _make_like(path, refused)
+        claimed = open_directory(claimed_path)
+        try:
+            drop = open_directory(drop_path)
+        except PermissionError:
+            return None
+        status = os.fstat(drop)
+        if not status.st_dev == os.fstat(refused).st_dev == os.fstat(claimed).st_dev:
+            raise Broken(Reason.SITE_MALFORMED, f"the spool of {sender} is not on one file system")
+        opened.pop_all()
     paths = (os.fsencode(drop_path), os.fsencode(claimed_path))
     return Place(sender, *paths, drop, claimed, refused, status.st_uid)
 
@@ -133,8 +148,8 @@ def remove(name: bytes, directory: int) -> None:
 def _make_like(path: Path, model: int) -> None:
     if path.is_dir():
         return
-    path.mkdir()
+    path.mkdir(0o750)
     status = os.fstat(model)
-    if os.geteuid() == 0:
+    with suppress(PermissionError):  # in the sandbox it is ours already, and its group inherited
         os.chown(path, status.st_uid, status.st_gid)
-    path.chmod(stat.S_IMODE(status.st_mode))
+        path.chmod(stat.S_IMODE(status.st_mode))

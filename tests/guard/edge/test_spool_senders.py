@@ -163,6 +163,35 @@ def test_a_sender_that_closes_its_directory_hurts_only_itself(
 
 
 @two_users
+def test_a_directory_that_is_closed_at_start_is_served_when_it_is_opened(
+    spool_folder: Path, in_child: InChild, rights: Rights
+) -> None:
+    drop = spool_folder / "drop" / "patrol"
+    put(spool_folder, "a", b"payload")
+    drop.chmod(0o700)
+    reader, writer = os.pipe()
+    if (other := os.fork()) == 0:
+        os.setresuid(SENDER, SENDER, SENDER)
+        os.read(reader, 1)
+        drop.chmod(0o2777)
+        os._exit(0)
+
+    def act(kept: int) -> str:
+        enter_sandbox(rights, spool_folder)
+        spool = Spool(spool_folder, ["patrol"], 1000, quiet_ms=10)
+        first = answers(spool)
+        os.write(writer, b"x")
+        while not (said := answers(spool)):
+            pass
+        return f"{first} {said}"
+
+    assert in_child(act) == "[] ['a payload']"
+    os.waitpid(other, 0)
+    os.close(reader)
+    os.close(writer)
+
+
+@two_users
 def test_a_directory_that_its_sender_opens_again_is_served_again(
     spool_folder: Path, in_child: InChild, rights: Rights
 ) -> None:
