@@ -42,7 +42,8 @@ format: $(TOOLS) ## put the code in form and mend what can be mended
 	@$(BIN)/ruff format .
 
 bench: $(RUNTIME) ## measure speed and where the time goes
-	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m bench.chain
+	@$(BIN)/python -m bench.link
 
 lock: ## choose the newest versions again and write both locks (needs uv)
 	@command -v uv >/dev/null || { echo 'make lock needs uv: install it with  pip install uv' >&2; exit 1; }
