@@ -191,7 +191,8 @@ class Demonstration:
         """The delivered payloads in the output queue, in no order."""
         destination = self.made.policy.destination
         extension = destination.extension if destination else "bin"
-        return (self.made.high / "queue").glob(f"**/*.{extension}")
+        found = (self.made.high / "queue").glob(f"**/new/**/*.{extension}")
+        return (path for path in found if not path.name.endswith(".meta.json"))
 
     def pids(self, side: str) -> dict[str, int]:
         """The processes of a side by name, as its supervisor last wrote them."""

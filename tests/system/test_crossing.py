@@ -1,7 +1,6 @@
 """The whole path: real processes, real sockets, real disk. What a user of a flow would notice."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,17 +46,16 @@ def test_every_real_tak_event_crosses(loss: str) -> None:
     assert (result["dropped"], result["delivered"]) == (500, 500)
 
 
-def test_what_is_kept_is_schema_valid_and_has_its_sidecar(tmp_path: Path) -> None:
+def test_what_is_kept_is_schema_valid_and_has_its_sidecar(open_folder: Path) -> None:
     import xmlschema
 
-    os.chmod(tmp_path, 0o755)
-    code, result = demo("--keep", str(tmp_path / "kept"))
+    code, result = demo("--keep", str(open_folder / "kept"))
     assert code == 0
-    schema = xmlschema.XMLSchema(str(tmp_path / "kept/site/high/documents/cot-event.xsd"))
-    files = sorted((tmp_path / "kept/site/high/queue").glob("**/*.cot"))
+    schema = xmlschema.XMLSchema(str(open_folder / "kept/site/high/documents/cot-event.xsd"))
+    files = sorted((open_folder / "kept/site/high/queue").glob("**/*.cot"))
     assert len(files) == result["delivered"]
     for file in files:
         schema.validate(str(file))
-        sidecar = json.loads(file.with_suffix(".json").read_text())
+        sidecar = json.loads(file.with_suffix(".meta.json").read_text())
         assert sidecar["id"] == file.stem
         assert sidecar["bytes"] == file.stat().st_size
