@@ -185,7 +185,7 @@ def _print_table(submissions: list[Submission], waited: bool) -> None:
     for each in submissions:
         name = each.dropped.name if each.dropped is not None else ""
         last = each.sentence or (each.id if waited else name)
-        table.add_row(*map(_plain, (each.path.name, each.outcome, last)))
+        table.add_row(*map(_plain, (each.path.name or str(each.path), each.outcome, last)))
     console.print(table)
 
 

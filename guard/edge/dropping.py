@@ -44,6 +44,7 @@ class DropDirectory:
         self._drop = folder / "spool" / "drop" / sender
         self._refused = folder / "spool" / "refused" / sender
         self._replies = folder / "replies" / sender
+        self._used: set[str] = set()  # a reply tells its message by name: none is used twice
         if not self._drop.is_dir():
             raise Malformed(Reason.SITE_MALFORMED, f"{folder} has no drop directory for {sender}")
 
@@ -69,7 +70,7 @@ class DropDirectory:
         """None when the name is taken. `.NAME.part` is the claim of a name: one writer has it."""
         final, made = self._drop / name, self._drop / f".{name}.part"
         sidecar = self._drop / f"{name}{SIDECAR_ENDING.decode()}"
-        if os.path.lexists(final) or os.path.lexists(sidecar):
+        if name in self._used or os.path.lexists(final) or os.path.lexists(sidecar):
             return None
         try:
             durable.write_new(made, content, sync=True)
@@ -90,6 +91,7 @@ class DropDirectory:
             if isinstance(error, FileExistsError):
                 return None
             raise
+        self._used.add(name)
         return Dropped(self._sender, name, (found.st_dev, found.st_ino))
 
     def _write_sidecar(self, path: Path, claim: Claim) -> None:
@@ -155,10 +157,9 @@ def _names_beside(name: str) -> Iterator[str]:
 
 def read_file(path: Path, bytes_max: int) -> bytes:
     """A regular file's bytes. Raises `Malformed` for anything else, `Overload` beyond the bound."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Malformed(Reason.NOT_A_REGULAR_FILE, f"{path} is not a regular file")
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise Malformed(Reason.NOT_A_REGULAR_FILE, f"{path} is not a regular file")
+    with open(path, "rb") as file:
         content = file.read(bytes_max + 1)
     if len(content) > bytes_max:
         raise Overload(

@@ -1,0 +1,152 @@
+"""A policy in words: what each stage sees to, what is refused, what crosses, who may drop.
+
+Takes a checked policy, the digests of its documents and the catalog's stages; gives an
+`Explanation` for people (lines) and machines (a JSON value). Pure but for loading the stages.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from filters import catalog
+from schemas.policy import Chain, Policy, StageLine
+from schemas.stage import Kind, StageType
+
+_DOES = {
+    Kind.FILTER: "refuses a message unless",
+    Kind.NORMALIZE: "rebuilds:",
+    Kind.TRANSFORM: "changes:",
+    Kind.ROUTE: "routes:",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StageWords:
+    """One stage: its line of the policy, what it does, and its parameters in words."""
+
+    line: StageLine
+    stage: StageType
+    does: str
+    parameters: str
+
+    def as_json(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "name": self.line.name,
+            "use": self.line.catalog_name,
+            "version": self.stage.version,
+            "kind": self.stage.kind,
+            "checks": sorted(self.stage.rechecks),
+            "does": self.does,
+            "parameters": self.line.parameters,
+        }
+
+
+def stages_in_words(chain: Chain) -> list[StageWords]:
+    """A chain, stage by stage."""
+    told = []
+    for line in chain.stage:
+        stage = catalog.load(line.catalog_name)
+        does = f"{_DOES[stage.kind]} {stage.summary}"
+        told.append(StageWords(line, stage, does, parameters_in_words(line.parameters)))
+    return told
+
+
+def parameters_in_words(parameters: Mapping[str, Any]) -> str:
+    """`bytes_max = 10` as "bytes at most 10", lists with commas, tables with arrows."""
+    return "; ".join(_one(name, value) for name, value in parameters.items())
+
+
+def _one(name: str, value: Any) -> str:
+    words = name.replace("_", " ")
+    if isinstance(value, int) and not isinstance(value, bool):
+        if name.endswith("_max"):
+            return f"{words.removesuffix(' max')} at most {value:,}"
+        if name.endswith("_min"):
+            return f"{words.removesuffix(' min')} at least {value:,}"
+    if name == "rules" and isinstance(value, list):
+        return ", else ".join(_rule(rule) for rule in value if isinstance(rule, dict))
+    return f"{words}: {_value(value)}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} → {_value(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(_value(item) for item in value) or "none"
+    return f"{value:,}" if type(value) is int else str(value)
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    """One rule of a route: "to chat where @type is b-t-f*"."""
+    queues = _value(rule.get("queues", []))
+    conditions = [
+        f"{rule['field']} is {rule.get('value', '*')}" if "field" in rule else "",
+        *(f"{key} is {rule[key]}" for key in ("sender", "type", "label", "destination")
+          if key in rule),
+        *(f"{key} is {pattern}" for key, pattern in dict(rule.get("when", {})).items()),
+    ]  # fmt: skip
+    where = " and ".join(filter(None, conditions))
+    return f"to {queues}" + (f" where {where}" if where else "")
+
+
+def crossing_in_words(policy: Policy) -> list[str]:
+    """What reaches the other side beside and around the payload, a sentence each."""
+    source = policy.source
+    if source is None:
+        return []
+    rebuilt = next(
+        (line.name for line in reversed(source.stage)
+         if catalog.entry(line.catalog_name).kind in (Kind.NORMALIZE, Kind.TRANSFORM)),
+        "",
+    )  # fmt: skip
+    named = "crosses, as metadata" if source.name_crosses else "does not cross"
+    return [
+        f"The payload as stage {rebuilt} gave it: written anew from what was read, not copied.",
+        "A signed manifest: sequence, id, digest, size, type, label, times, policy digest.",
+        f"The dropped file's name {named}.",
+    ]
+
+
+def keeping_in_words(policy: Policy) -> list[str]:
+    """What happens to what does not cross, a sentence each."""
+    source = policy.source
+    if source is None:
+        return []
+    kept = "is kept for operators" if source.keep_refused else "is not kept"
+    told = "are told the outcome" if source.replies else "are told nothing"
+    return [
+        f"What is refused {kept}; what is held is kept for review; both stand in the ledger.",
+        f"Senders {told} of their messages"
+        + (", never which rule or word decided." if source.replies else "."),
+    ]
+
+
+def explanation_as_json(
+    policy: Policy, digests: Mapping[str, str], documents: Mapping[str, str]
+) -> dict[str, Any]:
+    """The whole policy for machines.
+
+    digests: "source" and "destination" -> hex digest that a signature covers
+    documents: name -> SHA-256 in hex
+    """
+    told: dict[str, Any] = {
+        "flow": policy.flow,
+        "version": policy.version,
+        "source_domain": policy.source_domain,
+        "destination_domain": policy.destination_domain,
+        "senders": policy.senders,
+        "payload_bytes_max": policy.payload_bytes_max,
+        "crosses": crossing_in_words(policy),
+        "keeps": keeping_in_words(policy),
+        "link": policy.link.model_dump(),
+    }
+    for side, chain in (("source", policy.source), ("destination", policy.destination)):
+        if chain is not None:
+            told[side] = {
+                "digest": digests.get(side, ""),
+                "documents": {name: documents.get(name, "") for name in chain.documents},
+                "stages": [stage.as_json() for stage in stages_in_words(chain)],
+                **chain.model_dump(exclude={"stage", "documents"}),
+            }
+    return told
