@@ -178,11 +178,12 @@ def in_memory(params: LinkParams, size: int) -> tuple[float, float]:
     )
     envelope = os.urandom(params.block_bytes_max - WHOLE_BYTES)
     sending_s = receiving_s = 0.0
+    now_ns = 0
     count = max(1, size // len(envelope))
     for sequence in range(1, count + 1):
         sender.offer(sequence, 0, envelope)
         while not sender.idle:
-            now_ns = sequence * 100_000
+            now_ns += 100_000
             a = time.perf_counter()
             bursts = sender.due(now_ns)
             b = time.perf_counter()
