@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from filters.formats.word_list import WordList, texts
-from schemas.cbor import decode
+from schemas.cbor import decode_recognised
 from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
@@ -30,7 +30,7 @@ def make(parameters: WordsParameters, documents: Documents) -> Run:
     verdict = Refuse if parameters.found == "refuse" else Hold
 
     def run(message: Message) -> Answer:
-        entry = words.search(texts(decode(message.payload)))
+        entry = words.search(texts(decode_recognised(message.payload)))
         if entry is None:
             return Pass()
         return verdict(Reason.DIRTY_WORD, f"entry {entry} of {parameters.document} was found")

@@ -101,6 +101,6 @@ def texts(value: CborValue) -> list[str]:
         elif isinstance(item, list):
             todo.extend(item)
         elif isinstance(item, dict):
-            found.extend(item)
+            found.extend(key for key in item if isinstance(key, str))
             todo.extend(item.values())
     return found

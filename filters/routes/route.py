@@ -10,7 +10,7 @@ from dataclasses import replace
 from pydantic import Field
 
 from filters.formats.model_paths import PATH_PATTERN, ModelPath
-from schemas.cbor import decode
+from schemas.cbor import decode_recognised
 from schemas.message import Message, Meta
 from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
@@ -52,7 +52,7 @@ def make(parameters: RouteParameters, documents: Documents) -> Run:
 
     def run(message: Message) -> Answer:
         meta = message.meta
-        model = decode(message.payload) if looks_inside else None
+        model = decode_recognised(message.payload) if looks_inside else None
         for rule, path, queues in rules:
             if _meta_fits(rule, meta):
                 found = path.read(model) if path is not None else ""
