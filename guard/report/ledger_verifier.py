@@ -1,0 +1,241 @@
+"""The ledger's verifier: reads a ledger as an outsider, from the written format alone.
+
+Takes a ledger's directory and public keys, gives findings (each with its place and what follows
+from it) and a summary. May read files. Shares no code with the writer: follows docs/spec/ledger.md
+§6 and docs/spec/journal.md §3. Only bytes and files come in, so it can be carried elsewhere as it
+is, with the other modules of its name (ledger_segments, ledger_entries, ledger_notes).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from guard.report.ledger_entries import Entry, EntryError, EntryForm, parse_entries
+from guard.report.ledger_notes import Note, NoteError, PublicKeys, read_note
+from guard.report.ledger_segments import Batch, Segments
+from schemas.reasons import Reason
+
+FINDINGS_MAX = 100
+
+See = Callable[[int, Entry], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it must be: a code, where, and what it means for a reader."""
+
+    reason: Reason
+    place: str
+    consequence: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.consequence} ({self.reason})"
+
+
+@dataclass(slots=True)
+class Verification:
+    """What was found. `ok` when there is nothing to find; notes are no findings.
+
+    entries, checkpoints  whole and in their place, before the first break of the tree
+    root                  over these entries, in hexadecimal
+    first_ms, last_ms     `time_ms` of the first and last entry; None when there is none
+    """
+
+    origin: str = ""
+    entries: int = 0
+    checkpoints: int = 0
+    root: str = ""
+    first_ms: int | None = None
+    last_ms: int | None = None
+    segments: int = 0
+    bytes_read: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether all checks passed, on at least one checkpoint."""
+        return not self.findings
+
+
+def verify_ledger(
+    directory: Path,
+    *public_key_files: Path,
+    origin: str = "",
+    witnessed: Iterable[bytes] = (),
+    see: See | None = None,
+) -> Verification:
+    """Check a ledger, running or a copy.
+
+    public_key_files: each one Ed25519 public key in hexadecimal. origin: the name it must have;
+    "" takes the first checkpoint's. witnessed: checkpoints of it that were kept elsewhere. see: is
+    shown (number, entry) of each entry that the tree ties to the first. Raises `OSError` and
+    ValueError for a key that cannot be read; whatever stands in the ledger is a finding.
+    """
+    publics = [bytes.fromhex(path.read_text("ascii").strip()) for path in public_key_files]
+    return _Verifier(publics, origin, see).run(directory, list(witnessed))
+
+
+class _Verifier:
+    """One pass over a ledger."""
+
+    def __init__(self, publics: Sequence[bytes], origin: str, see: See | None) -> None:
+        self._keys = PublicKeys(publics)
+        self._form = EntryForm()
+        self._see = see
+        self._result = Verification(origin)
+        self._tied = True  # whether what is read still goes on from entry 0
+        self._link = bytes(32)
+        self._subtrees: list[tuple[int, bytes]] = []  # (leaves, root), largest first
+        self._size = 0
+        self._root = sha256(b"").digest()
+        self._stated = 0
+        self._made: dict[int, bytes] = {}
+        self._wanted: set[int] = set()
+
+    def run(self, directory: Path, witnessed: Sequence[bytes]) -> Verification:
+        result = self._result
+        notes = [note for raw in witnessed if (note := self._witnessed_note(raw)) is not None]
+        self._wanted = {note.size for note in notes}
+        segments = Segments(directory, self._find)
+        for batch in segments.batches():
+            self._batch(batch)
+        for note in notes:
+            self._compare(note)
+        if not result.checkpoints:
+            self._find(Reason.LEDGER_CHAIN, str(directory), "there is no whole checkpoint")
+        result.segments, result.bytes_read = segments.count, segments.bytes_read
+        result.notes += segments.notes
+        return result
+
+    def _find(self, reason: Reason, place: str, consequence: str) -> None:
+        if len(self._result.findings) < FINDINGS_MAX:
+            self._result.findings.append(Finding(reason, place, consequence))
+
+    def _untie(self, place: str, consequence: str) -> None:
+        if self._tied:
+            self._tied = False
+            self._result.notes.append(f"{place}: {consequence}")
+
+    def _batch(self, batch: Batch) -> None:
+        if batch.after_gap:
+            self._untie(batch.place, "it and all that follows is not tied to what is before it")
+        body, _, raw_note = batch.payload.partition(b"\n\n")
+        lines = body.split(b"\n")
+        try:
+            note = read_note(raw_note)
+        except NoteError as error:
+            consequence = f"its entries have no checkpoint: {error}"
+            self._find(Reason.RECORD_MALFORMED, batch.place, consequence)
+            self._untie(batch.place, "it has no checkpoint")
+            return
+        first = note.size - len(lines)
+        place = f"{batch.place}, entries {first} to {note.size - 1}"
+        formed = self._entries(place, body, lines)
+        if batch.after_gap:
+            self._stated = first
+        self._checkpoint(place, note, len(lines))
+        if self._tied:
+            self._tie(place, note, lines)
+        if self._tied:
+            self._count(lines if formed else [], first)
+
+    def _entries(self, place: str, body: bytes, lines: list[bytes]) -> bool:
+        try:
+            self._form.check(body, lines)
+        except EntryError as error:
+            self._find(Reason.RECORD_MALFORMED, place, f"{error}: it cannot be read with certainty")
+            return False
+        return True
+
+    def _checkpoint(self, place: str, note: Note, count: int) -> None:
+        result = self._result
+        result.origin = result.origin or note.origin
+        if note.origin != result.origin:
+            self._find(Reason.LEDGER_CHAIN, place, f"it is of another ledger, {note.origin!r}")
+        if note.size - count != self._stated:
+            self._find(
+                Reason.LEDGER_CHAIN,
+                place,
+                f"its checkpoint counts {note.size} entries, and {self._stated + count} are there:"
+                " entries were taken out, put in, or stand in another order",
+            )
+            self._untie(place, "entries are missing or too many before it")
+        self._stated = note.size
+        try:
+            self._keys.check(note)
+        except NoteError as error:
+            self._find(
+                Reason.LEDGER_SIGNATURE, place, f"nobody vouches for its checkpoint: {error}"
+            )
+
+    def _tie(self, place: str, note: Note, lines: list[bytes]) -> None:
+        """§3: the entries' links, the tree's root, and whether the checkpoint states it."""
+        link, links = self._link, []
+        for line in lines:
+            link = sha256(b"\x00" + link + line).digest()
+            links.append(link)
+        self._link = link
+        self._grow(links)
+        if self._root != note.root:
+            self._find(
+                Reason.LEDGER_TREE,
+                place,
+                "its checkpoint states another tree: an entry of this batch, or the order of the"
+                " entries, is not what was signed",
+            )
+            self._untie(place, "what follows is not tied to what was signed")
+            return
+        if note.size in self._wanted:
+            self._made[note.size] = note.root
+
+    def _grow(self, hashes: list[bytes]) -> None:
+        """Add leaves to the tree; its root is then in `_root`."""
+        subtrees = self._subtrees
+        self._size += len(hashes)
+        for each in hashes:
+            leaves, root = 1, each
+            while subtrees and subtrees[-1][0] == leaves:
+                root = sha256(b"\x01" + subtrees.pop()[1] + root).digest()
+                leaves *= 2
+            subtrees.append((leaves, root))
+        self._root = subtrees[-1][1]
+        for _, left in reversed(subtrees[:-1]):
+            self._root = sha256(b"\x01" + left + self._root).digest()
+
+    def _count(self, lines: list[bytes], first: int) -> None:
+        result = self._result
+        result.entries, result.root = self._size, self._root.hex()
+        result.checkpoints += 1
+        if not lines:
+            return
+        ends = parse_entries([lines[0], lines[-1]])
+        times_ms = [time for end in ends if isinstance(time := end.get("time_ms"), int)]
+        if times_ms:
+            result.first_ms = times_ms[0] if result.first_ms is None else result.first_ms
+            result.last_ms = times_ms[-1]
+        if self._see is not None:
+            for number, entry in enumerate(parse_entries(lines), first):
+                self._see(number, entry)
+
+    def _witnessed_note(self, raw: bytes) -> Note | None:
+        try:
+            note = read_note(raw)
+            self._keys.check(note)
+        except NoteError as error:
+            self._find(Reason.LEDGER_SIGNATURE, "a witnessed checkpoint", f"it is none: {error}")
+            return None
+        return note
+
+    def _compare(self, note: Note) -> None:
+        """A checkpoint that was kept elsewhere is one that this ledger made."""
+        place = f"the witnessed checkpoint of {note.size} entries"
+        if note.origin != self._result.origin:
+            self._find(Reason.LEDGER_CHAIN, place, f"it is of another ledger, {note.origin!r}")
+        elif note.size > self._size:
+            consequence = f"the ledger has only {self._size} entries: its end was cut off"
+            self._find(Reason.LEDGER_CHAIN, place, consequence)
+        elif self._made.get(note.size) != note.root:
+            consequence = "the ledger never made it: its history was written anew"
+            self._find(Reason.LEDGER_TREE, place, consequence)
