@@ -92,7 +92,7 @@ def _sandbox() -> Iterator[Finding]:
         report = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         mend = "run python -I -m guard.edge.checkup_sandbox to see why"
-        told = f"a confined process could not be tried ({type(error).__name__})"
+        told = f"a confined process could not be tried: {error}"
         yield fail("sandbox", told, mend)
         return
     for name, state, sentence in report["layers"]:

@@ -99,9 +99,10 @@ def _loads(folder: Path, file: SiteFile) -> Finding:
     try:
         load_site(folder)
     except CheckvalveError as error:
+        if isinstance(error.__cause__, PermissionError):
+            told = f"{error.__cause__.filename} is not for this user to read"
+            return warn("site", told, "run guard doctor as root")
         return fail("site", error.sentence, f"guard policy check {folder / 'policy.toml'}")
-    except OSError as error:
-        return warn("site", f"{error.filename}: {error.strerror}", "run guard doctor as root")
     return ok("site", f"the {file.side} side: policy signed, documents and keys there")
 
 

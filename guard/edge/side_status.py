@@ -228,8 +228,9 @@ def _queues(folder: Path, side: str) -> dict[str, int | None]:
 
 def _count(folder: Path) -> int | None:
     """Messages in an output queue or among the held; a message's metadata is not counted."""
-    named = folder / "new"
-    names = _names(named if named.is_dir() else folder)
+    names = _names(folder)
+    if names is not None and "new" in names:
+        names = _names(folder / "new")
     if names is None:
         return None
     return len([n for n in names if not n.startswith(".") and not n.endswith(".meta.json")])
