@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Self
 
 from guard.link.heartbeat import Heartbeat
-from guard.link.ranges import Range, RangeSet
+from schemas.sequences import Range, RangeSet
 
 RANGES_MAX = 4096
 FIRST_SEQUENCE = 1

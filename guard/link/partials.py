@@ -4,10 +4,10 @@ Takes part records in any order, gives an envelope when its parts cover it. Pure
 by the number of envelopes in pieces. Follows docs/spec/link.md §7 (3).
 """
 
-from guard.link.ranges import RangeSet
 from guard.link.records import Record
 from schemas.errors import Malformed
 from schemas.reasons import Reason
+from schemas.sequences import RangeSet
 
 PARTIALS_MAX = 1024  # small ones: each block's last, where blocks are done out of order
 ENVELOPES_MAX = 6  # large ones: one a precedence, and one more

@@ -13,10 +13,10 @@ from guard.edge.segments import walk
 from guard.link.arrivals import ReceiverState
 from guard.link.events import Alarm, Checkpoint, Event, Gap, SessionOpened, Silence
 from guard.link.events import Landed as LandedEnvelope
-from guard.link.ranges import RangeSet
 from schemas.entry import Entry, Kind, alarm
 from schemas.reasons import Reason
 from schemas.sealed import Landed, read_landed, write_landed, write_landed_event
+from schemas.sequences import RangeSet
 
 
 def landing_parts(event: Event) -> tuple[bytes, ...] | None:

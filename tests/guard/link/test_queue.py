@@ -11,9 +11,9 @@ from guard.link.heartbeat import Heartbeat
 from guard.link.pacing import TokenBucket
 from guard.link.params import LinkParams
 from guard.link.precedence import PrecedenceQueue, Waiting
-from guard.link.ranges import RangeSet
 from schemas.errors import Broken, Malformed, Overload
 from schemas.reasons import Reason
+from schemas.sequences import RangeSet
 from tests.guard.link.pair import MS, SMALL, Pair, drain
 
 SLOW = replace(SMALL, rate_bits_per_s=1_000_000, burst_wire_bytes=1_000)
