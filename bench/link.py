@@ -4,7 +4,7 @@
 
 Prints medians. `bare` is one socket filled with `UDP_SEGMENT` and another emptied with `UDP_GRO`,
 with nothing done to the bytes and no file: what the kernel can copy. `ratio` is ours to that. A
-run that is not intact counts with what landed; `kernel_drops` says that the pace was above what
+run that is not intact has a goodput of 0; `kernel_drops` says that the pace was above what
 the receiver can take, so lower --rate-mbit. The files lie in --dir: name its file system with the
 figures.
 """
@@ -81,8 +81,7 @@ def receive_file(pipe: Connection, socket: ReceiverSocket, params: LinkParams, p
                     gaps += event.last - event.first + 1
             if written >= size:
                 break
-    ended_s = time.monotonic() if written >= size else heard_s
-    pipe.send((ended_s, written, gaps, cpu_s() - started_cpu_s, socket.kernel_drops))
+    pipe.send((time.monotonic(), written, gaps, cpu_s() - started_cpu_s, socket.kernel_drops))
 
 
 def send_file(to: str, params: LinkParams, path: Path, chunk: int) -> None:
@@ -129,14 +128,15 @@ def file_to_file(params: LinkParams, source: Path, target: Path) -> dict[str, fl
     sent_cpu_s = cpu_s() - started_cpu_s
     ended_s, written, gaps, far_cpu_s, drops = here.recv()
     far.join()
+    intact = written == size and digest(source) == digest(target)
     return {
-        "goodput_mb_s": written / (ended_s - started_s) / 1e6,
+        "goodput_mb_s": size / (ended_s - started_s) / 1e6 if intact else 0.0,
         "cpu_s": sent_cpu_s + far_cpu_s,
         "cpu_send_s": sent_cpu_s,
         "cpu_receive_s": far_cpu_s,
         "gaps": gaps,
         "kernel_drops": drops,
-        "intact": float(written == size and digest(source) == digest(target)),
+        "intact": float(intact),
     }
 
 
