@@ -68,7 +68,7 @@ def test_bad_input_is_a_sentence_and_an_exit_code(
 ) -> None:
     (tmp_path / "file").write_bytes(b"\x00\xff not toml [")
     places = {"LOW": site.low, "HIGH": site.high, "TOP": site.low.parent, "FILE": tmp_path / "file"}
-    given = [word for word in words]
+    given = list(words)
     for name, place in places.items():
         given = [word.replace(name, str(place)) for word in given]
     result = guard(*given)
