@@ -54,8 +54,7 @@ class Submission:
 
 
 @click.command(
-    epilog="Example: guard submit --site /srv/checkvalve/low --label UNCLASSIFIED --wait"
-    " event.xml",
+    epilog="Example: guard submit --site /srv/checkvalve/low --label UNCLASSIFIED --wait event.xml",
 )
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)

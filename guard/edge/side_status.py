@@ -81,9 +81,7 @@ def side_status(folder: Path) -> SideStatus:
     written = _read_status(folder)
     pid = int(written.get("pid", 0))
     state = str(written.get("state", "never started"))
-    if state in ("starting", "running", "stopping") and not _holds(
-        pid, folder / "run"
-    ):
+    if state in ("starting", "running", "stopping") and not _holds(pid, folder / "run"):
         state = "died"
     processes = [_process(line, pid) for line in written.get("processes", ())]
     counters, metrics = _ask(folder, file) if state == "running" else ({}, "the side does not run")

@@ -47,9 +47,7 @@ def test_a_side_whose_supervisor_is_gone_has_died(site: Made, guard: Guard) -> N
 
 
 @pytest.mark.parametrize("content", ["", "[1]", '{"state": 1', "\x00"])
-def test_a_status_file_that_is_none_is_one_sentence(
-    site: Made, guard: Guard, content: str
-) -> None:
+def test_a_status_file_that_is_none_is_one_sentence(site: Made, guard: Guard, content: str) -> None:
     (site.low / "run" / "status.json").write_text(content)
     result = guard("status", "--site", site.low)
     assert result.exit_code == 3
