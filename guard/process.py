@@ -23,6 +23,7 @@ from schemas.errors import Broken, CheckvalveError
 from schemas.reasons import Reason
 
 EXIT_BROKEN = 70  # sysexits(3): internal software error
+GARBAGE_THRESHOLD = 50_000  # messages make no cycles: look for them seldom
 _PR_SET_PDEATHSIG = 1
 
 
@@ -53,6 +54,7 @@ def _prepare(spec: Spec) -> Callable[[], None]:
     module, _, function = spec.run.partition(":")
     work: Callable[[], None] = getattr(import_module(module), function)(spec)
     gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD)
     return work
 
 

@@ -100,6 +100,14 @@ def write_leg(receipt: Receipt, key: bytes) -> bytes:
     return _SAID.pack(len(words)) + words + body + hmac.digest(key, body, "sha256")
 
 
+def pass_middle(position: int, stage: str, version: int) -> bytes:
+    """The part of a plain Pass's body between the id and the digests: what one can know before."""
+    body = _BODY.pack(
+        b"", b"", position, Said.PASS, stage.encode("ascii"), version, b"", b"", b"", b"", b""
+    )
+    return body[32 + 16 : 32 + 16 + 2 + 1 + STAGE_BYTES_MAX + 2 + REASON_BYTES_MAX]
+
+
 def split_legs(untrusted_legs: bytes) -> list[tuple[bytes, bytes, bytes]]:
     """Cut a frame's legs into (sentence, body, MAC). Raises `Malformed`."""
     legs = []

@@ -8,7 +8,8 @@ from typing import Any
 from lxml import etree
 from pydantic import Field
 
-from filters.formats.cot_model import CotModel, read
+from filters.formats.cot_model import CotModel, shaped
+from schemas.cbor import decode_recognised
 from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
@@ -28,7 +29,7 @@ def make(parameters: CotSchemaParameters, documents: Documents) -> Run:
     schema = etree.XMLSchema(etree.fromstring(documents[parameters.schema_document], parser))
 
     def run(message: Message) -> Answer:
-        if schema.validate(tree(read(message.payload))):
+        if schema.validate(tree(shaped(decode_recognised(message.payload)))):
             return Pass()
         return Refuse(Reason.SCHEMA_INVALID, f"the event is not valid: {_where(schema)}")
 

@@ -32,7 +32,11 @@ CotModel = dict[str, CborValue]
 
 def read(untrusted: bytes) -> CotModel:
     """The model that `untrusted` encodes, of the right shape and within bounds."""
-    model = decode(untrusted, _LIMITS)
+    return shaped(decode(untrusted, _LIMITS))
+
+
+def shaped(model: CborValue) -> CotModel:
+    """The value, if it has the shape of the model and its bounds; else `Malformed`."""
     if type(model) is not dict or model.keys() != _KEYS or model["cot"] != LAYOUT:
         raise Malformed(Reason.MODEL_SHAPE, "not the layout of a Cursor-on-Target event")
     if type(model["cot"]) is not int:
@@ -78,7 +82,7 @@ def _attributes(attributes: CborValue) -> None:
     if len(attributes) > ATTRIBUTES_MAX:
         raise Malformed(Reason.TOO_MANY_ATTRIBUTES, "an element has more attributes than its bound")
     for name, value in attributes.items():
-        if _NAME.fullmatch(name) is None or type(value) is not str:
+        if type(name) is not str or _NAME.fullmatch(name) is None or type(value) is not str:
             raise Malformed(Reason.MODEL_SHAPE, "an attribute is not a name and a text")
         if not (value.isascii() and value.isprintable()) or len(value) > TEXT_CHARACTERS_MAX:
             _text(value)

@@ -30,7 +30,11 @@ _CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160), 
 
 def model(untrusted: bytes) -> dict[str, Any]:
     """The model in `untrusted`; `Malformed` for any other bytes."""
-    found = read(untrusted, _LIMITS)
+    return shaped(read(untrusted, _LIMITS))
+
+
+def shaped(found: Any) -> dict[str, Any]:
+    """The value, if it has the shape of the model and its bounds; else `Malformed`."""
     if type(found) is not dict or {key: type(value) for key, value in found.items()} != _SHAPE:
         raise Malformed(Reason.MODEL_SHAPE, "not the parts of a Cursor-on-Target event")
     if found["cot"] != 1:
@@ -77,7 +81,7 @@ def _attributes(attributes: dict[str, Any], names: set[str], values: list[str]) 
 
 def _names(names: set[str]) -> None:
     for name in names:
-        if not name or len(name) > NAME_CHARACTERS_MAX:
+        if type(name) is not str or not 0 < len(name) <= NAME_CHARACTERS_MAX:
             raise Malformed(Reason.MODEL_SHAPE, "a name is empty or longer than its bound")
         if name[0] not in _FIRST or not _FURTHER.issuperset(name):
             raise Malformed(Reason.MODEL_SHAPE, "a name has a character that names do not have")

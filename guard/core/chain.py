@@ -5,7 +5,7 @@ beside moving it: the stage's own function may look and answer, everything that 
 stage (exceptions are Holds, filters change nothing, output has a bound) is here, once.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from guard.core.frame import Frame
 from schemas.errors import Malformed
@@ -60,6 +60,8 @@ class Step:
         got = message_digest(frame.message.meta_bytes, frame.message.payload)
         answer, failed = self._ask(frame.message)
         if isinstance(answer, Changed) and self._place.kind is Kind.ROUTE:
+            # Of a route's answer only the queues count, and they go into its receipt: the message
+            # leaves as it came, and `release` can hold the stage to that.
             queues = answer.message.meta.queues
             leg = self._leg(Said.ROUTED, Reason.NONE, queues, got, got, frame)
             return Frame(frame.id, frame.number, frame.legs + leg, frame.message)
@@ -82,19 +84,17 @@ class Step:
         """The stage's answer within its rights, and whether the stage failed to give one."""
         try:
             answer = self._run(message)
-            return self._within_rights(message, answer), False
+            return self._within_rights(answer), False
         except Malformed as error:
             return Refuse(error.reason, error.sentence), False
         except Exception as error:
             return Hold(Reason.STAGE_FAILED, f"the stage failed with {type(error).__name__}"), True
 
-    def _within_rights(self, message: Message, answer: Answer) -> Answer:
+    def _within_rights(self, answer: Answer) -> Answer:
         if not isinstance(answer, Changed):
             return answer
         if self._place.kind is Kind.FILTER:
             raise TypeError("a filter changed the message")
-        if self._place.kind is Kind.ROUTE and not only_queues_differ(message, answer.message):
-            raise TypeError("a route changed more than the queues")
         if len(answer.message.payload) > self._place.payload_bytes_max:
             raise ValueError("the output is larger than the policy allows")
         return answer
@@ -116,14 +116,3 @@ class Step:
             words[:SENTENCE_CHARACTERS_MAX],
         )
         return write_leg(receipt, self._key)
-
-
-def only_queues_differ(before: Message, after: Message) -> bool:
-    """Whether a route kept to its right: the same payload, and no other metadata changed.
-
-    What it chose goes into its receipt, so that the message leaves a route as it came and
-    `release` can hold it to that.
-    """
-    if before.payload != after.payload:
-        return False
-    return replace(before.meta, queues="") == replace(after.meta, queues="")

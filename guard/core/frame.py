@@ -77,9 +77,11 @@ def read_packet(untrusted_packet: bytes, payload_bytes_max: int) -> Opened:
     magic, flags, ident, number, legs, meta, payload = HEADER.unpack_from(untrusted_packet)
     if magic != MAGIC or flags & ~(BY_DESCRIPTOR | STOPPED):
         raise Malformed(Reason.FRAME_MALFORMED, "a frame has another magic or unknown flags")
+    by_descriptor = bool(flags & BY_DESCRIPTOR)
+    if by_descriptor != (payload > INLINE_BYTES_MAX):
+        raise Malformed(Reason.FRAME_MALFORMED, "a frame's payload comes the wrong way for its size")
     if legs > LEGS_BYTES_MAX or meta > META_BYTES_MAX or payload > payload_bytes_max:
         raise Malformed(Reason.FRAME_MALFORMED, "a frame states a length beyond its bound")
-    by_descriptor = bool(flags & BY_DESCRIPTOR)
     inline = 0 if by_descriptor else payload
     meta_at = HEADER.size + legs
     payload_at = meta_at + meta
