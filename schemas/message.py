@@ -7,6 +7,7 @@ another type or a value beyond its bound is `Malformed`.
 """
 
 import json
+import re
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Self
@@ -14,11 +15,13 @@ from typing import Self
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
-META_BYTES_MAX = 4096
+META_BYTES_MAX = 20 * 1024  # holds any metadata within the bounds below
 NAME_CHARACTERS_MAX = 255
 LABEL_CHARACTERS_MAX = 256
 TYPE_CHARACTERS_MAX = 127
+QUEUE_CHARACTERS_MAX = 32
 QUEUES_MAX = 16
+QUEUES_CHARACTERS_MAX = QUEUES_MAX * (QUEUE_CHARACTERS_MAX + 1) - 1
 ID_HEX_DIGITS = 32
 
 
@@ -82,9 +85,20 @@ class Meta:
         meta = cls(**untrusted)
         if meta.accepted_s < 0 or meta.precedence < 0 or meta.write() != untrusted_bytes:
             raise Malformed(Reason.FRAME_MALFORMED, "the metadata is not in canonical form")
+        if _ID.fullmatch(meta.id) is None:
+            raise Malformed(Reason.FRAME_MALFORMED, "the metadata's id is not 32 hex digits")
+        if _ESCAPED_SURROGATE in untrusted_bytes and not all(map(_has_utf8, untrusted.values())):
+            raise Malformed(Reason.FRAME_MALFORMED, "the metadata has a lone surrogate")
         return meta
 
 
+def _has_utf8(value: int | str) -> bool:
+    return type(value) is int or _SURROGATE.search(str(value)) is None
+
+
+_ID = re.compile(rf"[0-9a-f]{{{ID_HEX_DIGITS}}}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPED_SURROGATE = b"\\ud"
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _LONGEST = {
     "id": ID_HEX_DIGITS,
@@ -96,9 +110,14 @@ _LONGEST = {
     "label": LABEL_CHARACTERS_MAX,
     "precedence": Precedence.FLASH_OVERRIDE,
     "destination": 64,
-    "queues": 512,
+    "queues": QUEUES_CHARACTERS_MAX,
 }
 _TYPES = {field.name: (field.type, _LONGEST[field.name]) for field in fields(Meta)}
+_CHARACTER_BYTES_MAX = 12  # beyond the basic plane: two escaped surrogates
+
+_CHARACTERS_MAX = sum(longest for kind, longest in _TYPES.values() if kind is str)
+
+assert 512 + _CHARACTER_BYTES_MAX * _CHARACTERS_MAX <= META_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,8 @@ def read_policy(untrusted_bytes: bytes) -> Policy:
         raise Malformed(Reason.POLICY_MALFORMED, f"{place}: {first['msg']}") from error
     except ValueError as error:
         raise Malformed(Reason.POLICY_MALFORMED, str(error)) from error
+    except RecursionError as error:
+        raise Malformed(Reason.POLICY_MALFORMED, "the policy nests too deep") from error
 
 
 def policy_digest(policy_bytes: bytes, documents: Mapping[str, bytes]) -> bytes:

@@ -83,7 +83,7 @@ def message_digest(meta_bytes: bytes, payload: bytes) -> bytes:
 
 def write_leg(receipt: Receipt, key: bytes) -> bytes:
     """The leg's bytes: sentence length, sentence, receipt, MAC."""
-    words = receipt.words.encode("utf-8", "backslashreplace")[:SAID_BYTES_MAX]
+    words = _within(receipt.words.encode("utf-8", "backslashreplace"))
     body = _BODY.pack(
         receipt.scope,
         receipt.id,
@@ -108,9 +108,16 @@ def pass_middle(position: int, stage: str, version: int) -> bytes:
     return body[32 + 16 : 32 + 16 + 2 + 1 + STAGE_BYTES_MAX + 2 + REASON_BYTES_MAX]
 
 
+def _within(words: bytes) -> bytes:
+    """At most `SAID_BYTES_MAX` bytes of these, and no character cut in two."""
+    if len(words) <= SAID_BYTES_MAX:
+        return words
+    return words[:SAID_BYTES_MAX].decode("utf-8", "ignore").encode()
+
+
 def split_legs(untrusted_legs: bytes) -> list[tuple[bytes, bytes, bytes]]:
     """Cut a frame's legs into (sentence, body, MAC). Raises `Malformed`."""
-    legs = []
+    legs: list[tuple[bytes, bytes, bytes]] = []
     at = 0
     end = len(untrusted_legs)
     while at < end:
@@ -134,6 +141,8 @@ def split_legs(untrusted_legs: bytes) -> list[tuple[bytes, bytes, bytes]]:
 
 def read_body(untrusted_body: bytes, untrusted_words: bytes) -> Receipt:
     """The receipt in a leg's body. Raises `Malformed`; the MAC is the caller's to check."""
+    if len(untrusted_body) != _BODY.size:
+        raise Malformed(Reason.FRAME_MALFORMED, "a receipt has another length than it must")
     scope, ident, position, verdict, stage, version, reason, got, gave, previous, words = (
         _BODY.unpack(untrusted_body)
     )

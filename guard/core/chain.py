@@ -62,8 +62,7 @@ class Step:
         if isinstance(answer, Changed) and self._place.kind is Kind.ROUTE:
             # Of a route's answer only the queues count, and they go into its receipt: the message
             # leaves as it came, and `release` can hold the stage to that.
-            queues = answer.message.meta.queues
-            leg = self._leg(Said.ROUTED, Reason.NONE, queues, got, got, frame)
+            leg = self._leg(Said.ROUTED, Reason.NONE, answer.note, got, got, frame)
             return Frame(frame.id, frame.number, frame.legs + leg, frame.message)
         if isinstance(answer, Changed):
             gave = message_digest(answer.message.meta_bytes, answer.message.payload)
@@ -76,7 +75,11 @@ class Step:
         leg = self._leg(verdict, answer.reason, answer.sentence, got, got, frame)
         if verdict is Said.REFUSE or failed:
             return Frame(
-                frame.id, frame.number, frame.legs + leg, Message(frame.message.meta_bytes, b""), True
+                frame.id,
+                frame.number,
+                frame.legs + leg,
+                Message(frame.message.meta_bytes, b""),
+                True,
             )
         return Frame(frame.id, frame.number, frame.legs + leg, frame.message)
 
@@ -91,8 +94,12 @@ class Step:
             return Hold(Reason.STAGE_FAILED, f"the stage failed with {type(error).__name__}"), True
 
     def _within_rights(self, answer: Answer) -> Answer:
+        if not isinstance(answer, Pass | Changed | Refuse | Hold):
+            raise TypeError("the stage gave no answer")
         if not isinstance(answer, Changed):
             return answer
+        if self._place.kind is Kind.ROUTE:
+            return Changed(answer.message, answer.message.meta.queues)
         if self._place.kind is Kind.FILTER:
             raise TypeError("a filter changed the message")
         if len(answer.message.payload) > self._place.payload_bytes_max:
@@ -113,6 +120,6 @@ class Step:
             got,
             gave,
             frame.last_mac,
-            words[:SENTENCE_CHARACTERS_MAX],
+            words if verdict is Said.ROUTED else words[:SENTENCE_CHARACTERS_MAX],
         )
         return write_leg(receipt, self._key)

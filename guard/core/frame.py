@@ -2,8 +2,8 @@
 
 Takes and gives bytes; follows docs/spec/receipt.md §1. Layout, big-endian: magic "CVF1", flags
 (bit 0: the payload comes as a sealed memfd beside the packet; bit 1: stopped, no payload), the
-message's id, the head's number of it, the lengths of legs, metadata and payload; then legs, metadata and
-the payload unless it comes by descriptor.
+message's id, the head's number of it, the lengths of legs, metadata and payload; then legs,
+metadata and the payload unless it comes by descriptor.
 """
 
 import struct
@@ -79,7 +79,9 @@ def read_packet(untrusted_packet: bytes, payload_bytes_max: int) -> Opened:
         raise Malformed(Reason.FRAME_MALFORMED, "a frame has another magic or unknown flags")
     by_descriptor = bool(flags & BY_DESCRIPTOR)
     if by_descriptor != (payload > INLINE_BYTES_MAX):
-        raise Malformed(Reason.FRAME_MALFORMED, "a frame's payload comes the wrong way for its size")
+        raise Malformed(
+            Reason.FRAME_MALFORMED, "a frame's payload comes the wrong way for its size"
+        )
     if legs > LEGS_BYTES_MAX or meta > META_BYTES_MAX or payload > payload_bytes_max:
         raise Malformed(Reason.FRAME_MALFORMED, "a frame states a length beyond its bound")
     inline = 0 if by_descriptor else payload

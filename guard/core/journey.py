@@ -1,4 +1,4 @@
-"""The nouns of the two journeys: states, rights, roles. `guard/low.py` and `guard/high.py` use them.
+"""The nouns of the two journeys, `guard/low.py` and `guard/high.py`: states, rights, roles.
 
 A `Role` is one row of a journey's table: who runs, what state of a message it takes and gives, on
 which channels it hears and tells, which folders it reads and writes, and what else it may. What a

@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
-from schemas.errors import Malformed
+from schemas.errors import Broken, Malformed
 from schemas.reasons import Reason
 
 ABOUT_BYTES_MAX = 8192
@@ -53,13 +53,16 @@ class Notice:
     about: About
 
     def write(self) -> bytes:
-        """At most `NOTICE_BYTES_MAX` bytes."""
+        """At most `NOTICE_BYTES_MAX` bytes. Raises `Broken`: no reader would take a longer one."""
         place = self.place
         fixed = _FIXED.pack(
             self.what, self.number, self.id, self.digest,
             self.accepted_ns, place.segment, place.offset, place.length,
         )  # fmt: skip
-        return fixed + json.dumps(self.about, separators=(",", ":")).encode("ascii")
+        about = json.dumps(self.about, separators=(",", ":")).encode("ascii")
+        if len(about) > ABOUT_BYTES_MAX:
+            raise Broken(Reason.ARGUMENT, f"a notice would have {len(about)} bytes of text")
+        return fixed + about
 
 
 def read_notice(untrusted_bytes: bytes) -> Notice:
@@ -72,7 +75,7 @@ def read_notice(untrusted_bytes: bytes) -> Notice:
     try:
         about = json.loads(untrusted_bytes[_FIXED.size :])
         kind = What(what)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Malformed(Reason.FRAME_MALFORMED, "a notice is not of its form") from error
     if type(about) is not dict or not all(type(v) in (int, str) for v in about.values()):
         raise Malformed(Reason.FRAME_MALFORMED, "a notice says something that is no text or number")

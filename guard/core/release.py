@@ -8,14 +8,15 @@ docs/spec/receipt.md §4; both tails (release, deliver) use it.
 """
 
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guard.core.chain import HEAD, HEAD_VERSION
 from guard.core.frame import Frame
 from guard.core.notice import Notice
-from schemas.errors import Forged
-from schemas.message import Message, Meta
+from schemas.errors import Forged, Malformed
+from schemas.message import QUEUE_CHARACTERS_MAX, QUEUES_MAX, Message, Meta
 from schemas.reasons import Reason
 from schemas.receipt import (
     NO_MAC,
@@ -28,6 +29,10 @@ from schemas.receipt import (
     split_legs,
 )
 from schemas.stage import Kind
+from schemas.verdict import SENTENCE_CHARACTERS_MAX
+
+SUMMARY_CHARACTERS_MAX = 5000  # of all sentences together, each up to 12 bytes in JSON
+_QUEUE = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{QUEUE_CHARACTERS_MAX - 1}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +118,9 @@ class Judge:
                 decisive.verdict, decisive.stage, decisive.reason, decisive.words,
                 frame.message, receipts,
             )  # fmt: skip
-        routed = [r.words for r in receipts if r.verdict is Said.ROUTED]
-        queues = tuple(routed[-1].split(",")) if routed else ()
-        return Cleared(frame.message, self._checked_meta(frame), queues, receipts)
+        return Cleared(frame.message, self._checked_meta(frame), _queues(receipts), receipts)
 
-    def _checked_receipts(
-        self, frame: Frame, notice: Notice
-    ) -> tuple[tuple[Receipt, ...], bytes]:
+    def _checked_receipts(self, frame: Frame, notice: Notice) -> tuple[tuple[Receipt, ...], bytes]:
         """The receipts, each checked, and the digest that the last stage gave."""
         legs = split_legs(frame.legs)
         if not legs or len(legs) > len(self._expected):
@@ -199,16 +200,31 @@ class Judge:
         return meta
 
 
+def _queues(receipts: Sequence[Receipt]) -> tuple[str, ...]:
+    """The queues that the last route chose; none where no stage is a route.  # receipt §4 (9)"""
+    chosen = [receipt.words for receipt in receipts if receipt.verdict is Said.ROUTED]
+    if not chosen or not chosen[-1]:
+        return ()
+    queues = tuple(chosen[-1].split(","))
+    named = all(_QUEUE.fullmatch(queue) for queue in queues)
+    if not named or len(set(queues)) != len(queues) or len(queues) > QUEUES_MAX:
+        raise Malformed(Reason.FRAME_MALFORMED, "a route chose queues whose names are none")
+    return queues
+
+
 def summary(receipts: Sequence[Receipt]) -> str:
     """The receipts as the ledger writes them: one stage a line, with digests where it changed.
 
-    The head's line is left out; its digest stands in the entry's own field.
+    The head's line is left out; its digest stands in the entry's own field. What a stage said is
+    cut so that no number of stages makes an entry larger than a ledger takes.
     """
-    return "\n".join(_line(receipt) for receipt in receipts[1:])
+    stages = receipts[1:]
+    characters_max = min(SENTENCE_CHARACTERS_MAX, SUMMARY_CHARACTERS_MAX // max(1, len(stages)))
+    return "\n".join(_line(receipt, characters_max) for receipt in stages)
 
 
-def _line(receipt: Receipt) -> str:
-    words = receipt.words.replace("\n", " ")
+def _line(receipt: Receipt, characters_max: int) -> str:
+    words = " ".join(receipt.words.splitlines())[:characters_max]
     parts = [f"{receipt.stage}/{receipt.version} {receipt.verdict.name.lower()}"]
     if receipt.reason:
         parts.append(receipt.reason)

@@ -25,13 +25,20 @@ from schemas.manifest import (
     Key,
     Manifest,
 )
-from schemas.message import Precedence
+from schemas.message import QUEUES_CHARACTERS_MAX, Precedence
 from schemas.reasons import Reason
 
 VerifySignature = Callable[[bytes, bytes], None]
 """(signature, signed bytes) -> None; raises `Forged` when it does not verify."""
 
 _SIGNATURE_BYTES = 64
+_COSE_START = (  # tag 18, array of 4, the protected header, an empty unprotected header
+    bytes([0xC0 | COSE_SIGN1_TAG, 0x84, 0x40 | len(PROTECTED_EDDSA)]) + PROTECTED_EDDSA + b"\xa0"
+)
+_SIGNATURE_HEAD = bytes([0x58, _SIGNATURE_BYTES])
+_LENGTH_WIDTHS = {b"\x58": 1, b"\x59": 2}
+_CONTENT_BYTES_MIN = 128  # its four digests alone are as long
+_CBOR_MAP = 5
 _MAX = 2**63
 _FIELDS: dict[Key, tuple[type, int, int]] = {
     Key.FORMAT: (int, FORMAT, FORMAT),
@@ -45,7 +52,7 @@ _FIELDS: dict[Key, tuple[type, int, int]] = {
     Key.TYPE: (str, 1, 127),
     Key.LABEL: (str, 0, 256),
     Key.PRECEDENCE: (int, Precedence.ROUTINE, Precedence.FLASH_OVERRIDE),
-    Key.QUEUES: (str, 0, 512),
+    Key.QUEUES: (str, 0, QUEUES_CHARACTERS_MAX),
     Key.ACCEPTED_S: (int, 0, 2**40),
     Key.RELEASED_S: (int, 0, 2**40),
     Key.POLICY_DIGEST: (bytes, 32, 32),
@@ -106,48 +113,63 @@ def _split(untrusted_envelope: bytes) -> tuple[bytes, bytes]:
     return untrusted_envelope[LENGTH_BYTES:payload_at], untrusted_envelope[payload_at:]
 
 
-def _read(untrusted: bytes) -> Any:
-    """One deterministic CBOR value, and nothing after it."""
-    source = io.BytesIO(untrusted)
+def _cose_parts(untrusted_cose: bytes) -> tuple[bytes, bytes]:
+    """Content and signature. Nobody has vouched for these bytes yet, so no library reads them: of
+    the one form they may have, only the content's length is not fixed.  # manifest §3 (2)
+    """
+    untrusted_rest = untrusted_cose[len(_COSE_START) :]
+    width = _LENGTH_WIDTHS.get(untrusted_rest[:1], 0)
+    content_at = 1 + width
+    content_bytes = int.from_bytes(untrusted_rest[1:content_at], "big")
+    content_end = content_at + content_bytes
+    shortest = content_bytes >= _CONTENT_BYTES_MIN and (content_bytes > 0xFF) == (width > 1)
+    if not untrusted_cose.startswith(_COSE_START) or not shortest:
+        raise Malformed(Reason.MANIFEST_MALFORMED, "the manifest is no COSE_Sign1 of this form")
+    untrusted_signature = untrusted_rest[content_end:]
+    whole = len(untrusted_signature) == len(_SIGNATURE_HEAD) + _SIGNATURE_BYTES
+    if not whole or not untrusted_signature.startswith(_SIGNATURE_HEAD):
+        raise Malformed(Reason.MANIFEST_MALFORMED, "the signature is not 64 bytes")
+    content = untrusted_rest[content_at:content_end]
+    return content, untrusted_signature[len(_SIGNATURE_HEAD) :]
+
+
+def _read(untrusted: bytes) -> dict[Any, Any]:
+    """One flat map in deterministic CBOR, and nothing after it.
+
+    Neither tags nor containers fit within depth 1, so the library meets no type with a meaning.
+    """
+    if not untrusted or untrusted[0] >> 5 != _CBOR_MAP:
+        raise Malformed(Reason.MANIFEST_MALFORMED, "the manifest is not a map")
     try:
-        value = cbor2.CBORDecoder(source).decode()
+        decoder = cbor2.CBORDecoder(
+            io.BytesIO(untrusted), max_depth=1, allow_indefinite=False, allow_duplicate_keys=False
+        )
+        value = decoder.decode()
         again = cbor2.dumps(value, canonical=True)
     except (cbor2.CBORError, ValueError, TypeError, RecursionError, OverflowError) as error:
         raise Malformed(Reason.MANIFEST_MALFORMED, "the manifest is not CBOR") from error
-    if again != untrusted:
+    if again != untrusted or not isinstance(value, dict):
         raise Malformed(Reason.MANIFEST_MALFORMED, "the manifest is not in deterministic form")
     return value
 
 
-def _cose_parts(untrusted_cose: bytes) -> tuple[bytes, bytes]:
-    value = _read(untrusted_cose)
-    if type(value) is not cbor2.CBORTag or value.tag != COSE_SIGN1_TAG:
-        raise Malformed(Reason.MANIFEST_MALFORMED, "the manifest is not a COSE_Sign1")
-    parts = value.value
-    if type(parts) not in (list, tuple) or len(parts) != 4:
-        raise Malformed(Reason.MANIFEST_MALFORMED, "the COSE_Sign1 has not four parts")
-    protected, unprotected, content, signature = parts
-    if protected != PROTECTED_EDDSA or len(unprotected) or type(content) is not bytes:
-        raise Malformed(Reason.MANIFEST_MALFORMED, "the COSE_Sign1 names another algorithm")
-    if type(signature) is not bytes or len(signature) != _SIGNATURE_BYTES:
-        raise Malformed(Reason.MANIFEST_MALFORMED, "the signature is not 64 bytes")
-    return content, signature
-
-
-def _manifest(untrusted: Any) -> Manifest:
-    if type(untrusted) is not dict:
-        raise Malformed(Reason.MANIFEST_MALFORMED, "the manifest is not a map")
+def _manifest(untrusted: dict[Any, Any]) -> Manifest:
+    if not all(type(key) is int for key in untrusted):  # True and 1.0 equal 1 and are other keys
+        raise Malformed(Reason.MANIFEST_MALFORMED, "the manifest has a key that is no integer")
     for key, (kind, least, most) in _FIELDS.items():
         if key not in untrusted:
             if key is Key.NAME:
                 continue
             raise Malformed(Reason.MANIFEST_MALFORMED, f"the manifest has no {key.name.lower()}")
         value = untrusted[key]
-        size = value if kind is int else len(value) if type(value) is kind else -1
-        if type(value) is not kind or not least <= size <= most:
+        if type(value) is not kind or not least <= _size(value) <= most:
             raise Malformed(Reason.MANIFEST_MALFORMED, f"{key.name.lower()} is out of bounds")
     if untrusted.keys() - _FIELDS.keys():
         raise Malformed(Reason.MANIFEST_MALFORMED, "the manifest has a key that is not known")
     values = {key.name.lower(): untrusted[key] for key in _FIELDS if key in untrusted}
     del values["format"]
     return Manifest(**values)
+
+
+def _size(value: Any) -> int:
+    return value if isinstance(value, int) else len(value)

@@ -17,7 +17,9 @@ class HeldStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def keep(self, ident: str, accepted: bytes, output: bytes, record: Mapping[str, object]) -> None:
+    def keep(
+        self, ident: str, accepted: bytes, output: bytes, record: Mapping[str, object]
+    ) -> None:
         """Keep one, durably. Keeping the same id again changes nothing."""
         final = self._folder / ident
         if final.exists():

@@ -5,15 +5,18 @@ changed. Roles that read or write folders share the side's group, so that a read
 writer wrote; stages have a group of their own and no folder at all.
 """
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from guard.core.journey import Role
 
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER_MODE = 0o2750
 _SENDER_MODE = 0o2770
+_NOT_THERE = (FileNotFoundError, NotADirectoryError)  # gone meanwhile, or a link: not ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +50,45 @@ def hand_over(folder: Path, role: Role, user: User | None) -> None:
 
 
 def _own(top: Path, user: User) -> None:
-    os.chown(top, user.uid, user.gid)
-    os.chmod(top, _FOLDER_MODE)
-    for path, folders, files in os.walk(top):
-        for entry in (*folders, *files):
-            _own_entry(Path(path) / entry, user)
+    """All that is below a role's folder, never through a link: what lies there was made by others.
+
+    Each step is taken from an open directory, so nobody can put a link in its place meanwhile. A
+    sender's drop directory is not entered: what is in it is the sender's.
+    """
+    drop = top / "drop" if top.name == "spool" else None
+    _set_folder(top, None, user)
+    for path, folders, files, at in os.fwalk(top):
+        if Path(path) == drop:
+            for name in folders:
+                with contextlib.suppress(*_NOT_THERE):
+                    _set_sender_folder(name, at, user)
+            folders.clear()
+            continue
+        for name in folders:
+            with contextlib.suppress(*_NOT_THERE):
+                _set_folder(name, at, user)
+        for name in files:
+            with contextlib.suppress(FileNotFoundError):
+                os.chown(name, user.uid, user.gid, dir_fd=at, follow_symlinks=False)
 
 
-def _own_entry(path: Path, user: User) -> None:
-    """Drop directories belong to their senders: only their group is ours."""
-    if path.parent.name == "drop":
-        os.chown(path, -1, user.gid)
-        os.chmod(path, _SENDER_MODE)
-    elif path.parent.parent.name != "drop":
-        os.chown(path, user.uid, user.gid, follow_symlinks=False)
-        if path.is_dir() and not path.is_symlink():
-            os.chmod(path, _FOLDER_MODE)
+@contextlib.contextmanager
+def _opened(name: Path | str, at: int | None) -> Iterator[int]:
+    descriptor = os.open(name, _FOLDER, dir_fd=at)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _set_folder(name: Path | str, at: int | None, user: User) -> None:
+    with _opened(name, at) as descriptor:
+        os.fchown(descriptor, user.uid, user.gid)
+        os.fchmod(descriptor, _FOLDER_MODE)
+
+
+def _set_sender_folder(name: str, at: int, user: User) -> None:
+    """A drop directory belongs to its sender: only its group is ours."""
+    with _opened(name, at) as descriptor:
+        os.fchown(descriptor, -1, user.gid)
+        os.fchmod(descriptor, _SENDER_MODE)

@@ -122,12 +122,16 @@ class Inlet:
         `Malformed` for a packet that is no frame (its descriptors are closed).
         """
         flags = socket.MSG_CMSG_CLOEXEC | (0 if wait else socket.MSG_DONTWAIT)
-        size, ancillary, _, _ = self._socket.recvmsg_into([self._buffer], _DESCRIPTOR_SPACE, flags)
+        size, ancillary, told, _ = self._socket.recvmsg_into(
+            [self._buffer], _DESCRIPTOR_SPACE, flags
+        )
         descriptor = _only_descriptor(ancillary) if ancillary else NO_DESCRIPTOR
-        if size == 0:
+        if size == 0 and self._ended():
             close_descriptor(descriptor)
             return None
         try:
+            if told & socket.MSG_TRUNC:
+                raise Malformed(Reason.FRAME_MALFORMED, "a packet is longer than any frame")
             opened = read_packet(bytes(self._view[:size]), self._payload_bytes_max)
             if not opened.by_descriptor_bytes:
                 close_descriptor(descriptor)
@@ -139,6 +143,12 @@ class Inlet:
         frame = opened.frame
         message = Message(frame.message.meta_bytes, payload)
         return Frame(frame.id, frame.number, frame.legs, message, frame.stopped), descriptor
+
+    def _ended(self) -> bool:
+        """Whether the writer is gone: an empty packet reads the same, and only looks like it."""
+        poller = select.poll()
+        poller.register(self._socket, select.POLLIN)
+        return any(events & select.POLLHUP for _, events in poller.poll(0))
 
 
 class Outlet:
@@ -173,9 +183,9 @@ class Outlet:
 def sealed_memfd(payload: bytes) -> int:
     """A memfd with these bytes and every seal: nobody can change, grow or shrink it."""
     descriptor = os.memfd_create("payload", _MFD_CLOEXEC | _MFD_NOEXEC_SEAL)
-    view = memoryview(payload)
-    while view:
-        view = view[os.write(descriptor, view) :]
+    at = 0
+    while at < len(payload):  # by position: a confined process may not write() on a number it made
+        at += os.pwrite(descriptor, memoryview(payload)[at:], at)
     fcntl.fcntl(descriptor, _F_ADD_SEALS, _SEALS)
     return descriptor
 
@@ -187,7 +197,7 @@ def close_descriptor(descriptor: int) -> None:
 
 
 def readable(*ends: Ear | Inlet, wait_ms: int | None = None) -> list[bool]:
-    """Which of these have something (or their end) to read; waits up to `wait_ms`, None: for ever."""
+    """Which of these have something (or their end) to read; waits up to `wait_ms` (None: on)."""
     poller = select.poll()
     for end in ends:
         poller.register(end.fileno(), select.POLLIN)
