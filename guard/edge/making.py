@@ -8,8 +8,13 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from filters.policy_check import check_policy
+from guard.edge.clock import now_s
+from guard.edge.identity import AUTHORITY, SOURCE
+from guard.edge.issuing import demonstration_authority, issue
 from guard.edge.keys import new_secret, public_of, signer, write_secret
 from guard.edge.site import chain_of, signed_bytes
+from guard.edge.spreading import spread_folders_of
 from schemas.errors import Malformed
 from schemas.policy import Policy, policy_digest, read_policy
 from schemas.reasons import Reason
@@ -17,6 +22,8 @@ from schemas.reasons import Reason
 PACKS = Path(__file__).resolve().parents[2] / "schemas" / "packs"
 _LOW_FOLDERS = ("accepted", "sealed", "cursor", "held", "ledger", "run", "keys", "trust")
 _HIGH_FOLDERS = ("landed", "attempt", "held", "ledger", "run", "keys", "trust")
+_CERTIFICATE_DAYS = 365
+_CLOCK_SKEW_S = 300
 _PRIVATE_MODE = 0o700
 _SHARED_MODE = 0o755
 
@@ -54,6 +61,7 @@ def make_site(folder: Path, pack: Path, link_to: str, listen: str) -> Made:
         raise Malformed(Reason.ARGUMENT, f"{folder} is not empty: name a new folder")
     policy_text = (pack / "policy.toml").read_text("utf-8")
     policy = read_policy(policy_text.encode())
+    check_policy(policy)
     documents = {
         name: (pack / name).read_bytes()
         for side in ("low", "high")
@@ -67,12 +75,15 @@ def make_site(folder: Path, pack: Path, link_to: str, listen: str) -> Made:
     accepting = _accepting(policy_text, low_digest)
     _make_side(high, "high", _HIGH_FOLDERS, accepting, documents, policy_key, listen)
     write_secret(low / "keys" / "seal.key", seal)
-    (high / "trust" / "seal.pub").write_text(public_of(seal).hex() + "\n")
+    _certify((low, high), policy.source_domain, public_of(seal))
     for side in (low, high):
         write_secret(side / "keys" / "link.key", link)
         ledger = new_secret()
         write_secret(side / "keys" / "ledger.key", ledger)
         (side / "trust" / "ledger.pub").write_text(public_of(ledger).hex() + "\n")
+    write_secret(folder / "policy.key", policy_key)
+    _make_folder(low / "spool", _SHARED_MODE)
+    spread_folders_of(low / "spool")
     for name in policy.senders:
         for top in ("spool/drop", "spool/claimed", "spool/refused", "replies"):
             _make_folder(low / top / name, _SHARED_MODE)
@@ -85,6 +96,7 @@ def _make_side(side: Path, name: str, folders: tuple[str, ...], policy_text: str
                documents: dict[str, bytes], policy_key: bytes, address: str) -> bytes:  # fmt: skip
     """A side's files; gives the digest of its policy."""
     _make_folder(side, _SHARED_MODE)
+    spread_folders_of(side)
     for folder in folders:
         _make_folder(side / folder, _PRIVATE_MODE if folder == "keys" else _SHARED_MODE)
     (side / "site.toml").write_text(f'side = "{name}"\nlink = "{address}"\ndemo = true\n')
@@ -98,6 +110,16 @@ def _make_side(side: Path, name: str, folders: tuple[str, ...], policy_text: str
     (side / "policy.sig").write_text(signer(policy_key)(signed_bytes(digest)).hex() + "\n")
     (side / "trust" / "policy.pub").write_text(public_of(policy_key).hex() + "\n")
     return digest
+
+
+def _certify(sides: tuple[Path, ...], domain: str, public: bytes) -> None:
+    """The source domain's identity, for both sides. The authority's key is not kept."""
+    from_s = now_s() - _CLOCK_SKEW_S
+    authority = demonstration_authority(from_s, _CERTIFICATE_DAYS)
+    certificate = issue(authority, domain, public, from_s, _CERTIFICATE_DAYS)
+    for side in sides:
+        (side / "trust" / AUTHORITY).write_bytes(authority.pem)
+        (side / "trust" / SOURCE).write_bytes(certificate)
 
 
 def _accepting(policy_text: str, low_digest: bytes) -> str:

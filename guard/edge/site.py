@@ -5,7 +5,7 @@ a sentence that says what to do. Nothing is read twice: what was verified is wha
 
     site.toml     this host's addresses and users
     policy.toml   the flow's policy, policy.sig its signature; documents/ what it names
-    trust/        public keys: policy.pub, and on the destination side seal.pub
+    trust/        policy.pub; authority.pem and source.pem, the source domain's certificate
     keys/         this side's secrets, mode 0400
 """
 
@@ -17,6 +17,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
+from guard.edge.clock import now_s
+from guard.edge.identity import SOURCE, Identity, check_own_key, read_identity
+from filters.policy_check import check_policy
 from guard.edge.keys import public_of, read_secret, verifier
 from schemas.errors import Forged, Malformed
 from schemas.policy import Chain, Closed, Policy, policy_digest, read_policy
@@ -45,7 +48,7 @@ class SiteFile(Closed):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A side that may start: its policy verified, its documents read, its keys loaded."""
+    """A side that may start: policy and source domain verified, documents read, keys loaded."""
 
     folder: Path
     file: SiteFile
@@ -54,25 +57,32 @@ class Site:
     chain: Chain
     documents: dict[str, bytes]
     keys: dict[str, bytes]
-    seal_public: bytes
+    source: Identity
+
+    @property
+    def seal_public(self) -> bytes:
+        """The key that seals are checked with: the one that the source domain's certificate has."""
+        return self.source.public
 
 
-def load_site(folder: Path) -> Site:
-    """Read and verify one side."""
+def load_site(folder: Path, at_s: int | None = None) -> Site:
+    """Read and verify one side. at_s: seconds since 1970 for the certificates, or now."""
     file = read_site_file(folder)
     policy_bytes = _read(folder / "policy.toml")
     policy = read_policy(policy_bytes)
+    check_policy(policy)
     chain = chain_of(policy, file.side)
     documents = {name: _read(folder / "documents" / name) for name in chain.documents}
     digest = policy_digest(policy_bytes, documents)
     _check_signature(folder, digest)
     names = ("seal", "link", "ledger") if file.side == "low" else ("link", "ledger")
     keys = {name: read_secret(folder / "keys" / f"{name}.key") for name in names}
-    if file.side == "low":
-        public = public_of(keys["seal"])
-    else:
-        public = read_public(folder / "trust" / "seal.pub")
-    return Site(folder, file, policy, digest, chain, documents, keys, public)
+    trust = folder / "trust"
+    time_s = now_s() if at_s is None else at_s
+    source = read_identity(trust, policy.source_domain, time_s, demonstration=file.demo)
+    if "seal" in keys:
+        check_own_key(source, public_of(keys["seal"]), trust / SOURCE)
+    return Site(folder, file, policy, digest, chain, documents, keys, source)
 
 
 def read_site_file(folder: Path) -> SiteFile:

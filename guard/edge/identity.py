@@ -1,0 +1,288 @@
+"""A domain's identity: an X.509 certificate that ties the sealing key to the domain's name.
+
+Takes a side's `trust/` folder, the domain that the signed policy names and the time; gives the
+`Identity`, whose public key is the only one that seals are checked with. Only the supervisor and
+`guard doctor` come here. Raises `Malformed` for what is not a certificate and `Forged` for one that
+does not hold, with a sentence that says what to do. Profile: RFC 5280, RFC 8410, docs/identity.md.
+
+    authority.pem   the certificate of the authority, self-signed: the one anchor
+    source.pem      the source domain's certificate, then the intermediate ones, if any
+    revoked.pem     revocation lists; if it is there, every certificate of the chain needs its list
+
+`pyOpenSSL` builds and verifies the chain (OpenSSL's own path rules, strict); `cryptography`, whose
+parser is another one, reads the names and usages of what has verified.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import NameOID
+from OpenSSL import crypto
+
+from guard.edge.identity_errors import forged_of
+from schemas.errors import Forged, Malformed
+from schemas.reasons import Reason
+
+DEMONSTRATION_AUTHORITY = "Checkvalve demonstration authority"
+AUTHORITY, SOURCE, REVOKED = "authority.pem", "source.pem", "revoked.pem"
+CERTIFICATE_FILE_BYTES_MAX = 64 * 1024
+REVOKED_FILE_BYTES_MAX = 16 * 1024 * 1024
+CERTIFICATES_MAX = 4
+REVOCATION_LISTS_MAX = 4
+RSA_BITS_MIN = 2048
+EC_BITS_MIN = 256
+_HASHES = frozenset({"sha256", "sha384", "sha512"})
+_SHOWN_CHARACTERS_MAX = 80
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----[A-Za-z0-9+/=\s]+?-----END \1-----")
+_STRICT = crypto.X509StoreFlags.X509_STRICT | crypto.X509StoreFlags.CHECK_SS_SIGNATURE
+_REVOCATION = crypto.X509StoreFlags.CRL_CHECK | crypto.X509StoreFlags.CRL_CHECK_ALL
+_Kind = TypeVar("_Kind", bound=x509.ExtensionType)
+
+assert CERTIFICATES_MAX >= 1
+assert REVOCATION_LISTS_MAX >= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A domain that an authority has vouched for.
+
+    domain         its name, as in the policy
+    public         its sealing key: Ed25519, 32 bytes
+    authority      who vouches, for people
+    fingerprint    SHA-256 of the certificate, in hexadecimal
+    valid_until_s  seconds since 1970, UTC
+    """
+
+    domain: str
+    public: bytes
+    authority: str
+    fingerprint: str
+    valid_until_s: int
+
+
+def domain_urn(domain: str) -> str:
+    """The URI by which a certificate names a domain (RFC 8141)."""
+    return f"urn:checkvalve:domain:{domain}"
+
+
+def read_identity(trust: Path, domain: str, at_s: int, *, demonstration: bool) -> Identity:
+    """The identity of the source domain as this side may believe it at this time.
+
+    domain: what the signed policy calls it; at_s: seconds since 1970, UTC; demonstration: whether
+    the authority of `guard init` is good enough. Raises `Malformed(CERTIFICATE_MALFORMED)`,
+    `Forged(CERTIFICATE_*)`.
+    """
+    path = trust / SOURCE
+    anchor = _authority(trust / AUTHORITY, demonstration=demonstration)
+    untrusted_chain = _certificates(path, CERTIFICATES_MAX)
+    store = crypto.X509Store()
+    store.add_cert(anchor)
+    store.set_time(datetime.fromtimestamp(at_s, UTC))
+    store.set_flags(_STRICT)
+    if os.path.lexists(trust / REVOKED):
+        _add_revoked(store, trust / REVOKED)
+    context = crypto.X509StoreContext(store, untrusted_chain[0], untrusted_chain[1:])
+    try:
+        chain = [_parsed(link, path) for link in context.get_verified_chain()]
+    except crypto.X509StoreContextError as error:
+        raise forged_of(error, path, at_s) from error
+    for link in chain:
+        _check_strength(link, path)
+    leaf = chain[0]
+    _check_usage(leaf, path)
+    _check_domain(leaf, domain, path)
+    return Identity(
+        domain,
+        _sealing_key(leaf, path),
+        _shown(chain[-1].subject),
+        leaf.fingerprint(SHA256()).hex(),
+        int(leaf.not_valid_after_utc.timestamp()),
+    )
+
+
+def check_own_key(identity: Identity, public: bytes, path: Path) -> None:
+    """That the source side seals with the certified key. Raises `Forged(CERTIFICATE_KEY)`."""
+    if identity.public != public:
+        raise Forged(
+            Reason.CERTIFICATE_KEY,
+            f"{path} certifies another key than keys/seal.key: have the authority issue a"
+            f" certificate for this one, or put the key back that it belongs to",
+        )
+
+
+def _authority(path: Path, *, demonstration: bool) -> crypto.X509:
+    """The anchor, which must be a certificate authority's."""
+    anchor = _certificates(path, 1)[0]
+    parsed = _parsed(anchor, path)
+    if not _constraints(parsed):
+        raise Forged(
+            Reason.CERTIFICATE_USAGE,
+            f"{path} is not the certificate of an authority (its CA flag is not set):"
+            f" ask the authority for its own",
+        )
+    names = [it.value for it in parsed.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    if DEMONSTRATION_AUTHORITY in names and not demonstration:
+        raise Forged(
+            Reason.CERTIFICATE_UNTRUSTED,
+            f"{path} is the demonstration authority of guard init, and site.toml does not say"
+            f" demo = true: put the certificate of your own authority there",
+        )
+    return anchor
+
+
+def _check_strength(link: x509.Certificate, path: Path) -> None:
+    """OpenSSL verifies SHA-1 signatures and short keys too, unless told a security level."""
+    try:
+        key, signed_with = link.public_key(), link.signature_hash_algorithm
+    except (UnsupportedAlgorithm, ValueError) as error:
+        raise _weak(link, path, "an algorithm that is not supported") from error
+    if signed_with is not None and signed_with.name not in _HASHES:
+        raise _weak(link, path, signed_with.name.upper())
+    if isinstance(key, RSAPublicKey) and key.key_size >= RSA_BITS_MIN:
+        return
+    if isinstance(key, EllipticCurvePublicKey) and key.key_size >= EC_BITS_MIN:
+        return
+    if not isinstance(key, Ed25519PublicKey | Ed448PublicKey):
+        raise _weak(link, path, "a key that is too short or of a kind not allowed")
+
+
+def _weak(link: x509.Certificate, path: Path, what: str) -> Forged:
+    return Forged(
+        Reason.CERTIFICATE_UNTRUSTED,
+        f"{path}: the certificate of {_shown(link.subject)} uses {what}: have it issued again with"
+        f" Ed25519, or with SHA-256 and a key of {RSA_BITS_MIN} bits (RSA) or {EC_BITS_MIN} (EC)",
+    )
+
+
+def _check_usage(leaf: x509.Certificate, path: Path) -> None:
+    """A domain signs what it sends; it certifies nobody (RFC 5280 sections 4.2.1.3 and 4.2.1.9)."""
+    usage = _extension(leaf, x509.KeyUsage)
+    certifies = usage is not None and (usage.key_cert_sign or usage.crl_sign)
+    if _constraints(leaf) or certifies:
+        raise Forged(
+            Reason.CERTIFICATE_USAGE,
+            f"{path} may issue certificates (CA flag or key usage): a domain's may not,"
+            f" have the authority issue one without",
+        )
+    if usage is None or not usage.digital_signature:
+        raise Forged(
+            Reason.CERTIFICATE_USAGE,
+            f"{path} is not for signatures: have the authority issue it with the key usage"
+            f" digitalSignature",
+        )
+
+
+def _check_domain(leaf: x509.Certificate, domain: str, path: Path) -> None:
+    """Both names must be the domain's, and there must be no other."""
+    common = [it.value for it in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    alternative = _extension(leaf, x509.SubjectAlternativeName)
+    others = list(alternative) if alternative is not None else []
+    if common != [domain]:
+        raise Forged(
+            Reason.CERTIFICATE_DOMAIN,
+            f"{path} is the certificate of {_shown(leaf.subject)}, the policy's source domain is"
+            f" {domain}: put the certificate of {domain} there",
+        )
+    if others != [x509.UniformResourceIdentifier(domain_urn(domain))]:
+        raise Forged(
+            Reason.CERTIFICATE_DOMAIN,
+            f"{path} does not name {domain_urn(domain)} as its one alternative name:"
+            f" have the authority issue it so",
+        )
+
+
+def _sealing_key(leaf: x509.Certificate, path: Path) -> bytes:
+    key = leaf.public_key()
+    if not isinstance(key, Ed25519PublicKey):
+        raise Forged(
+            Reason.CERTIFICATE_KEY,
+            f"{path} certifies a key that is not Ed25519, which seals are signed with:"
+            f" have the authority certify the public key of keys/seal.key",
+        )
+    return key.public_bytes_raw()
+
+
+def _constraints(certificate: x509.Certificate) -> bool:
+    """Whether the certificate is an authority's."""
+    constraints = _extension(certificate, x509.BasicConstraints)
+    return constraints is not None and constraints.ca
+
+
+def _extension(certificate: x509.Certificate, kind: type[_Kind]) -> _Kind | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _shown(name: x509.Name) -> str:
+    return name.rfc4514_string()[:_SHOWN_CHARACTERS_MAX] or "nobody"
+
+
+# -- reading: what comes from here is well formed, and nothing more ---------------------------
+
+
+def _certificates(path: Path, count_max: int) -> list[crypto.X509]:
+    what = "one certificate" if count_max == 1 else f"one to {count_max} certificates"
+    blocks = _blocks(path, b"CERTIFICATE", CERTIFICATE_FILE_BYTES_MAX, count_max, what)
+    try:
+        return [crypto.load_certificate(crypto.FILETYPE_PEM, block) for block in blocks]
+    except crypto.Error as error:
+        raise _malformed(path, what) from error
+
+
+def _add_revoked(store: crypto.X509Store, path: Path) -> None:
+    what = f"one to {REVOCATION_LISTS_MAX} revocation lists"
+    blocks = _blocks(path, b"X509 CRL", REVOKED_FILE_BYTES_MAX, REVOCATION_LISTS_MAX, what)
+    try:
+        for block in blocks:
+            store.add_crl(x509.load_pem_x509_crl(block))
+    except (ValueError, crypto.Error) as error:
+        raise _malformed(path, what) from error
+    store.set_flags(_REVOCATION)
+
+
+def _parsed(certificate: crypto.X509, path: Path) -> x509.Certificate:
+    """The same bytes through the other parser; all that is used later is read once here."""
+    try:
+        parsed = certificate.to_cryptography()
+        _ = parsed.subject, parsed.extensions, parsed.not_valid_after_utc
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise _malformed(path, "a certificate that two parsers accept") from error
+    return parsed
+
+
+def _blocks(path: Path, label: bytes, bytes_max: int, count_max: int, what: str) -> list[bytes]:
+    """The file's PEM blocks (RFC 7468), all of this label, with nothing between them."""
+    try:
+        with open(path, "rb") as file:
+            untrusted = file.read(bytes_max + 1)
+    except OSError as error:
+        raise Malformed(
+            Reason.CERTIFICATE_MALFORMED,
+            f"{path} cannot be read ({error.strerror}): the authority issues it,"
+            f" and guard init makes one for trying",
+        ) from error
+    found = list(_BLOCK.finditer(untrusted)) if len(untrusted) <= bytes_max else []
+    between = _BLOCK.sub(b"", untrusted) if found else b""
+    if not 1 <= len(found) <= count_max or between.strip() or any(it[1] != label for it in found):
+        raise _malformed(path, what)
+    return [it[0] for it in found]
+
+
+def _malformed(path: Path, what: str) -> Malformed:
+    return Malformed(
+        Reason.CERTIFICATE_MALFORMED,
+        f"{path} must hold {what} in PEM and nothing else: get it again from the authority",
+    )
