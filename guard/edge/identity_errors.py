@@ -35,11 +35,12 @@ _SENTENCES = {
     35: _BAD_LIST,  # key usage does not include CRL signing
     9: (
         Reason.CERTIFICATE_VALIDITY,
-        "is not valid yet at {time}: check this host's clock, or wait",
+        "is not valid yet, it is {time} here: check this host's clock, or wait",
     ),
     10: (
         Reason.CERTIFICATE_VALIDITY,
-        "has expired at {time}: have the authority issue a new one, or check this host's clock",
+        "has expired, it is {time} here: have the authority issue a new one, or check this"
+        " host's clock",
     ),
     23: (
         Reason.CERTIFICATE_REVOKED,
@@ -53,6 +54,11 @@ _SENTENCES = {
         Reason.CERTIFICATE_USAGE,
         "was signed with a key that may not issue certificates (key usage): have an authority"
         " issue it",
+    ),
+    82: (
+        Reason.CERTIFICATE_USAGE,
+        "may issue certificates by its key usage and is not an authority's (CA flag): have the"
+        " authority issue one for signatures alone",
     ),
     79: (
         Reason.CERTIFICATE_USAGE,

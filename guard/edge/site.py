@@ -17,9 +17,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
+from filters.policy_check import check_policy
 from guard.edge.clock import now_s
 from guard.edge.identity import SOURCE, Identity, check_own_key, read_identity
-from filters.policy_check import check_policy
 from guard.edge.keys import public_of, read_secret, verifier
 from schemas.errors import Forged, Malformed
 from schemas.policy import Chain, Closed, Policy, policy_digest, read_policy

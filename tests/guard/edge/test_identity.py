@@ -2,6 +2,8 @@
 
 import base64
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from guard import roles
 from guard.edge.clock import now_s
 from guard.edge.identity import Identity, read_identity
 from guard.edge.issuing import DAY_S, demonstration_authority, issue, key_usage, new_authority
@@ -132,8 +135,8 @@ def test_a_certificate_whose_two_names_differ(root: Party, names: list[str], rea
 @pytest.mark.parametrize(
     ("days", "sentence"),
     [
-        ((-30, -1), "has expired at 2027-01-15 08:00 UTC: have the authority issue a new one"),
-        ((1, 30), "is not valid yet at 2027-01-15 08:00 UTC: check this host's clock"),
+        ((-30, -1), "has expired, it is 2027-01-15 08:00 UTC here: have the authority issue"),
+        ((1, 30), "is not valid yet, it is 2027-01-15 08:00 UTC here: check this host's clock"),
     ],
 )
 def test_a_certificate_outside_its_time(
@@ -220,9 +223,10 @@ def test_an_authority_below_one_that_may_have_none(read: Read) -> None:
 
 def test_a_domain_that_could_be_an_authority(root: Party, read: Read) -> None:
     both = key_usage(digital_signature=True, key_cert_sign=True)
-    for usage in (None, both):
-        low = root.certify(Party("LOW"), ca=True, usage=usage)
-        refusal(Forged, Reason.CERTIFICATE_USAGE, "may issue certificates", partial(read, low.pem))
+    for ca, usage in ((True, None), (True, both), (False, both)):
+        low = root.certify(Party("LOW"), ca=ca, usage=usage)
+        refusal(Forged, Reason.CERTIFICATE_USAGE, "may issue certificates .*key usage",
+                partial(read, low.pem))  # fmt: skip
 
 
 def test_a_key_that_is_not_for_signing(root: Party, read: Read) -> None:
@@ -347,3 +351,12 @@ def test_a_side_does_not_start_with_an_identity_that_does_not_hold(site: Path, s
     toml.write_text(toml.read_text().replace("demo = true", "demo = false"))
     refusal(Forged, Reason.CERTIFICATE_UNTRUSTED, "demonstration authority of guard init",
             lambda: load_site(site / side))  # fmt: skip
+
+
+def test_no_role_loads_what_reads_certificates() -> None:
+    names = sorted(path.stem for path in Path(roles.__path__[0]).glob("[!_]*.py"))
+    imports = "".join(f"import guard.roles.{name}\n" for name in names)
+    loaded = "import sys, guard.process\n" + imports + "print('OpenSSL' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True)
+    assert names
+    assert told.stdout == "False\n", told.stderr
