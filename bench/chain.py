@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from guard.demonstration import Demonstration
+from guard.demonstration import Demonstration, LinkFaults
 from guard.edge.making import pack_folder
-from guard.edge.status import read_counters
+from guard.edge.side_status import side_status
 from guard.report.measures import percentile
 
 LATENCY_RATE = 100.0
@@ -66,7 +66,8 @@ class _Site:
         self._folder = Path(tempfile.mkdtemp(prefix="checkvalve-bench-"))
         self._folder.chmod(0o711)
         (self._folder / "site").mkdir()
-        self._flow = Demonstration(self._folder / "site", pack_folder(pack))
+        faults = LinkFaults(direct=True)
+        self._flow = Demonstration(self._folder / "site", pack_folder(pack), faults)
 
     def __enter__(self) -> Demonstration:
         return self._flow.__enter__()
@@ -82,17 +83,19 @@ def _throughput(pack: str, samples: list[bytes], count: int) -> dict[str, Any]:
         started_ns = time.time_ns()
         for at in range(count):
             flow.drop(samples[at % len(samples)], "event.cot")
-        while not flow.settled():
-            time.sleep(0.05)
+        while sum(1 for _ in flow.delivered_files()) < count:
+            time.sleep(0.5)
         last_ns = max(path.stat().st_ctime_ns for path in flow.delivered_files())
         after = _cpu(flow)
+        while not flow.settled():
+            time.sleep(0.05)
         account = flow.account
         if len(account.delivered) != count or account.lost or account.gaps:
             raise SystemExit(f"not all were delivered: {len(account.delivered)} of {count}")
         busy = {
             f"{side} {name}": counters["busy_ns"] / 1000 / count
             for side in ("low", "high")
-            for name, counters in read_counters(flow.folder / side).items()
+            for name, counters in side_status(flow.folder / side).counters.items()
             if "busy_ns" in counters
         }
         cpu = {name: (after[name] - before[name]) * 1e6 / count for name in after}

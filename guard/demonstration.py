@@ -30,10 +30,14 @@ _END_WITHIN_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class LinkFaults:
-    """What the simulated link does to datagrams; the seed makes it repeatable."""
+    """What the simulated link does to datagrams; the seed makes it repeatable.
+
+    direct: no simulated link stands between the sockets of the two sides.
+    """
 
     loss: float = 0.0
     seed: int = 1
+    direct: bool = False
     more: tuple[str, ...] = ()
 
     def options(self) -> list[str]:
@@ -99,7 +103,7 @@ class Demonstration:
 
     def __enter__(self) -> Self:
         listen = f"127.0.0.1:{_free_port()}"
-        link_to = self._start_link(listen)
+        link_to = listen if self.faults.direct else self._start_link(listen)
         self.made = make_site(self.folder, self.pack, link_to, listen)
         try:
             sides = [self.start_side("high"), self.start_side("low")]

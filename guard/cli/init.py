@@ -35,4 +35,6 @@ def init(folder: Path, pack: str, link_port: int) -> None:
         "   (rename files in, or: guard submit)", soft_wrap=True,
     )  # fmt: skip
     console.print(f"  arrives in {made.high}/queue/", soft_wrap=True)
+    console.print(f"  policy     sign a change with: guard policy sign, and {folder.absolute()}/policy.key",
+                  soft_wrap=True)  # fmt: skip
     console.print("The keys were made in one place: right for a demonstration, not for real use.")

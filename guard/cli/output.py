@@ -7,9 +7,12 @@ Exit codes: 0 as asked; 1 the answer is no (something was refused, lost, or does
 import contextlib
 import json
 import sys
+import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
+import click
 from rich.console import Console
 
 from schemas.errors import Broken, CheckvalveError
@@ -42,6 +45,12 @@ def sentences() -> Iterator[None]:
         fail(f"{error.filename} may not be read or written by this user", EXIT_SITE)
     except OSError as error:
         fail(f"{error.filename or 'the system'}: {error.strerror}", EXIT_SITE)
+    except (click.ClickException, click.exceptions.Exit, click.Abort):
+        raise
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(where.filename).name}:{where.lineno}"
+        fail(f"a mistake of ours ({type(error).__name__} at {place}): please report it", EXIT_BROKEN)
 
 
 def printable(text: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from filters.policy_check import check_policy
 from guard.cli.output import EXIT_NO, console, errors, printable, sentences
 from guard.edge.clock import now_s
 from guard.edge.keys import new_id
@@ -106,6 +107,7 @@ def _policy_of(pack: str | None, policy_file: Path | None) -> tuple[Policy, dict
     if file is None:
         raise click.UsageError("name either --pack or --policy")
     policy = read_policy(file.read_bytes())
+    check_policy(policy)
     return policy, read_documents(file.parent, policy)
 
 

@@ -1,0 +1,169 @@
+"""`guard audit`: verify a side's ledger, and show what became of one message."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.padding import Padding
+
+from guard.cli.output import EXIT_NO, console, print_json, printable, sentences
+from guard.report.ledger_verifier import Verification, verify_ledger
+from schemas.entry import Entry, Kind
+from schemas.errors import Malformed
+from schemas.reasons import Reason
+
+_TITLES = {
+    Kind.COMMITTED: "committed: passed every stage, sealed, in the outbox",
+    Kind.REFUSED: "refused",
+    Kind.HELD: "held for people",
+    Kind.SPOOL_REFUSED: "refused before it was a message",
+    Kind.DELIVERING: "delivered: verified, rebuilt, in the output queue",
+    Kind.DUPLICATE: "came again and was dropped",
+}
+_FIELDS = ("sequence", "sender", "name", "type", "label", "queues", "stage", "reason", "sentence")
+_DIGESTS = ("accepted", "payload", "envelope", "sealed_payload")
+
+
+@click.group(epilog="Example: guard audit verify /srv/checkvalve/low/ledger")
+def audit() -> None:
+    """Verify ledgers and follow messages, reading only."""
+
+
+def _key_option(function: Any) -> Any:
+    return click.option(
+        "--key", type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        help="The ledger's public key.  [default: trust/ledger.pub beside the ledger]",
+    )(function)  # fmt: skip
+
+
+@audit.command(epilog="Example: guard audit verify site/low/ledger site/high/ledger")
+@click.argument("ledgers", metavar="LEDGER...", nargs=-1, required=True,
+                type=click.Path(path_type=Path, file_okay=False, exists=True))  # fmt: skip
+@_key_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON list, an object a ledger.")
+def verify(ledgers: tuple[Path, ...], key: Path | None, as_json: bool) -> None:
+    """Check framing, chain, tree, checkpoints and signatures of each LEDGER.
+
+    A line a finding: where it is and what follows from it. Exit code 1 if there is any. The
+    verifier shares no code with what wrote the ledger.
+    """
+    with sentences():
+        found = {ledger: verify_ledger(ledger, key or _key_of(ledger)) for ledger in ledgers}
+    if as_json:
+        print_json([{"ledger": str(ledger), "ok": v.ok, **_summary(v)} for ledger, v in found.items()])
+    else:
+        for ledger, verification in found.items():
+            _print_verification(ledger, verification)
+    sys.exit(0 if all(v.ok for v in found.values()) else EXIT_NO)
+
+
+@audit.command(epilog="Example: guard audit show --site DIR 4e1b07c2a1")
+@click.argument("which", metavar="ID|SEQUENCE|NAME")
+@click.option("--site", required=True, type=click.Path(path_type=Path, file_okay=False, exists=True),
+              help="The folder of both sides, or of one.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="The entries as one JSON list.")
+def show(which: str, site: Path, as_json: bool) -> None:
+    """Show one message from drop to queue: every stage, verdict, reason and digest.
+
+    The message is named by its id (or how it begins), its sequence number, or the name of the file
+    that was dropped (or how it ends). Each ledger is verified on the way.
+    """
+    with sentences():
+        sides = _sides(site)
+        seen: list[tuple[str, int, Entry]] = []
+        for side, ledger in sides.items():
+            seen += [(side, number, entry) for number, entry in _verified_entries(ledger)]
+        ids = _matching(which, [entry for _, _, entry in seen])
+    wanted = [found for found in seen if found[2].get("id") in ids]
+    if as_json:
+        print_json([{"side": side, "entry": number, **entry} for side, number, entry in wanted])
+        return
+    for side, number, entry in wanted:
+        _print_entry(side, number, entry)
+
+
+def _key_of(ledger: Path) -> Path:
+    key = ledger.parent / "trust" / "ledger.pub"
+    if not key.is_file():
+        raise Malformed(Reason.KEY_MISSING, f"{key} is not there: name the public key with --key")
+    return key
+
+
+def _summary(verification: Verification) -> dict[str, Any]:
+    summary = asdict(verification)
+    del summary["bytes_read"]
+    return summary
+
+
+def _print_verification(ledger: Path, verification: Verification) -> None:
+    state = "[green]verified[/]" if verification.ok else "[red]does not verify[/]"
+    console.print(f"{escape(str(ledger))}: {state}", soft_wrap=True)
+    console.print(
+        f"  {verification.entries} entries under {verification.checkpoints} signed checkpoints,"
+        f" {_time(verification.first_ms)} to {_time(verification.last_ms)}", soft_wrap=True,
+    )  # fmt: skip
+    console.print(f"  root {verification.root or '-'}", soft_wrap=True)
+    for finding in verification.findings:
+        console.print(f"  [red]finding[/] {escape(printable(str(finding)))}", soft_wrap=True)
+    for note in verification.notes:
+        console.print(f"  note {escape(printable(note))}", soft_wrap=True)
+
+
+def _sides(site: Path) -> dict[str, Path]:
+    found = {side: site / side / "ledger" for side in ("low", "high")}
+    sides = {side: ledger for side, ledger in found.items() if ledger.is_dir()}
+    if not sides and (site / "ledger").is_dir():
+        sides = {site.name: site / "ledger"}
+    if not sides:
+        raise Malformed(Reason.SITE_MALFORMED, f"{site} has no ledger: is this a site?")
+    return sides
+
+
+def _verified_entries(ledger: Path) -> Iterator[tuple[int, Entry]]:
+    entries: list[tuple[int, Entry]] = []
+    verification = verify_ledger(
+        ledger, _key_of(ledger), see=lambda number, entry: entries.append((number, entry))
+    )
+    if not verification.ok:
+        raise Malformed(
+            Reason.LEDGER_TREE, f"{ledger} does not verify: run guard audit verify {ledger}"
+        )
+    yield from entries
+
+
+def _matching(which: str, entries: list[Entry]) -> set[str]:
+    """The ids of the messages that the user means. Raises `Malformed` if none or several."""
+    named = [entry for entry in entries if "id" in entry]
+    ids = {str(e["id"]) for e in named if str(e["id"]).startswith(which) or e.get("name") == which}
+    if which.isdecimal():
+        ids |= {str(e["id"]) for e in named if e.get("sequence") == int(which)}
+    if not ids:
+        ids = {str(e["id"]) for e in named if str(e.get("name", "")).endswith(which)}
+    if not ids:
+        raise Malformed(Reason.ARGUMENT, f"no ledger here knows {printable(which)}")
+    if len(ids) > 1:
+        raise Malformed(Reason.ARGUMENT, f"{printable(which)} names {len(ids)} messages: say more")
+    return ids
+
+
+def _print_entry(side: str, number: int, entry: Entry) -> None:
+    title = _TITLES.get(Kind(str(entry["kind"])), str(entry["kind"]))
+    console.print(f"[bold]{side} side[/], {_time(int(entry['time_ms']))}, entry {number}: {title}")
+    for key in (*_FIELDS, *_DIGESTS):
+        if entry.get(key, "") not in ("", 0):
+            value = escape(printable(str(entry[key])))
+            console.print(Padding(f"[dim]{key:<15}[/] {value}", (0, 0, 0, 2)), soft_wrap=True)
+    for line in str(entry.get("stages", "")).splitlines():
+        console.print(Padding(escape(printable(line)), (0, 0, 0, 4)), soft_wrap=True)
+
+
+def _time(time_ms: int | None) -> str:
+    if time_ms is None:
+        return "-"
+    moment = datetime.fromtimestamp(time_ms / 1000, UTC)
+    return moment.isoformat(sep=" ", timespec="milliseconds").replace("+00:00", "Z")
