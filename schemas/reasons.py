@@ -72,7 +72,6 @@ class Reason(StrEnum):
     LABEL_NO_MAPPING = "label-no-mapping"
     DIRTY_WORD = "dirty-word"
     NO_ROUTE = "no-route"
-    REVIEW = "review"
 
     # the chain itself
     STAGE_FAILED = "stage-failed"

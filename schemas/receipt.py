@@ -26,6 +26,7 @@ LEGS_MAX = 64
 _BODY = struct.Struct(">32s16sHB32sH32s32s32s32s32s")
 RECEIPT_BYTES = _BODY.size + MAC_BYTES
 _SAID = struct.Struct(">H")
+_NO_SENTENCE = _SAID.pack(0)
 
 
 class Said(IntEnum):
@@ -113,6 +114,17 @@ def _within(words: bytes) -> bytes:
     if len(words) <= SAID_BYTES_MAX:
         return words
     return words[:SAID_BYTES_MAX].decode("utf-8", "ignore").encode()
+
+
+def write_pass_leg(
+    scope: bytes, ident: bytes, middle: bytes, digest: bytes, previous: bytes, key: bytes
+) -> bytes:
+    """The leg of a plain Pass, without words: what `write_leg` gives for it, made in one go.
+
+    middle: `pass_middle` of the stage; digest: of what it got, and so of what it gave.
+    """
+    body = b"".join((scope, ident, middle, digest, digest, previous, NO_WORDS))
+    return _NO_SENTENCE + body + hmac.digest(key, body, "sha256")
 
 
 def split_legs(untrusted_legs: bytes) -> list[tuple[bytes, bytes, bytes]]:

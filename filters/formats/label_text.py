@@ -10,6 +10,7 @@ its own. After the concepts of STANAG 4774 (classification, category, releasabil
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from schemas.errors import Malformed
 from schemas.reasons import Reason
@@ -35,8 +36,9 @@ class Label:
         return "//".join(parts)
 
 
+@lru_cache(maxsize=1024)
 def read(untrusted: str) -> Label:
-    """The label that the text spells."""
+    """The label that the text spells. A flow sees few spellings, so they are remembered."""
     plain = untrusted.isascii() and untrusted.isprintable()
     text = " ".join(untrusted.upper().split()) if plain else ""
     parts = [part.strip() for part in text.split("//")]

@@ -62,8 +62,15 @@ class WordList:
 
     def search(self, texts: Iterable[str]) -> int | None:
         """The number of the first entry that one of the texts holds, or None."""
-        joined = _BARRIER.join(texts)
+        plain, others = [], []
+        for text in texts:
+            (plain if text.isascii() else others).append(text)
+        joined = _BARRIER.join(plain)
         found = self._find(joined)
+        if found is None and others:
+            rest = _BARRIER.join(others)
+            found = self._find(rest)
+            joined += _BARRIER + rest
         if found is None and ("&" in joined or "%" in joined):
             found = self._find(unquote(unescape(unescape(joined)), errors="ignore"))
         return found

@@ -27,6 +27,27 @@ def parse(untrusted: bytes) -> Element:
     return _Builder().parse(untrusted)
 
 
+def root_attributes(untrusted: bytes) -> dict[str, str]:
+    """The root element's attributes; the rest is only held to be well-formed, and no tree built."""
+    if len(untrusted) > BYTES_MAX:
+        raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "the document is larger than its bound")
+    if b"<!" in untrusted or untrusted.find(b"<?", 2) >= 0:
+        raise Malformed(Reason.XML_DOCTYPE, "a declaration, a comment or an instruction")
+    parser = expat.ParserCreate("UTF-8")
+    roots: list[dict[str, str]] = []
+
+    def start(_name: str, attributes: dict[str, str]) -> None:
+        roots.append(attributes)
+        parser.StartElementHandler = None
+
+    parser.StartElementHandler = start
+    try:
+        parser.Parse(untrusted, True)
+    except expat.ExpatError as error:
+        raise Malformed(Reason.SYNTAX, "expat cannot parse the XML") from error
+    return roots[0]
+
+
 class _Builder:
     __slots__ = ("count", "open", "root")
 

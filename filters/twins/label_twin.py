@@ -6,6 +6,7 @@ side's reader, and the destination's policy has its own list of what it takes.
 """
 
 from string import ascii_letters, digits
+from functools import lru_cache
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -81,6 +82,7 @@ def make(parameters: LabelTwinParameters, documents: Documents) -> Run:
     return run
 
 
+@lru_cache(maxsize=512)
 def _parse(untrusted: str) -> tuple[str, frozenset[str], frozenset[str] | None]:
     """Classification, categories, and nations or None; `Malformed` for what is no label."""
     if len(untrusted) > LABEL_CHARACTERS_MAX or set(untrusted) - _CHARACTERS:

@@ -8,7 +8,7 @@ the standard parser, with duplicate keys refused.
 import json
 from typing import Any, Literal
 
-from filters.twins.expat_tree import parse
+from filters.twins.expat_tree import parse, root_attributes
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
@@ -41,7 +41,7 @@ def texts(untrusted: bytes, form: Format) -> list[str]:
 def root_texts(untrusted: bytes, form: Format) -> dict[str, str]:
     """The attributes of the root element, or the texts at the top of the JSON object."""
     if form == "xml":
-        return dict(parse(untrusted).items())
+        return root_attributes(untrusted)
     value = _json(untrusted)
     if not isinstance(value, dict):
         raise Malformed(Reason.MODEL_SHAPE, "the JSON is not an object")

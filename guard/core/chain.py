@@ -8,10 +8,17 @@ stage (exceptions are Holds, filters change nothing, output has a bound) is here
 from dataclasses import dataclass
 
 from guard.core.frame import Frame
-from schemas.errors import Malformed
+from schemas.errors import Malformed, Overload
 from schemas.message import Message
 from schemas.reasons import Reason
-from schemas.receipt import Receipt, Said, message_digest, write_leg
+from schemas.receipt import (
+    Receipt,
+    Said,
+    message_digest,
+    pass_middle,
+    write_leg,
+    write_pass_leg,
+)
 from schemas.stage import Kind, Run
 from schemas.verdict import SENTENCE_CHARACTERS_MAX, Answer, Changed, Hold, Pass, Refuse
 
@@ -52,6 +59,7 @@ class Step:
         self._run = run
         self._scope = scope
         self._key = key
+        self._middle = pass_middle(place.position, place.name, place.version)
 
     def __call__(self, frame: Frame) -> Frame:
         """The frame with this stage's leg added. A stopped frame goes on as it is."""
@@ -69,7 +77,12 @@ class Step:
             leg = self._leg(Said.CHANGED, Reason.NONE, answer.note, got, gave, frame)
             return Frame(frame.id, frame.number, frame.legs + leg, answer.message)
         if isinstance(answer, Pass):
-            leg = self._leg(Said.PASS, Reason.NONE, answer.note, got, got, frame)
+            if answer.note:
+                leg = self._leg(Said.PASS, Reason.NONE, answer.note, got, got, frame)
+            else:
+                leg = write_pass_leg(
+                    self._scope, frame.id, self._middle, got, frame.last_mac, self._key
+                )
             return Frame(frame.id, frame.number, frame.legs + leg, frame.message)
         verdict = Said.REFUSE if isinstance(answer, Refuse) else Said.HOLD
         leg = self._leg(verdict, answer.reason, answer.sentence, got, got, frame)
@@ -90,6 +103,8 @@ class Step:
             return self._within_rights(answer), False
         except Malformed as error:
             return Refuse(error.reason, error.sentence), False
+        except Overload as error:
+            return Hold(error.reason, error.sentence), True
         except Exception as error:
             return Hold(Reason.STAGE_FAILED, f"the stage failed with {type(error).__name__}"), True
 
@@ -103,7 +118,7 @@ class Step:
         if self._place.kind is Kind.FILTER:
             raise TypeError("a filter changed the message")
         if len(answer.message.payload) > self._place.payload_bytes_max:
-            raise ValueError("the output is larger than the policy allows")
+            raise Overload(Reason.STAGE_OUTPUT_BOUND, "its output is larger than the policy allows")
         return answer
 
     def _leg(self, verdict: Said, reason: Reason, words: str, got: bytes,

@@ -175,7 +175,8 @@ class Judge:
 
     @staticmethod
     def _check_stopped(last: Receipt) -> None:
-        failed = last.verdict is Said.HOLD and last.reason is Reason.STAGE_FAILED
+        failures = (Reason.STAGE_FAILED, Reason.STAGE_OUTPUT_BOUND)
+        failed = last.verdict is Said.HOLD and last.reason in failures
         if last.verdict is not Said.REFUSE and not failed:
             raise Forged(
                 Reason.RECEIPT_MISSING, f"after {last.stage} the message stopped without a refusal"

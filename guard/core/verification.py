@@ -32,6 +32,10 @@ VerifySignature = Callable[[bytes, bytes], None]
 """(signature, signed bytes) -> None; raises `Forged` when it does not verify."""
 
 _SIGNATURE_BYTES = 64
+# What is signed is an array of four; all but the last part are the same for every manifest.
+_SIGNED_HEAD = b"\x84" + b"".join(
+    cbor2.dumps(part) for part in (SIGNATURE_CONTEXT, PROTECTED_EDDSA, b"")
+)
 _COSE_START = (  # tag 18, array of 4, the protected header, an empty unprotected header
     bytes([0xC0 | COSE_SIGN1_TAG, 0x84, 0x40 | len(PROTECTED_EDDSA)]) + PROTECTED_EDDSA + b"\xa0"
 )
@@ -85,7 +89,7 @@ def open_envelope(
     """
     untrusted_cose, payload = _split(untrusted_envelope)
     content, signature = _cose_parts(untrusted_cose)
-    signed = cbor2.dumps([SIGNATURE_CONTEXT, PROTECTED_EDDSA, b"", content], canonical=True)
+    signed = _SIGNED_HEAD + cbor2.dumps(content)
     verify(signature, signed)
     manifest = _manifest(_read(content))
     if (manifest.flow, manifest.source_domain, manifest.destination_domain) != (
