@@ -198,7 +198,7 @@ def test_no_group_is_repeated_possessively() -> None:
         for path, text in sources(*PACKAGES)
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
-        if re.search(r"(?<!\\)\)(?:[*+?]|\{[\d,]+\})\+", CHARACTER_CLASS.sub("", str(node.value)))
+        if re.search(r"(?<!\\)\)(?:[*+?]|\{[\d,]+\})\+", CHARACTER_CLASS.sub("x", str(node.value)))
     ]
     assert found == []
 

@@ -48,7 +48,7 @@ class EntryForm:
                 self._shapes[shape] = _expression(shape)
         if len(self._shapes) > before:
             any_shape = b"(?:" + b"|".join(self._shapes.values()) + b")"
-            self._fast = re.compile(any_shape + rb"(?:\n" + any_shape + rb")*+")
+            self._fast = re.compile(any_shape + rb"(?:\n" + any_shape + rb")*")
 
 
 def parse_entries(lines: list[bytes]) -> list[Entry]:
