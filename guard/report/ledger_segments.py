@@ -73,17 +73,33 @@ class Segments:
 
     def _segment(self, path: Path, *, last: bool) -> Iterator[Batch]:
         self.count += 1
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             salt = self._header(path, file)
             if salt is None:
                 return
             offset = _SEGMENT_HEADER_BYTES
-            while record := self._record(path, file, salt, offset):
+            while not isinstance(record := self._next(path, file, salt, offset), bytes):
                 payload, batch = record
                 offset += _RECORD_HEADER_BYTES + len(payload)
                 yield batch
             self.bytes_read += offset
-            self._tail(path, file, salt, offset, last=last)
+            self._tail(path, record, salt, offset, last=last)
+
+    def _next(
+        self, path: Path, file: BinaryIO, salt: int, offset: int
+    ) -> tuple[bytes, Batch] | bytes:
+        """The record at this offset, or the bytes there if they are no whole record.
+
+        While the ledger is written a record may be seen in part. So the bytes from here on are
+        read, and then the record again: if they show that it is whole, it was so before.
+        """
+        record = self._record(path, file, salt, offset)
+        if record is not None:
+            return record
+        file.seek(offset)
+        rest = file.read()
+        file.seek(offset)
+        return self._record(path, file, salt, offset) or rest
 
     def _header(self, path: Path, file: BinaryIO) -> int | None:
         raw = file.read(_SEGMENT_HEADER_BYTES)
@@ -108,7 +124,7 @@ class Segments:
     def _record(
         self, path: Path, file: BinaryIO, salt: int, offset: int
     ) -> tuple[bytes, Batch] | None:
-        """The whole record at the file's place, else None with the file's place anywhere."""
+        """The whole record at the file's place, else None and the file stands anywhere."""
         head = file.read(_RECORD_HEADER_BYTES)
         if len(head) < _RECORD_HEADER_BYTES:
             return None
@@ -131,10 +147,8 @@ class Segments:
         self._expected, self._gap = number + 1, False
         return payload, batch
 
-    def _tail(self, path: Path, file: BinaryIO, salt: int, offset: int, *, last: bool) -> None:
+    def _tail(self, path: Path, rest: bytes, salt: int, offset: int, *, last: bool) -> None:
         """What stands after the last whole record: nothing, zeros in the last segment, or harm."""
-        file.seek(offset)
-        rest = file.read()
         if (rest and not last) or _has_record(rest, salt):
             self._harm(
                 Reason.RECORD_MALFORMED,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from guard.edge.journal import JournalReader, JournalWriter, Position
+from guard.edge.journal_recovery import make_segment
 from schemas.errors import Broken, Malformed
 
 SMALL_SEGMENT_BYTES = 300
@@ -119,6 +120,28 @@ def test_a_wrong_position_is_malformed(tmp_path: Path) -> None:
     ):
         with pytest.raises(Malformed):
             reader.read(wrong)
+
+
+@pytest.mark.parametrize("planted", [False, True])
+def test_a_reader_stops_at_damage_below_the_mark_and_skips_nothing(
+    tmp_path: Path, planted: bool
+) -> None:
+    writer = JournalWriter.open(tmp_path)
+    positions = put(writer, *[b"%d" % number * 30 for number in range(10)])
+    reader = JournalReader(tmp_path, 0)
+    assert [number for number, _ in reader.take(4)] == [0, 1, 2, 3]
+    segment = max(tmp_path.glob("*.journal"))
+    content = bytearray(segment.read_bytes())
+    content[positions[6].offset + 40] ^= 4
+    segment.write_bytes(content)
+    if planted:  # a segment that would go on where the damage is
+        make_segment(tmp_path, 6)
+    assert [number for number, _ in reader.take(10)] == [4, 5]
+    for _ in range(2):
+        with pytest.raises(Malformed):
+            reader.take(10)
+    with pytest.raises(Malformed):
+        reader.read(positions[6])
 
 
 def test_a_reader_starts_anywhere_and_at_the_oldest_kept(tmp_path: Path) -> None:

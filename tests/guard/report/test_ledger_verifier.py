@@ -5,6 +5,8 @@ The attacker here can do all but sign: every CRC, number, size and mark is made 
 
 import shutil
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -71,13 +73,13 @@ def records_of(path: Path) -> list[bytes]:
     return payloads
 
 
-def rewrite(ledger: Path, batches: list[bytes]) -> None:
-    """These batches as one flawless journal, with its mark."""
+def rewrite(ledger: Path, batches: list[bytes], numbers: list[int] | None = None) -> None:
+    """These batches as one flawless journal, with its mark; numbers: the records', if others."""
     for path in segments(ledger):
         path.unlink()
     head = struct.pack(">4sHHIQ", b"CVJS", 1, 0, 7, 0)
     parts = [head, zlib.crc32(head).to_bytes(4, "big")]
-    for number, batch in enumerate(batches):
+    for number, batch in zip(numbers or range(len(batches)), batches, strict=True):
         head = struct.pack(">4sIQI", b"CVJR", len(batch), number, 0)
         parts += [head, struct.pack(">II", zlib.crc32(head, 7), zlib.crc32(batch, 7)), batch]
     (ledger / f"{0:020d}.journal").write_bytes(b"".join(parts))
@@ -156,6 +158,27 @@ def test_batches_cut_out_moved_or_doubled_are_found_where_it_happened(ledger: Pa
         assert first(found).reason is Reason.LEDGER_CHAIN
         assert f"batch {at} " in first(found).place
         assert found.entries == at * 3
+
+
+def test_a_batch_cut_out_without_numbering_the_others_anew_is_found(ledger: Path) -> None:
+    whole = batches_of(ledger)
+    rewrite(ledger, [*whole[:4], *whole[5:]], [0, 1, 2, 3, *range(5, BATCHES)])
+    found = verify(ledger)
+    assert [each.reason for each in found.findings] == [Reason.LEDGER_CHAIN]
+    assert "batch 5 " in first(found).place
+    assert "batch 4 is next" in first(found).consequence
+    assert found.entries == 12
+
+
+def test_damage_inside_the_last_segment_is_found_without_the_mark(ledger: Path) -> None:
+    rewrite(ledger, batches_of(ledger))
+    (ledger / "mark").unlink()
+    path = segments(ledger)[-1]
+    path.write_bytes(path.read_bytes().replace(b'"number":15', b'"number":16'))
+    found = verify(ledger)
+    assert [each.reason for each in found.findings] == [Reason.RECORD_MALFORMED]
+    assert "batch 5 " in first(found).place
+    assert found.entries == 15
 
 
 def test_a_forged_checkpoint_is_found_at_its_batch(ledger: Path) -> None:
@@ -277,3 +300,27 @@ def test_nothing_at_all_is_not_a_ledger_that_verifies(tmp_path: Path) -> None:
     (tmp_path / "ledger").mkdir()
     (tmp_path / "key.pub").write_text(public_of(SEED).hex())
     assert first(verify(tmp_path / "ledger")).reason is Reason.LEDGER_CHAIN
+
+
+def test_a_running_ledger_verifies_at_any_moment(ledger: Path) -> None:
+    code = f"""
+import time
+from pathlib import Path
+from guard.edge.ledger_files import LedgerWriter
+directory = Path({str(ledger)!r})
+writer = LedgerWriter.open(directory, bytes(range(32)), {ORIGIN!r}, segment_bytes_max=100_000)
+while True:
+    writer.append([{{"number": writer.size + at, "text": "x" * 100}} for at in range(20)])
+    print(writer.size, flush=True)
+    time.sleep(0.0005)
+"""
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        for _ in range(20):
+            told = int(writer.stdout.readline())
+            found = verify(ledger)
+            assert found.ok, found.findings
+            assert found.entries >= told
+        writer.kill()
+        writer.stdout.read()
