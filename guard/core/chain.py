@@ -104,7 +104,7 @@ class Step:
         except Malformed as error:
             return Refuse(error.reason, error.sentence), False
         except Overload as error:
-            return Hold(error.reason, error.sentence), True
+            return Hold(Reason.STAGE_OUTPUT_BOUND, error.sentence), True
         except Exception as error:
             return Hold(Reason.STAGE_FAILED, f"the stage failed with {type(error).__name__}"), True
 

@@ -23,7 +23,9 @@ FRAMES = pytest.mark.parametrize("answer", LANE["frames"], ids=lambda answer: an
 
 
 def test_the_scope() -> None:
-    values = [bytes.fromhex(v) if k in ("nonce", "policy") else v for k, v in SCOPE.items()]
+    values: list[Any] = [
+        bytes.fromhex(v) if k in ("nonce", "policy") else v for k, v in SCOPE.items()
+    ]
     assert scope_digest(*values).hex() == LANE["scope"]["digest"]
     assert slow.scope(*values).hex() == LANE["scope"]["digest"]
 
@@ -105,7 +107,7 @@ def test_both_refuse_the_same_damage(answer: dict[str, Any]) -> None:
         try:
             frame = read_packet(damaged, BYTES_MAX).frame
         except Malformed:
-            with pytest.raises(slow.Wrong):
+            with pytest.raises(slow.WrongError):
                 slow.frame(damaged, BYTES_MAX)
             continue
         told = slow.frame(damaged, BYTES_MAX)

@@ -13,7 +13,16 @@ from guard.core.release import SUMMARY_CHARACTERS_MAX, Cleared, Stopped, summary
 from schemas.errors import CheckvalveError, Forged, Malformed
 from schemas.message import Message, Meta
 from schemas.reasons import Reason
-from schemas.receipt import Receipt, Said, message_digest, read_body, split_legs, write_leg
+from schemas.receipt import (
+    Receipt,
+    Said,
+    message_digest,
+    read_body,
+    scope_digest,
+    split_legs,
+    write_leg,
+)
+from schemas.stage import Run
 from schemas.verdict import Changed, Hold, Pass, Refuse
 from tests.guard.core.lane import (
     HEAD_KEY,
@@ -141,8 +150,6 @@ MESSAGE_ID = bytes.fromhex(META.id)
     ids=lambda case: case[0],
 )
 def test_receipts_of_another_run_lane_flow_or_domain(scope: tuple[str, tuple[object, ...]]) -> None:
-    from schemas.receipt import scope_digest
-
     nonce, lane, flow, source, destination = scope[1]
     other = scope_digest(
         nonce, lane, flow, source, destination, bytes(range(32))  # type: ignore[arg-type] # as given
@@ -152,19 +159,17 @@ def test_receipts_of_another_run_lane_flow_or_domain(scope: tuple[str, tuple[obj
 
 
 def test_receipts_under_a_policy_that_is_no_longer_in_force() -> None:
-    from schemas.receipt import scope_digest
-
     stale = scope_digest(NONCE, 0, "tracks", "NORTH", "SOUTH", bytes(32))
     assert reason_of(make_lane(stale).run()) == Reason.RECEIPT_OTHER_MESSAGE
 
 
-def hijacked(position: int, key: bytes, **changes: object) -> Frame:
-    """The frame where the stage at this position lies in its own receipt, under its own key."""
+def hijacked(at: int, key: bytes, **changes: object) -> Frame:
+    """The frame where the stage at this place lies in its own receipt, under its own key."""
     frame = LANE.run()
-    receipt = replace(receipt_at(frame, position), **changes)  # type: ignore[arg-type] # by name
+    receipt = replace(receipt_at(frame, at), **changes)  # type: ignore[arg-type] # by name
     legs = legs_of(frame)
-    legs[position] = write_leg(receipt, key)
-    return with_legs(frame, legs[: position + 1])
+    legs[at] = write_leg(receipt, key)
+    return with_legs(frame, legs[: at + 1])
 
 
 @pytest.mark.parametrize(
@@ -235,7 +240,8 @@ def test_a_frame_cannot_be_stopped_by_whoever_only_passed_it(position: int) -> N
 
 @pytest.mark.parametrize("name", ["look", "upper", "route", "again"])
 def test_a_refusal_stops_the_message_and_says_who_and_why(name: str) -> None:
-    lane = make_lane(**{name: lambda _: Refuse(Reason.DIRTY_WORD, "it says a word")})
+    runs: dict[str, Run] = {name: lambda _: Refuse(Reason.DIRTY_WORD, "it says a word")}
+    lane = make_lane(SCOPE, **runs)
     frame = lane.run()
     assert frame.stopped
     assert frame.message.payload == b""
@@ -255,7 +261,7 @@ def test_a_refused_message_cannot_go_on() -> None:
 
 
 def test_a_hold_is_final_and_the_reviewer_sees_what_would_go_out() -> None:
-    lane = make_lane(look=lambda _: Hold(Reason.REVIEW, "two persons look"))
+    lane = make_lane(look=lambda _: Hold(Reason.LABEL_MISSING, "two persons look"))
     judgement = lane.judged(lane.run())
     assert isinstance(judgement, Stopped)
     assert (judgement.verdict, judgement.stage) == (Said.HOLD, "look")
@@ -265,7 +271,8 @@ def test_a_hold_is_final_and_the_reviewer_sees_what_would_go_out() -> None:
 
 def test_a_hold_and_then_a_refusal_is_a_refusal() -> None:
     lane = make_lane(
-        look=lambda _: Hold(Reason.REVIEW, "look"), again=lambda _: Refuse(Reason.DIRTY_WORD, "no")
+        look=lambda _: Hold(Reason.LABEL_MISSING, "look"),
+        again=lambda _: Refuse(Reason.DIRTY_WORD, "no"),
     )
     judgement = lane.judged(lane.run())
     assert isinstance(judgement, Stopped)

@@ -31,7 +31,7 @@ def large(message: Message) -> small.Answer:
 def main() -> None:
     lane = small.make_lane()
     refusing = small.make_lane(again=lambda _: Refuse(Reason.DIRTY_WORD, "a word: «nein»"))
-    holding = small.make_lane(look=lambda _: Hold(Reason.REVIEW, "two persons look"))
+    holding = small.make_lane(look=lambda _: Hold(Reason.LABEL_MISSING, "two persons look"))
     frames = {
         "every stage passed": lane.run(),
         "the last stage refused": refusing.run(),
