@@ -21,6 +21,7 @@ from typing import Any, Self
 from guard.edge.ledger_files import LedgerReader
 from guard.edge.making import Made, make_site
 from guard.report.account import Account
+from schemas.entry import Entry
 from schemas.errors import Broken
 from schemas.reasons import Reason
 
@@ -162,12 +163,17 @@ class Demonstration:
 
     def follow(self) -> Account:
         """Read what is new in both ledgers into the account."""
-        low, high = self._ledgers
-        for entry in low.take():
-            self.account.see_low(entry)
-        for entry in high.take():
+        self.low_entries()
+        for entry in self._ledgers[1].take():
             self.account.see_high(entry)
         return self.account
+
+    def low_entries(self) -> list[Entry]:
+        """What is new in the source side's ledger; counted in the account as well."""
+        entries = self._ledgers[0].take()
+        for entry in entries:
+            self.account.see_low(entry)
+        return entries
 
     def settled(self) -> bool:
         """Whether every dropped message has reached its one place, on both sides."""
