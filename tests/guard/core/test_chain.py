@@ -16,7 +16,7 @@ from guard.core.frame import (
     read_packet,
     write_header,
 )
-from schemas.errors import Malformed
+from schemas.errors import Malformed, Overload
 from schemas.message import META_BYTES_MAX, Message
 from schemas.reasons import Reason
 from schemas.receipt import Receipt, Said, read_body, split_legs
@@ -56,12 +56,11 @@ def raising(error: BaseException) -> Run:
         (raising(RecursionError()), Kind.FILTER),
         (raising(MemoryError()), Kind.NORMALIZE),
         (changed(b"another"), Kind.FILTER),
-        (changed(bytes(PAYLOAD_BYTES_MAX + 1)), Kind.TRANSFORM),
         (lambda _: None, Kind.FILTER),
         (lambda _: True, Kind.FILTER),
         (lambda message: message, Kind.NORMALIZE),
     ],
-    ids=["raises", "recurses", "no memory", "a filter changes", "too large", "None", "True", "raw"],
+    ids=["raises", "recurses", "no memory", "a filter changes", "None", "True", "raw"],
 )
 def test_a_stage_that_fails_holds_the_message(run: Run, kind: Kind) -> None:
     frame, said = step(run, kind)
@@ -69,6 +68,15 @@ def test_a_stage_that_fails_holds_the_message(run: Run, kind: Kind) -> None:
     assert frame.stopped
     assert frame.message.payload == b""
     assert "boom" not in said.words
+
+
+@pytest.mark.parametrize(
+    "run", [changed(bytes(PAYLOAD_BYTES_MAX + 1)), raising(Overload(Reason.TOO_DEEP, "deep"))]
+)
+def test_a_stage_that_reaches_a_limit_holds_the_message(run: Run) -> None:
+    frame, said = step(run, Kind.TRANSFORM)
+    assert (said.verdict, said.reason) == (Said.HOLD, Reason.STAGE_OUTPUT_BOUND)
+    assert frame.stopped
 
 
 def test_malformed_is_a_refusal_with_its_reason() -> None:

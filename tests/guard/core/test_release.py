@@ -251,6 +251,22 @@ def test_a_refusal_stops_the_message_and_says_who_and_why(name: str) -> None:
     assert told == (Said.REFUSE, name, Reason.DIRTY_WORD, "it says a word")
 
 
+def broken(_: Message) -> Pass:
+    raise ValueError
+
+
+def too_large(message: Message) -> Changed:
+    return Changed(Message(message.meta_bytes, bytes(200_001)))
+
+
+def test_a_failed_stage_stops_the_message_and_it_is_held() -> None:
+    for run, why in ((broken, Reason.STAGE_FAILED), (too_large, Reason.STAGE_OUTPUT_BOUND)):
+        lane = make_lane(upper=run)
+        judgement = lane.judged(lane.run())
+        assert isinstance(judgement, Stopped)
+        assert (judgement.verdict, judgement.stage, judgement.reason) == (Said.HOLD, "upper", why)
+
+
 def test_a_refused_message_cannot_go_on() -> None:
     refusing = make_lane(look=lambda _: Refuse(Reason.DIRTY_WORD, "no"))
     frame = refusing.run()
