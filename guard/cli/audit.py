@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 from rich.markup import escape
-from rich.padding import Padding
 
 from guard.cli.output import EXIT_NO, console, print_json, printable, sentences
 from guard.report.ledger_verifier import Verification, verify_ledger
@@ -55,7 +54,7 @@ def verify(ledgers: tuple[Path, ...], key: Path | None, as_json: bool) -> None:
     with sentences():
         found = {ledger: verify_ledger(ledger, key or _key_of(ledger)) for ledger in ledgers}
     if as_json:
-        print_json([{"ledger": str(ledger), "ok": v.ok, **_summary(v)} for ledger, v in found.items()])
+        print_json([{"ledger": str(at), "ok": v.ok, **_summary(v)} for at, v in found.items()])
     else:
         for ledger, verification in found.items():
             _print_verification(ledger, verification)
@@ -64,8 +63,10 @@ def verify(ledgers: tuple[Path, ...], key: Path | None, as_json: bool) -> None:
 
 @audit.command(epilog="Example: guard audit show --site DIR 4e1b07c2a1")
 @click.argument("which", metavar="ID|SEQUENCE|NAME")
-@click.option("--site", required=True, type=click.Path(path_type=Path, file_okay=False, exists=True),
-              help="The folder of both sides, or of one.")  # fmt: skip
+@click.option(
+    "--site", required=True, type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="The folder of both sides, or of one.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The entries as one JSON list.")
 def show(which: str, site: Path, as_json: bool) -> None:
     """Show one message from drop to queue: every stage, verdict, reason and digest.
@@ -153,13 +154,14 @@ def _matching(which: str, entries: list[Entry]) -> set[str]:
 
 def _print_entry(side: str, number: int, entry: Entry) -> None:
     title = _TITLES.get(Kind(str(entry["kind"])), str(entry["kind"]))
-    console.print(f"[bold]{side} side[/], {_time(int(entry['time_ms']))}, entry {number}: {title}")
+    when = _time(int(entry["time_ms"]))
+    console.print(f"[bold]{side} side[/], {when}, entry {number}: {title}", soft_wrap=True)
     for key in (*_FIELDS, *_DIGESTS):
         if entry.get(key, "") not in ("", 0):
             value = escape(printable(str(entry[key])))
-            console.print(Padding(f"[dim]{key:<15}[/] {value}", (0, 0, 0, 2)), soft_wrap=True)
+            console.print(f"  [dim]{key:<15}[/] {value}", soft_wrap=True)
     for line in str(entry.get("stages", "")).splitlines():
-        console.print(Padding(escape(printable(line)), (0, 0, 0, 4)), soft_wrap=True)
+        console.print(f"    {escape(printable(line))}", soft_wrap=True)
 
 
 def _time(time_ms: int | None) -> str:

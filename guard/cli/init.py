@@ -12,7 +12,7 @@ from guard.edge.making import make_site, pack_folder
     epilog="Example: guard init /srv/checkvalve --pack c2",
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--pack", default="c2", show_default=True, help="The pack whose policy to start from.")
+@click.option("--pack", default="c2", show_default=True, help="The pack whose policy to take.")
 @click.option(
     "--link-port", default=9700, show_default=True, type=click.IntRange(1, 65535),
     help="UDP port of the link on 127.0.0.1; edit site.toml for real addresses.",
@@ -35,6 +35,8 @@ def init(folder: Path, pack: str, link_port: int) -> None:
         "   (rename files in, or: guard submit)", soft_wrap=True,
     )  # fmt: skip
     console.print(f"  arrives in {made.high}/queue/", soft_wrap=True)
-    console.print(f"  policy     sign a change with: guard policy sign, and {folder.absolute()}/policy.key",
-                  soft_wrap=True)  # fmt: skip
+    console.print(
+        f"  policy     sign a change with: guard policy sign, and {folder.absolute()}/policy.key",
+        soft_wrap=True,
+    )
     console.print("The keys were made in one place: right for a demonstration, not for real use.")

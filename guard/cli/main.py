@@ -1,4 +1,4 @@
-"""`guard`: the command line. Each command group is a file beside this one, loaded when it is used."""
+"""`guard`: the command line. Each command is a file beside this one, loaded when it is used."""
 
 from importlib import import_module
 

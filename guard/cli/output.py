@@ -49,8 +49,8 @@ def sentences() -> Iterator[None]:
         raise
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{Path(where.filename).name}:{where.lineno}"
-        fail(f"a mistake of ours ({type(error).__name__} at {place}): please report it", EXIT_BROKEN)
+        what = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}"
+        fail(f"a mistake of ours ({what}): please report it", EXIT_BROKEN)
 
 
 def printable(text: str) -> str:

@@ -14,7 +14,6 @@ from guard.edge.confinement import State
 from guard.edge.side_status import ProcessStatus, SideStatus, side_status
 
 REASONS_SHOWN_MAX = 8
-_NOT_IN_FORCE = (State.MISSING, State.NOT_ROOT)
 _PROBLEMS = ("gap", "alarm", "duplicate")
 
 
@@ -77,12 +76,14 @@ def _show(found: SideStatus, folder: Path) -> None:
         _line("waiting", _waiting(found))
         return
     color = "green" if found.runs else "yellow"
-    restarts = f", {found.restarts} restarts" if found.restarts else ""
+    times = "restart" if found.restarts == 1 else "restarts"
+    restarts = f", {found.restarts} {times}" if found.restarts else ""
     console.print(f"The {found.side} side is [{color}]{found.state}[/] (pid {found.pid}{restarts})")
     if found.restarts:
         _line("last cause", printable(found.cause))
     console.print(_processes(found.processes))
     console.print()
+    _line("not root", _without_root(found.processes))
     if found.metrics:
         _line("counts", found.metrics)
     else:
@@ -134,7 +135,13 @@ def _user(uid: str) -> str:
 
 
 def _layers(process: ProcessStatus) -> str:
-    """How many layers are on, and by name those that should be and are not."""
+    """How many layers are on, and by name those that this host lacks."""
     states = Counter(state for _, state in process.layers)
-    off = [f"{name} ({state})" for name, state in process.layers if state in _NOT_IN_FORCE]
-    return f"{states[State.ON]} layers" + (f"; off: {', '.join(off)}" if off else "")
+    missing = [name for name, state in process.layers if state == State.MISSING]
+    return f"{states[State.ON]} layers" + (f"; MISSING: {', '.join(missing)}" if missing else "")
+
+
+def _without_root(processes: list[ProcessStatus]) -> str:
+    """The layers that are off because the side was not started as root: the same for all."""
+    off = [name for each in processes for name, state in each.layers if state == State.NOT_ROOT]
+    return f"off: {', '.join(dict.fromkeys(off))}" if off else ""
