@@ -53,6 +53,7 @@ def main(argv: list[str]) -> int:
 def _prepare(spec: Spec) -> Callable[[], None]:
     module, _, function = spec.run.partition(":")
     work: Callable[[], None] = getattr(import_module(module), function)(spec)
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
     return work

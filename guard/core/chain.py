@@ -40,10 +40,15 @@ class Place:
     payload_bytes_max: int
 
 
-def first_frame(number: int, message: Message, scope: bytes, key: bytes) -> Frame:
-    """What the head of a chain feeds: the message with the head's own receipt."""
+def first_frame(
+    number: int, message: Message, scope: bytes, key: bytes, ident: bytes | None = None
+) -> Frame:
+    """What the head of a chain feeds: the message with the head's own receipt.
+
+    ident: the metadata's id as 16 bytes, where the caller has it at hand.
+    """
     digest = message_digest(message.meta_bytes, message.payload)
-    ident = bytes.fromhex(message.meta.id)
+    ident = ident or bytes.fromhex(message.meta.id)
     receipt = Receipt(
         scope, ident, 0, Said.PASS, HEAD, HEAD_VERSION, Reason.NONE, digest, digest, bytes(32)
     )

@@ -5,6 +5,7 @@ room is dropped; the next one has the newer numbers.
 """
 
 import json
+from collections import defaultdict
 
 from guard.edge.clock import monotonic_ns
 from guard.edge.sockets import Mouth
@@ -21,11 +22,18 @@ class Feed:
         self._name = spec.name
         self._next_ns = 0
         self._latency_ns: list[int] = []
-        self.counters: dict[str, int] = {}
+        self.counters: defaultdict[str, int] = defaultdict(int)
 
     def add(self, counter: str, amount: int = 1) -> None:
         """Count something up."""
-        self.counters[counter] = self.counters.get(counter, 0) + amount
+        self.counters[counter] += amount
+
+    def handled(self, started_ns: int, ended_ns: int) -> None:
+        """Count one message of a stage and how long it took; tell the counters if it is time."""
+        self.counters["messages"] += 1
+        self.counters["busy_ns"] += ended_ns - started_ns
+        if ended_ns >= self._next_ns:
+            self.tell_if_due()
 
     def took(self, latency_ns: int) -> None:
         """Note how long one message took; at most 1,000 between two packets are told."""

@@ -29,9 +29,10 @@ _REFEED_PATIENCE_MS = 30_000
 
 @dataclass(frozen=True, slots=True)
 class Fed:
-    """A message to feed: its number in this side's journal, itself, where its bytes stand."""
+    """A message to feed: its number in this side's journal, id, itself, where its bytes stand."""
 
     number: int
+    id: bytes
     message: Message
     place: Place
     about: About
@@ -62,8 +63,8 @@ class Feeder:
     def _give(self, fed: Fed) -> None:
         message = fed.message
         digest = message_digest(message.meta_bytes, message.payload)
-        frame = first_frame(fed.number, message, self._scope, self._key)
-        self._tell(What.FED, fed.number, frame.id, digest, fed.place, fed.about)
+        frame = first_frame(fed.number, message, self._scope, self._key, fed.id)
+        self._tell(What.FED, fed.number, fed.id, digest, fed.place, fed.about)
         self._fed.give(frame)
 
     def stop(self, number: int, ident: bytes, place: Place, about: About) -> None:
@@ -125,7 +126,7 @@ class Feeder:
             "reason": Reason.POISON.value,
             "sentence": "the chain broke at this message's turn, twice",
         }
-        self.stop(fed.number, bytes.fromhex(fed.message.meta.id), fed.place, about)
+        self.stop(fed.number, fed.id, fed.place, about)
 
     def _wait_until_settled(self, number: int) -> None:
         while self.settled <= number:

@@ -94,7 +94,8 @@ class Ingest:
                 known.add(origin)
                 if number >= self._feeder.settled:
                     place = reader.position(number)
-                    yield self._fed(number, Message(meta_bytes, payload), place, origin)
+                    message = Message(meta_bytes, payload)
+                    yield self._fed(number, message.meta, message, place, origin)
 
     def _take(
         self, candidates: list[Candidate], known: set[bytes]
@@ -138,26 +139,25 @@ class Ingest:
             position = self._journal.append(
                 write_accepted(message.meta_bytes, origin, taken.payload)
             )
-            accepted.append((position, message, origin))
+            accepted.append((position, meta, message, origin))
         self._journal.sync()
         self._journal.mark(self._journal.next_number)
         for taken in batch:
             self._spool.discard(taken)
         self._feed.add("accepted", len(batch))
-        for position, message, origin in accepted:
-            self._feeder.feed(self._fed(position.number, message, position, origin))
+        for position, meta, message, origin in accepted:
+            self._feeder.feed(self._fed(position.number, meta, message, position, origin))
 
     @staticmethod
-    def _fed(number: int, message: Message, at: Position, origin: bytes) -> Fed:
+    def _fed(number: int, meta: Meta, message: Message, at: Position, origin: bytes) -> Fed:
         place = Place(at.segment, at.offset, at.length)
-        meta = message.meta
         about: dict[str, int | str] = {
             "sender": meta.sender,
             "name": meta.name,
             "accepted_s": meta.accepted_s,
             "origin": origin.decode("ascii"),
         }
-        return Fed(number, message, place, about)
+        return Fed(number, bytes.fromhex(meta.id), message, place, about)
 
     def _refuse(self, candidate: Candidate, refused: Refused) -> None:
         """Told first, then moved away; a crash in between tells it twice, under the same id."""

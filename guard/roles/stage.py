@@ -47,9 +47,7 @@ def _work(step: Step, inlet: Inlet, outlet: Outlet, feed: Feed) -> None:
         started_ns = monotonic_ns()
         frame, descriptor = taken
         given = step(frame)
-        feed.add("messages")
-        feed.add("busy_ns", monotonic_ns() - started_ns)
+        feed.handled(started_ns, monotonic_ns())
         unchanged = given.message.payload is frame.message.payload
         outlet.give(given, descriptor if unchanged else -1)
         close_descriptor(descriptor)
-        feed.tell_if_due()

@@ -66,18 +66,17 @@ class Verify:
         reader = JournalReader(self._landed_folder, self._feeder.settled)
         self._feeder.refeed(self._batch(reader, whole=True))
         while not self._stopping:
-            fed = 0
+            before = reader.next_number
             for message in self._batch(reader, whole=False):
                 self._feeder.feed(message)
-                fed += 1
-            if not fed:
+                self._feed.add("verified")
+            if reader.next_number == before:
                 watched = (reader.fileno(), self._feeder.settled_fileno())
                 wait_readable(*watched, wait_ms=_IDLE_MS)
             if not self._feeder.hear_settled():
                 return
             if settled.value != self._feeder.settled:
                 settled.set(self._feeder.settled, durable=False)
-            self._feed.add("verified", fed)
             self._feed.tell_if_due()
 
     def _batch(self, reader: JournalReader, *, whole: bool) -> Iterator[Fed]:
@@ -109,7 +108,7 @@ class Verify:
             self._feeder.stop(number, number.to_bytes(16, "big"), place, about)
             return None
         message = Message.make(meta_of(manifest), payload)
-        return Fed(number, message, place, about_of(manifest))
+        return Fed(number, manifest.id, message, place, about_of(manifest))
 
 
 def meta_of(manifest: Manifest) -> Meta:
