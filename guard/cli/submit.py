@@ -141,7 +141,7 @@ def _drop(directory: DropDirectory, path: Path, bytes_max: int, claim: Claim) ->
     except CheckvalveError as error:
         return Submission(path, outcome=_NOT_DROPPED, sentence=error.sentence)
     except OSError as error:
-        sentence = f"{error.filename or path}: {error.strerror}"
+        sentence = f"{error.filename or 'the drop directory'}: {error.strerror}"
         return Submission(path, outcome=_NOT_DROPPED, sentence=sentence)
 
 
