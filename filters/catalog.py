@@ -23,7 +23,6 @@ class Listed:
     version: int
 
 
-
 _STAGES: dict[str, Listed] = {
     # every format, either side
     "bounds": Listed("filters.checks.bounds", Kind.FILTER, Side.BOTH, 1),
@@ -53,7 +52,9 @@ _STAGES: dict[str, Listed] = {
     "json_recognise": Listed("filters.checks.json_recognise", Kind.FILTER, Side.SOURCE, 1),
     "event_build": Listed("filters.twins.event_build", Kind.NORMALIZE, Side.DESTINATION, 1),
     "event_read": Listed("filters.twins.event_read", Kind.FILTER, Side.DESTINATION, 1),
-    "event_schema_twin": Listed("filters.twins.event_schema_twin", Kind.FILTER, Side.DESTINATION, 1),
+    "event_schema_twin": Listed(
+        "filters.twins.event_schema_twin", Kind.FILTER, Side.DESTINATION, 1
+    ),
 }
 
 

@@ -140,7 +140,7 @@ class Demonstration:
     def _start(self, name: str, arguments: Sequence[str]) -> Child:
         log = (self.folder.parent / f"{self.folder.name}.log").open("a")
         with log:
-            popen = subprocess.Popen(
+            popen = subprocess.Popen(  # noqa: S603 - this program and options made here
                 [sys.executable, *arguments],
                 stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
             )  # fmt: skip

@@ -45,6 +45,9 @@ ANSWER_WITHIN_S = 30.0
 _FIRST_USER = 61_000
 
 
+Channels = Mapping[str, tuple[socket.socket, socket.socket]]
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a message: `stopped` says why and at which stage, or it came through."""
@@ -106,8 +109,7 @@ class Lane:
         ]
         self._judge = Judge(self._scope, self._head_key, expected)
 
-    def _spec(self, seat: Seat, key: bytes, channels: Mapping[str, tuple[socket.socket, socket.socket]],
-              at: int) -> Spec:  # fmt: skip
+    def _spec(self, seat: Seat, key: bytes, channels: Channels, at: int) -> Spec:
         line = seat.line
         if line is None:
             raise Broken(Reason.ROLE_FAILED, "a chain's seat has no line in the policy")

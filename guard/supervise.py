@@ -72,9 +72,7 @@ def seats_of(journey: Journey, lines: list[StageLine]) -> list[Seat]:
 class Supervisor:
     """One side. `run` returns when it has been asked to stop and everything has drained."""
 
-    def __init__(
-        self, site: Site, journey: Journey, tell: Tell, *, insecure: bool = False
-    ) -> None:
+    def __init__(self, site: Site, journey: Journey, tell: Tell, *, insecure: bool = False) -> None:
         """tell: hears of events, for people."""
         self._site = site
         self._alone = _hold(site)

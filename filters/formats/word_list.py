@@ -62,7 +62,8 @@ class WordList:
 
     def search(self, texts: Iterable[str]) -> int | None:
         """The number of the first entry that one of the texts holds, or None."""
-        plain, others = [], []
+        plain: list[str] = []
+        others: list[str] = []
         for text in texts:
             (plain if text.isascii() else others).append(text)
         joined = _BARRIER.join(plain)
@@ -97,6 +98,11 @@ def _entries(document: bytes) -> Iterator[tuple[str, ...]]:
             yield tuple(_TOKEN.findall(normal(line)))
 
 
+def _is_text(key: object) -> bool:
+    """CBOR read without a recogniser's guarantee may have keys that are no text."""
+    return isinstance(key, str)
+
+
 def texts(value: CborValue) -> list[str]:
     """Every text of a decoded CBOR value, map keys and element names included."""
     found: list[str] = []
@@ -108,6 +114,6 @@ def texts(value: CborValue) -> list[str]:
         elif isinstance(item, list):
             todo.extend(item)
         elif isinstance(item, dict):
-            found.extend(key for key in item if isinstance(key, str))
+            found.extend(filter(_is_text, item))
             todo.extend(item.values())
     return found

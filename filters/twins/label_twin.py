@@ -5,8 +5,8 @@ repeats it; changes nothing. The label is split by a small state machine, not by
 side's reader, and the destination's policy has its own list of what it takes.
 """
 
-from string import ascii_letters, digits
 from functools import lru_cache
+from string import ascii_letters, digits
 from typing import Literal, Self
 
 from pydantic import Field, model_validator

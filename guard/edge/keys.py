@@ -1,4 +1,4 @@
-"""Keys on disk and the signing they do: Ed25519 for seals and checkpoints, 32 secret bytes for links.
+"""Keys on disk and the signing they do: Ed25519 for seals and checkpoints, secrets for links.
 
 Private keys are PKCS #8 PEM in files of mode 0400, read by the supervisor and handed to the one
 process that uses each. Library: `cryptography`.
@@ -62,7 +62,7 @@ def signer(seed: bytes) -> Callable[[bytes], bytes]:
 
 
 def verifier(public: bytes) -> Callable[[bytes, bytes], None]:
-    """A function (signature, signed) that raises `Forged(MANIFEST_SIGNATURE)` if it does not fit."""
+    """A function (signature, signed) that raises `Forged(MANIFEST_SIGNATURE)` if they differ."""
     key = Ed25519PublicKey.from_public_bytes(public)
 
     def verify(signature: bytes, signed: bytes) -> None:

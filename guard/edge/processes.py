@@ -84,7 +84,7 @@ def start(spec: Spec) -> Process:
     spec.descriptors["ready"] = ready_writing
     orders = spec.write()
     try:
-        popen = subprocess.Popen(
+        popen = subprocess.Popen(  # noqa: S603 - this interpreter and a number
             [sys.executable, "-I", "-m", "guard.process", str(orders)],
             stdin=subprocess.DEVNULL,
             pass_fds=(orders, *spec.descriptors.values()),

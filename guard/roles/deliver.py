@@ -164,7 +164,8 @@ class Deliver:
         )  # fmt: skip
 
     def _without_frame(self, notice: Notice, fault: CheckvalveError | None) -> list[Entry]:
-        reason, sentence = str(notice.about.get("reason", "")), str(notice.about.get("sentence", ""))
+        reason = str(notice.about.get("reason", ""))
+        sentence = str(notice.about.get("sentence", ""))
         if fault is not None:
             reason, sentence = fault.reason, fault.sentence
         self._keep(notice, reason, sentence, b"")

@@ -11,7 +11,7 @@ from pathlib import Path
 from guard.edge.clock import now_ms
 from guard.edge.segments import walk
 from guard.link.arrivals import ReceiverState
-from guard.link.events import Alarm, Checkpoint, Event, Gap, SessionOpened, Silence
+from guard.link.events import Alarm, Checkpoint, Event, Gap, SessionOpened
 from guard.link.events import Landed as LandedEnvelope
 from schemas.entry import Entry, Kind, alarm
 from schemas.reasons import Reason
@@ -19,8 +19,8 @@ from schemas.sealed import Landed, read_landed, write_landed, write_landed_event
 from schemas.sequences import RangeSet
 
 
-def landing_parts(event: Event) -> tuple[bytes, ...] | None:
-    """The parts of the record for an event of the link; None when it is not worth a record."""
+def landing_parts(event: Event) -> tuple[bytes, ...]:
+    """The parts of the record for an event of the link."""
     if isinstance(event, LandedEnvelope):
         return write_landed(event.sequence, event.precedence, event.envelope)
     if isinstance(event, Gap):
@@ -42,11 +42,9 @@ def landing_parts(event: Event) -> tuple[bytes, ...] | None:
         return write_landed_event({"kind": Kind.WITNESS, "time_ms": now_ms(), "checkpoint": text})
     if isinstance(event, Alarm):
         return write_landed_event(alarm(now_ms(), event.reason, event.sentence))
-    if isinstance(event, Silence):
-        return write_landed_event(
-            alarm(now_ms(), Reason.LINK_SILENT, "the link has been silent: no heartbeat came")
-        )
-    return None
+    return write_landed_event(
+        alarm(now_ms(), Reason.LINK_SILENT, "the link has been silent: no heartbeat came")
+    )
 
 
 def state_event(state: ReceiverState) -> Entry:

@@ -21,7 +21,6 @@ from guard.edge.link_parameters import link_params
 from guard.edge.spec import Spec
 from guard.edge.udp import ReceiverSocket
 from guard.edge.waiting import wait_readable
-from guard.link.events import Event
 from guard.link.receiver import Receiver
 from guard.roles.feed import Feed
 from guard.roles.landing import landing_parts, recover_state, state_event
@@ -69,7 +68,8 @@ class Receive:
             wait_readable(self._socket.fileno(), wait_ms=_TICK_MS)
             appended = self._take_all()
             for event in self._receiver.tick(monotonic_ns()):
-                appended += self._append(event)
+                self._journal.append(landing_parts(event))
+                appended += 1
             if appended:
                 self._journal.sync()
                 self._journal.mark(self._journal.next_number)
@@ -85,15 +85,9 @@ class Receive:
                 break
             buffer, segment_bytes = taken
             for event in self._receiver.take(buffer, segment_bytes, monotonic_ns()):
-                appended += self._append(event)
+                self._journal.append(landing_parts(event))
+                appended += 1
         return appended
-
-    def _append(self, event: Event) -> int:
-        parts = landing_parts(event)
-        if parts is None:
-            return 0
-        self._journal.append(parts)
-        return 1
 
     def _tidy(self) -> None:
         """Drop old segments that the chain has settled, after writing down what they proved."""

@@ -115,7 +115,8 @@ class Release:
 
     def _without_frame(self, notice: Notice, fault: CheckvalveError | None) -> list[Entry]:
         """Held: by the head's own word, or because the receipts do not add up (and an alarm)."""
-        reason, sentence = str(notice.about.get("reason", "")), str(notice.about.get("sentence", ""))
+        reason = str(notice.about.get("reason", ""))
+        sentence = str(notice.about.get("sentence", ""))
         alarms: list[Entry] = []
         if fault is not None:
             reason, sentence = fault.reason, fault.sentence

@@ -141,4 +141,5 @@ class Send:
         """Until there is something to send, to hear, or the link's next datagram is due."""
         wait_ns = min(self._sender.wake_ns(monotonic_ns()) - monotonic_ns(), _IDLE_NS)
         if wait_ns > 0:
-            select.select([self._reader, self._witness], [], [], wait_ns / 1e9)
+            watched = (self._reader.fileno(), self._witness.fileno())
+            select.select(watched, [], [], wait_ns / 1e9)
