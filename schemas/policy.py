@@ -16,6 +16,7 @@ from schemas.errors import Malformed
 from schemas.reasons import Reason
 
 POLICY_BYTES_MAX = 256 * 1024
+LINE_BYTES_MAX = 4096  # the TOML reader's time grows with the square of a dotted key
 STAGES_MAX = 48
 PAYLOAD_BYTES_MAX = 16 * 1024 * 1024
 
@@ -113,6 +114,8 @@ def read_policy(untrusted_bytes: bytes) -> Policy:
     """The policy in a TOML file. Raises `Malformed(POLICY_MALFORMED)` naming the first fault."""
     if len(untrusted_bytes) > POLICY_BYTES_MAX:
         raise Malformed(Reason.POLICY_MALFORMED, "the policy file is larger than 256 KiB")
+    if max(map(len, untrusted_bytes.split(b"\n"))) > LINE_BYTES_MAX:
+        raise Malformed(Reason.POLICY_MALFORMED, f"a line is longer than {LINE_BYTES_MAX} bytes")
     try:
         return Policy.model_validate(tomllib.loads(untrusted_bytes.decode("utf-8")))
     except ValidationError as error:

@@ -4,7 +4,9 @@
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cbor2
 import pytest
@@ -13,11 +15,13 @@ from hypothesis import strategies as st
 
 from filters.twins import cbor_reader
 from schemas import cbor
+from schemas.cbor import CborValue
 from schemas.errors import Broken, Malformed
 from schemas.reasons import Reason
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "cot" / "cbor.json"
 READERS = pytest.mark.parametrize("read", [cbor.decode, cbor_reader.read], ids=["own", "twin"])
+Read = Callable[[bytes], Any]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 SCALARS = (
     st.none() | st.booleans() | st.integers(-(2**64), 2**64 - 1) | TEXT | st.binary(max_size=300)
@@ -30,13 +34,13 @@ VALUES = st.recursive(
 @READERS
 @settings(deadline=None, derandomize=True, database=None)
 @given(value=VALUES)
-def test_a_value_comes_back_and_has_the_canonical_encoding(read, value) -> None:
+def test_a_value_comes_back_and_has_the_canonical_encoding(read: Read, value: CborValue) -> None:
     encoded = cbor.encode(value)
     assert encoded == cbor2.dumps(value, canonical=True)
     assert read(encoded) == value
 
 
-def ask(read, data: bytes) -> object:
+def ask(read: Read, data: bytes) -> object:
     try:
         return repr(read(data))
     except Malformed:
@@ -46,7 +50,9 @@ def ask(read, data: bytes) -> object:
 @settings(deadline=None, derandomize=True, database=None, max_examples=400)
 @given(data=st.binary(max_size=64) | st.builds(cbor.encode, VALUES), cut=st.integers(0, 200),
        put=st.binary(max_size=3))  # fmt: skip
-def test_both_readers_accept_the_same_bytes_and_only_the_one_encoding(data, cut, put) -> None:
+def test_both_readers_accept_the_same_bytes_and_only_the_one_encoding(
+    data: bytes, cut: int, put: bytes
+) -> None:
     changed = data[:cut] + put + data[cut + len(put) :]
     own = ask(cbor.decode, changed)
     assert own == ask(cbor_reader.read, changed)
@@ -59,7 +65,7 @@ CASES = json.loads(VECTORS.read_text("utf-8"))
 
 @READERS
 @pytest.mark.parametrize("case", CASES["refused"], ids=lambda case: case["why"])
-def test_a_refused_vector_is_refused_with_its_reason(read, case) -> None:
+def test_a_refused_vector_is_refused_with_its_reason(read: Read, case: dict[str, str]) -> None:
     with pytest.raises(Malformed) as caught:
         read(bytes.fromhex(case["hex"]))
     assert caught.value.reason == case["reason"]
@@ -67,19 +73,21 @@ def test_a_refused_vector_is_refused_with_its_reason(read, case) -> None:
 
 @READERS
 @pytest.mark.parametrize("case", CASES["accepted"], ids=lambda case: case["hex"])
-def test_an_accepted_vector_is_read_and_written_again(read, case) -> None:
+def test_an_accepted_vector_is_read_and_written_again(read: Read, case: dict[str, Any]) -> None:
     value = read(bytes.fromhex(case["hex"]))
     assert value == case["value"]
     assert cbor.encode(value).hex() == case["hex"]
 
 
 def test_depth_items_and_sizes_are_bounded() -> None:
-    deep: object = []
+    deep: CborValue = []
     for _ in range(40):
         deep = [deep]
-    for read, limits in (
-        (cbor.decode, cbor.CborLimits), (cbor_reader.read, cbor_reader.ReaderLimits)
-    ):  # fmt: skip
+    readers: tuple[tuple[Any, Any], ...] = (
+        (cbor.decode, cbor.CborLimits),
+        (cbor_reader.read, cbor_reader.ReaderLimits),
+    )
+    for read, limits in readers:  # fmt: skip
         for data, given_limits, reason in (
             (cbor.encode(deep), limits(), Reason.TOO_DEEP),
             (cbor.encode([1] * 200), limits(items_max=100), Reason.TOO_MANY_ELEMENTS),
@@ -93,7 +101,8 @@ def test_depth_items_and_sizes_are_bounded() -> None:
 
 
 def test_what_has_no_encoding_is_our_mistake_or_the_senders() -> None:
-    for value in (1.5, (1, 2), 2**64, {1}):
+    wrong: list[Any] = [1.5, (1, 2), 2**64, {1}]
+    for value in wrong:
         with pytest.raises(Broken):
             cbor.encode(value)
     with pytest.raises(Malformed) as caught:

@@ -1,6 +1,6 @@
 """Sets of sequence numbers: the text form, held against plain sets, and texts that are none.
 
-What `add`, `remove` and `missing` do is held against plain sets in `tests/guard/link/test_queue.py`.
+What `add`, `remove` and `missing` do is held against plain sets in tests/guard/link/test_queue.py.
 """
 
 import pytest
@@ -39,8 +39,8 @@ def test_a_range_of_the_largest_numbers_costs_no_memory() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "5-", "-5", "1,1", "1-3,2-5", "1-3,4", "3,1", "5-1", "1-1", "01", "+1", " 1", "1,", ",", "1_0",
-        "1-2-3", "1\n", "\u0661", "a", "9" * 5000,
+        "5-", "-5", "1,1", "1-3,2-5", "1-3,4", "3,1", "5-1", "1-1", "01", "+1", " 1", "1,", ",",
+        "1_0", "1-2-3", "1\n", "\u0661", "a", "9" * 5000,
     ],
 )  # fmt: skip
 def test_another_text_is_no_set(text: str) -> None:

@@ -1,0 +1,51 @@
+"""Where a side goes on after a crash, from its ledger's entries alone."""
+
+from guard.core.facts import DestinationFacts, SourceFacts
+from schemas.entry import Entry, Kind
+
+
+def committed(number: int, sequence: int) -> Entry:
+    return {
+        "kind": Kind.COMMITTED, "number": number, "sequence": sequence, "sealed": sequence - 1,
+        "envelope": f"{sequence:064x}",
+    }  # fmt: skip
+
+
+def test_a_new_source_side_begins_at_the_beginning() -> None:
+    state = {"settled": 0, "sequence": 0, "sealed": 0, "envelope": ""}
+    assert SourceFacts().state() == state
+
+
+def test_the_source_side_goes_on_after_what_the_ledger_has() -> None:
+    facts = SourceFacts()
+    entries: list[Entry] = [
+        {"kind": Kind.RUN}, committed(0, 1), {"kind": Kind.REFUSED, "number": 1}, committed(2, 2),
+        {"kind": Kind.HELD, "number": 3}, {"kind": Kind.SENT, "last": 2}, {"kind": Kind.STOP},
+    ]  # fmt: skip
+    for entry in entries:
+        facts.see(entry)
+    assert facts.state() == {
+        "settled": 4, "sequence": 2, "sealed": 2, "envelope": f"{2:064x}",
+    }  # fmt: skip
+
+
+def delivering(number: int, sequence: int) -> Entry:
+    return {
+        "kind": Kind.DELIVERING, "number": number, "sequence": sequence,
+        "id": f"{sequence:032x}", "queues": "new",
+    }  # fmt: skip
+
+
+def test_the_destination_side_finishes_what_was_under_way() -> None:
+    facts = DestinationFacts()
+    entries: list[Entry] = [
+        delivering(0, 1), delivering(1, 2), {"kind": Kind.DELIVERED, "count": 2}, delivering(2, 4),
+        {"kind": Kind.GAP, "number": 3, "first": 3, "last": 3},
+        {"kind": Kind.HELD, "number": 4, "sequence": 5},
+        {"kind": Kind.HELD, "number": 5, "sequence": 0},
+    ]  # fmt: skip
+    for entry in entries:
+        facts.see(entry)
+    assert facts.state() == {
+        "settled": 6, "handled": "1-2,4-5", "delivering": f"{4:032x} new",
+    }  # fmt: skip
