@@ -15,7 +15,7 @@ import click
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from guard.cli.output import EXIT_NO, console, print_json, printable, sentences
+from guard.cli.output import EXIT_NO, console, print_json, sentences
 from guard.demonstration import Demonstration, LinkFaults
 from guard.edge.making import pack_folder
 from guard.report.ledger_verifier import verify_ledger
@@ -25,6 +25,7 @@ from schemas.reasons import Reason
 
 SIDECAR_SUFFIX = ".meta.json"
 QUIET_S = 60.0
+REASONS_SHOWN_MAX = 8
 _SKIPPED = ("expected.toml",)
 
 
@@ -136,20 +137,23 @@ class _Bars:
 
     def __init__(self, progress: Progress, count: int) -> None:
         self._progress = progress
+        self._count = count
         names = ("dropped", "decided", "sent", "delivered")
         self._tasks: dict[str, TaskID] = {n: progress.add_task(n, total=count) for n in names}
 
     def show(self, flow: Demonstration) -> str:
         """Bring the bars up to date; gives the numbers as a text, to see whether they move."""
         account = flow.follow()
+        released = len(account.committed)
+        arrived = len(account.delivered) + len(account.held_high)
         numbers = {
-            "dropped": len(flow.dropped),
-            "decided": account.decided,
-            "sent": account.sent,
-            "delivered": len(account.delivered),
+            "dropped": (len(flow.dropped), self._count),
+            "decided": (account.decided, self._count),
+            "sent": (account.sent, released),
+            "delivered": (arrived, released),
         }
-        for name, number in numbers.items():
-            self._progress.update(self._tasks[name], completed=number)
+        for name, (number, total) in numbers.items():
+            self._progress.update(self._tasks[name], completed=number, total=max(total, 1))
         return str(numbers) + str(account.gaps)
 
 
@@ -222,8 +226,11 @@ def _show(result: dict[str, Any], kept: Path | None) -> None:
     console.print(f"  latency: p50 {latency['p50']} ms, p99 {latency['p99']} ms;"
                   f" {result['throughput_per_s']} messages/s")  # fmt: skip
     if result["refusals"]:
-        reasons = ", ".join(f"{r} {n}" for r, n in result["refusals"].items())
-        console.print(f"  refused for: {printable(reasons)}", soft_wrap=True)
+        shown = list(result["refusals"].items())[:REASONS_SHOWN_MAX]
+        reasons = ", ".join(f"{reason} {count}" for reason, count in shown)
+        rest = len(result["refusals"]) - len(shown)
+        more = f" and {rest} more reasons (--json names all)" if rest else ""
+        console.print(f"  refused for: {reasons}{more}")
     if kept:
         site = kept / "site"
         console.print(f"Look: {site}/high/queue  {site}/low/replies\n"
