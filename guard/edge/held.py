@@ -25,8 +25,11 @@ class HeldStore:
         if final.exists():
             return
         made = self._folder / f".{ident}.tmp"
-        made.mkdir(exist_ok=True)
         parts = {"input": accepted, "output": output, "record.json": json.dumps(record).encode()}
+        try:
+            made.mkdir()
+        except FileExistsError:  # a crash left it half made, perhaps for another reason
+            durable.remove(made, list(parts))
         for name, content in parts.items():
             if content:
                 durable.replace(made / name, content)

@@ -57,11 +57,12 @@ class Account:
             self.delivering[str(entry["id"])] = int(entry["sequence"])
             self.under_way.add(str(entry["id"]))
             self.handled.add(int(entry["sequence"]))
+            self.held_high.discard(int(entry["sequence"]))  # something forged had its number
         elif kind == Kind.DELIVERED:
             self.delivered |= self.under_way
             self.under_way.clear()
-        elif kind == Kind.HELD and int(entry["sequence"]):
-            self.held_high.add(int(entry["sequence"]))
+        elif kind == Kind.HELD and int(entry["sequence"]) not in self.handled:
+            self.held_high |= {int(entry["sequence"])} - {0}
         elif kind == Kind.GAP:
             self.gap_ranges.append((int(entry["first"]), int(entry["last"])))
 
@@ -73,8 +74,12 @@ class Account:
     @property
     def gaps(self) -> int:
         """Sequence numbers that were reported lost and have not come since."""
-        missing = {n for first, last in self.gap_ranges for n in range(first, last + 1)}
-        return sum(n not in self.handled and n not in self.held_high for n in missing)
+        left = RangeSet(self.gap_ranges)
+        for first, last in self.handled.ranges():
+            left.remove(first, last)
+        for number in self.held_high:
+            left.remove(number, number)
+        return left.count
 
     @property
     def sent(self) -> int:
@@ -84,4 +89,9 @@ class Account:
     @property
     def lost(self) -> int:
         """Sent, and neither delivered nor held there nor reported: must be 0."""
-        return max(0, self.sent - len(self.delivered) - len(self.held_high) - self.gaps)
+        found = RangeSet(self.gap_ranges)
+        for ident in self.delivered:
+            found.add(self.delivering[ident])
+        for number in self.held_high:
+            found.add(number)
+        return sum(last - first + 1 for first, last in found.missing(1, self.sent))
