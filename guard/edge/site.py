@@ -27,6 +27,7 @@ from schemas.reasons import Reason
 
 SIGNED_CONTEXT = b"checkvalve policy signature v1\n"
 DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
+_PUBLIC_BYTES = 32
 Address = Annotated[str, Field(pattern=r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:]+\]):\d{1,5}$")]
 
 
@@ -89,7 +90,7 @@ def read_site_file(folder: Path) -> SiteFile:
     """`site.toml` alone. Raises `Malformed(SITE_MALFORMED)`."""
     try:
         return SiteFile.model_validate(tomllib.loads(_read(folder / "site.toml").decode()))
-    except (ValidationError, ValueError) as error:
+    except (ValidationError, ValueError, RecursionError) as error:
         raise Malformed(Reason.SITE_MALFORMED, f"{folder / 'site.toml'}: {error}") from error
 
 
@@ -118,9 +119,12 @@ def signed_bytes(digest: bytes) -> bytes:
 def read_public(path: Path) -> bytes:
     """A public key's 32 bytes from its hexadecimal file. Raises `Malformed(KEY_MISSING)`."""
     try:
-        return bytes.fromhex(_read(path).decode("ascii").strip())
+        public = bytes.fromhex(_read(path).decode("ascii").strip())
     except ValueError as error:
         raise Malformed(Reason.KEY_MISSING, f"{path} is not a public key") from error
+    if len(public) != _PUBLIC_BYTES:
+        raise Malformed(Reason.KEY_MISSING, f"{path} is not a public key of {_PUBLIC_BYTES} bytes")
+    return public
 
 
 def flow_number(flow: str) -> int:
