@@ -25,7 +25,7 @@ class Kind(StrEnum):
     GAP = "gap"  # destination: sequence numbers lost on the link
     WITNESS = "witness"  # destination: a checkpoint of the source side's ledger
     SESSION = "session"  # destination: the sender opened a new session of the link
-    LINK_STATE = "link-state"  # destination: what the link's receiver has, in whole
+    LINK_STATE = "link-state"  # destination: the link's receiver wrote down all it has
     ALARM = "alarm"  # either side: something that should never happen
 
 

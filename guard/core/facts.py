@@ -9,6 +9,7 @@ from schemas.entry import Entry, Kind
 from schemas.sequences import RangeSet
 
 DELIVERING_MAX = 100_000
+HANDLED_RANGES_MAX = 4096
 
 
 class SourceFacts:
@@ -57,6 +58,8 @@ class DestinationFacts:
             self.settled = max(self.settled, int(entry["number"]) + 1)
         if kind in (Kind.DELIVERING, Kind.HELD) and int(entry["sequence"]):
             self.handled.add(int(entry["sequence"]))
+            while len(self.handled) > HANDLED_RANGES_MAX:
+                self.handled.close_lowest_hole()  # too old to come: docs/spec/link.md §8 (3)
         if kind == Kind.DELIVERING and len(self.delivering) < DELIVERING_MAX:
             self.delivering[str(entry["id"])] = str(entry["queues"])
         if kind == Kind.DELIVERED:

@@ -19,11 +19,11 @@ import socket
 import struct
 
 from guard.core.frame import PACKET_BYTES_MAX, Frame, read_packet, write_header
-from schemas.errors import Malformed
+from schemas.errors import Broken, Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
 
-SMALL_PACKET_BYTES_MAX = 100_000
+SMALL_PACKET_BYTES_MAX = 256 * 1024  # the longest is what a tail is told first: the ranges handled
 _F_ADD_SEALS, _F_GET_SEALS = 1033, 1034
 _SEALS = 0x01 | 0x02 | 0x04 | 0x08 | 0x20  # seal, shrink, grow, write, exec  # fcntl(2)
 _MFD_CLOEXEC, _MFD_NOEXEC_SEAL = 0x1, 0x8
@@ -65,15 +65,19 @@ class Ear:
 
     def hear(self) -> bytes | None:
         """The next packet; waits for it. None when the writer is gone."""
-        size = self._socket.recv_into(self._buffer)
-        return bytes(memoryview(self._buffer)[:size]) if size else None
+        return self._heard(self._socket.recv_into(self._buffer, 0, socket.MSG_TRUNC))
 
     def hear_now(self) -> bytes | None:
         """The next packet if one is there, else b""; None when the writer is gone."""
         try:
-            size = self._socket.recv_into(self._buffer, 0, socket.MSG_DONTWAIT)
+            flags = socket.MSG_TRUNC | socket.MSG_DONTWAIT
+            return self._heard(self._socket.recv_into(self._buffer, 0, flags))
         except BlockingIOError:
             return b""
+
+    def _heard(self, size: int) -> bytes | None:
+        if size > SMALL_PACKET_BYTES_MAX:
+            raise Malformed(Reason.FRAME_MALFORMED, "a packet is longer than any may be")
         return bytes(memoryview(self._buffer)[:size]) if size else None
 
 
@@ -84,7 +88,12 @@ class Mouth:
         self._socket = socket.socket(fileno=descriptor)
 
     def tell(self, packet: bytes) -> None:
-        """Send one packet; waits while the channel is full. Raises OSError when nobody hears."""
+        """Send one packet; waits while the channel is full. Raises OSError when nobody hears.
+
+        Raises `Broken` for one that is longer than any reader takes.
+        """
+        if len(packet) > SMALL_PACKET_BYTES_MAX:
+            raise Broken(Reason.ARGUMENT, f"a packet of {len(packet)} bytes is none to tell")
         self._socket.send(packet, socket.MSG_NOSIGNAL)
 
     def tell_if_room(self, packet: bytes) -> bool:

@@ -19,6 +19,7 @@ from guard.edge.spec import Spec
 from guard.edge.waiting import wait_readable
 from guard.roles.feed import Feed
 from guard.roles.head import Fed, Feeder
+from schemas.entry import Kind
 from schemas.errors import Forged, Malformed
 from schemas.manifest import Manifest
 from schemas.message import Message, Meta
@@ -85,7 +86,7 @@ class Verify:
             for number, record in records:
                 kind, sequence, content = read_landed(record)
                 if kind is Landed.EVENT:
-                    self._feeder.event(number, json.loads(content))
+                    self._feeder.event(number, event_for_the_ledger(content))
                     continue
                 at = reader.position(number)
                 place = Place(at.segment, at.offset, at.length)
@@ -109,6 +110,16 @@ class Verify:
             return None
         message = Message.make(meta_of(manifest), payload)
         return Fed(number, manifest.id, message, place, about_of(manifest))
+
+
+def event_for_the_ledger(content: bytes) -> About:
+    """What the ledger gets of an event. The whole state of the link, which may be long, stays here:
+    it is there for `receive` to recover from.
+    """
+    event: About = json.loads(content)
+    if event["kind"] == Kind.LINK_STATE:
+        event = {name: event[name] for name in ("kind", "time_ms", "session")}
+    return event
 
 
 def meta_of(manifest: Manifest) -> Meta:

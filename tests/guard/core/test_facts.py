@@ -1,6 +1,6 @@
 """Where a side goes on after a crash, from its ledger's entries alone."""
 
-from guard.core.facts import DestinationFacts, SourceFacts
+from guard.core.facts import HANDLED_RANGES_MAX, DestinationFacts, SourceFacts
 from schemas.entry import Entry, Kind
 
 
@@ -34,6 +34,16 @@ def delivering(number: int, sequence: int) -> Entry:
         "kind": Kind.DELIVERING, "number": number, "sequence": sequence,
         "id": f"{sequence:032x}", "queues": "new",
     }  # fmt: skip
+
+
+def test_holes_too_old_to_be_filled_are_closed_so_that_a_state_stays_small() -> None:
+    facts = DestinationFacts()
+    for sequence in range(2, 20_002, 2):
+        facts.see({"kind": Kind.HELD, "number": sequence, "sequence": sequence})
+    assert len(facts.handled) == HANDLED_RANGES_MAX
+    assert 3 in facts.handled
+    assert 19_999 not in facts.handled
+    assert len(str(facts.state()["handled"])) < 100_000
 
 
 def test_the_destination_side_finishes_what_was_under_way() -> None:

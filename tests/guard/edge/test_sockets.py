@@ -19,6 +19,7 @@ from guard.core.frame import (
 )
 from guard.edge.sockets import (
     NO_DESCRIPTOR,
+    SMALL_PACKET_BYTES_MAX,
     Ear,
     Inlet,
     Mouth,
@@ -29,7 +30,7 @@ from guard.edge.sockets import (
     readable,
     sealed_memfd,
 )
-from schemas.errors import Malformed
+from schemas.errors import Broken, Malformed
 from schemas.message import META_BYTES_MAX, Message
 from schemas.reasons import Reason
 
@@ -280,6 +281,22 @@ def test_small_packets_arrive_in_order_and_their_end_is_seen() -> None:
     mouth.close()
     assert readable(ear, wait_ms=0) == [True]
     assert (ear.hear(), ear.hear_now()) == (None, None)
+    ear._socket.close()
+
+
+def test_the_longest_packet_arrives_and_a_longer_one_is_not_cut() -> None:
+    reading, writing = one_way_pair()
+    ear, mouth = Ear(reading.detach()), Mouth(os.dup(writing.fileno()))
+    mouth.tell(b"x" * SMALL_PACKET_BYTES_MAX)
+    assert ear.hear() == b"x" * SMALL_PACKET_BYTES_MAX
+    with pytest.raises(Broken):
+        mouth.tell(b"x" * (SMALL_PACKET_BYTES_MAX + 1))
+    for hear in (ear.hear, ear.hear_now):
+        writing.send(b"x" * (SMALL_PACKET_BYTES_MAX + 1))
+        with pytest.raises(Malformed):
+            hear()
+    mouth.close()
+    writing.close()
     ear._socket.close()
 
 
