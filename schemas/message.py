@@ -83,7 +83,11 @@ class Meta:
             if type(value) is not kind or (len(value) if kind is str else value) > longest:
                 raise Malformed(Reason.FRAME_MALFORMED, f"the metadata's {key} is out of bounds")
         meta = cls(**untrusted)
-        if meta.accepted_s < 0 or meta.precedence < 0 or meta.write() != untrusted_bytes:
+        if (
+            meta.accepted_s < 0
+            or meta.precedence < 0
+            or _canonical(untrusted).encode() != untrusted_bytes
+        ):
             raise Malformed(Reason.FRAME_MALFORMED, "the metadata is not in canonical form")
         if _ID.fullmatch(meta.id) is None:
             raise Malformed(Reason.FRAME_MALFORMED, "the metadata's id is not 32 hex digits")
