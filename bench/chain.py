@@ -83,8 +83,8 @@ def _throughput(pack: str, samples: list[bytes], count: int) -> dict[str, Any]:
         started_ns = time.time_ns()
         for at in range(count):
             flow.drop(samples[at % len(samples)], "event.cot")
-        while sum(1 for _ in flow.delivered_files()) < count:
-            time.sleep(0.5)
+        while _delivered(flow) < count:
+            time.sleep(0.25)
         last_ns = max(path.stat().st_ctime_ns for path in flow.delivered_files())
         after = _cpu(flow)
         while not flow.settled():
@@ -100,6 +100,13 @@ def _throughput(pack: str, samples: list[bytes], count: int) -> dict[str, Any]:
         }
         cpu = {name: (after[name] - before[name]) * 1e6 / count for name in after}
         return {"rate": count / ((last_ns - started_ns) / 1e9), "busy": busy, "cpu": cpu}
+
+
+def _delivered(flow: Demonstration) -> int:
+    """How many payloads stand in the output queue, counted cheaply: two files a message."""
+    queue = flow.made.high / "queue"
+    folders = [queue / "new", *queue.glob("*/new")]
+    return sum(len(os.listdir(folder)) for folder in folders) // 2
 
 
 def _latency(pack: str, samples: list[bytes]) -> dict[str, float]:
