@@ -8,18 +8,18 @@ anything. Blocks of another kind prepare the checkout: what runs this test has d
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-
-from tests.system.conftest import open_folder  # noqa: F401  # the same folder for every user
 
 PROJECT = Path(__file__).resolve().parents[2]
 TUTORIAL = (PROJECT / "docs" / "quickstart.md").read_text("utf-8")
@@ -130,10 +130,13 @@ def blocks() -> Iterator[tuple[int, str, list[str]]]:
 
 
 @pytest.fixture
-def tour(open_folder: Path) -> Iterator[Tour]:  # noqa: F811
-    reader = Tour(open_folder, _free_port())
+def tour() -> Iterator[Tour]:
+    folder = Path(tempfile.mkdtemp(prefix="checkvalve-tour-"))
+    folder.chmod(0o755)  # as root each role has a user of its own, and must pass through it
+    reader = Tour(folder, _free_port())
     yield reader
     reader.end()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_every_command_of_the_tutorial_runs_and_prints_what_it_shows(tour: Tour) -> None:
