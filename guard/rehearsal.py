@@ -76,12 +76,12 @@ class Lane:
         self._side = side
         self._documents = dict(documents)
         self._seats: list[Seat] = []
-        self._feed = feed_pair()
         self.layers: list[str] = []
         self._start()
 
     def _start(self) -> None:
         policy = self._policy
+        self._feed = feed_pair()
         self._scope = scope_digest(
             secrets.token_bytes(16), 0, policy.flow, policy.source_domain,
             policy.destination_domain, bytes(32),
@@ -179,6 +179,9 @@ class Lane:
         self._outlet.close()
         for process in self._processes():
             process.end()
+        self._inlet.close()
+        for end in self._feed:
+            end.close()
 
 
 def version_of(seat: Seat) -> int:

@@ -153,6 +153,10 @@ class Inlet:
         message = Message(frame.message.meta_bytes, payload)
         return Frame(frame.id, frame.number, frame.legs, message, frame.stopped), descriptor
 
+    def close(self) -> None:
+        """The writer finds nobody there."""
+        self._socket.close()
+
     def _ended(self) -> bool:
         """Whether the writer is gone: an empty packet reads the same, and only looks like it."""
         poller = select.poll()
