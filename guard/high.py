@@ -13,7 +13,8 @@ HIGH = Journey(
     (
         Role(
             "receive", "guard.roles.receive:prepare", State.SENT, State.LANDED,
-            writes=("landed",), may=May.LINK_KEY | May.RECEIVE_UDP, domain="link",
+            reads=("attempt",), writes=("landed",),
+            may=May.LINK_KEY | May.RECEIVE_UDP, domain="link",
         ),
         Role(
             "verify", "guard.roles.verify:prepare", State.LANDED, State.VERIFIED,

@@ -47,6 +47,10 @@ def main(argv: list[str]) -> int:
         return EXIT_BROKEN
     except (BrokenPipeError, ConnectionError):
         return 0  # the neighbour is gone: the supervisor has seen it too
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"{spec.side} {spec.name}: {error.strerror}{where}", file=sys.stderr, flush=True)
+        return EXIT_BROKEN
     return 0
 
 

@@ -38,7 +38,7 @@ from schemas.stage import Kind
 
 Tell = Callable[[dict[str, Any]], None]
 _STOP_WITHIN_S = 15
-_CALM_S = 10
+_CALM_S = 1.0  # a domain that ends sooner than this after its start is given pauses
 _BACKOFF_S_MAX = 5.0
 
 
@@ -88,6 +88,8 @@ class Supervisor:
         self._state = "starting"
         self._stop_asked = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._layers: dict[str, Any] = {}
+        self._started_s: dict[str, float] = {}
+        self._pause_s: dict[str, float] = {}
 
     # -- what it opens before any role runs ------------------------------------------------
 
@@ -131,6 +133,7 @@ class Supervisor:
         for seat in seats:
             if seat.process is not None:
                 self._layers[seat.name] = seat.process.await_ready()
+        self._started_s[domain] = time.monotonic()
 
     def _receipt_keys(self, seats: list[Seat]) -> dict[str, bytes]:
         names = ["head", *(seat.name for seat in seats if seat.line is not None)]
@@ -267,7 +270,9 @@ class Supervisor:
     def _restart(self, domain: str) -> None:
         self._restarts += 1
         self._tell({"event": "restart", "domain": domain, "cause": self._cause})
-        wait_s = 0.0
+        wait_s = self._pause_s.pop(domain, 0.0)
+        if time.monotonic() - self._started_s.get(domain, 0.0) < _CALM_S:
+            wait_s = self._pause_s[domain] = _longer(wait_s)
         while not self._stop_waiting(wait_s):
             for seat in self._seats:
                 if seat.role.domain == domain:
@@ -276,7 +281,7 @@ class Supervisor:
                 self._start(domain)
             except Exception as error:
                 self._tell({"event": "failed", "domain": domain, "cause": str(error)})
-                wait_s = min(_BACKOFF_S_MAX, wait_s * 2 + 0.25)
+                wait_s = self._pause_s[domain] = _longer(wait_s)
                 continue
             self._say("running")
             return
@@ -342,10 +347,15 @@ class Supervisor:
         }
         path = Path(self._site.folder / "run" / "status.json")
         made = path.with_suffix(".tmp")
-        made.write_text(json.dumps(status))
-        made.chmod(0o644)
-        made.rename(path)
+        with contextlib.suppress(OSError):  # a full disk must not end the supervisor
+            made.write_text(json.dumps(status))
+            made.chmod(0o644)
+            made.rename(path)
         self._tell({"event": state, "restarts": self._restarts, "cause": self._cause})
+
+
+def _longer(wait_s: float) -> float:
+    return min(_BACKOFF_S_MAX, wait_s * 2 + 0.25)
 
 
 def _hold(site: Site) -> int:

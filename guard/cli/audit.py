@@ -44,15 +44,24 @@ def _key_option(function: Any) -> Any:
 @click.argument("ledgers", metavar="LEDGER...", nargs=-1, required=True,
                 type=click.Path(path_type=Path, file_okay=False, exists=True))  # fmt: skip
 @_key_option
+@click.option("--witness", metavar="HIGH_LEDGER", type=click.Path(path_type=Path, file_okay=False,
+              exists=True), help="The other side's ledger: the checkpoints it heard over the link"
+              " must be of LEDGER.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON list, an object a ledger.")
-def verify(ledgers: tuple[Path, ...], key: Path | None, as_json: bool) -> None:
+def verify(
+    ledgers: tuple[Path, ...], key: Path | None, witness: Path | None, as_json: bool
+) -> None:
     """Check framing, chain, tree, checkpoints and signatures of each LEDGER.
 
     A line a finding: where it is and what follows from it. Exit code 1 if there is any. The
     verifier shares no code with what wrote the ledger.
     """
     with sentences():
-        found = {ledger: verify_ledger(ledger, key or _key_of(ledger)) for ledger in ledgers}
+        heard = list(_witnessed(witness)) if witness else []
+        found = {
+            ledger: verify_ledger(ledger, key or _key_of(ledger), witnessed=heard)
+            for ledger in ledgers
+        }
     if as_json:
         print_json([{"ledger": str(at), "ok": v.ok, **_summary(v)} for at, v in found.items()])
     else:
@@ -86,6 +95,13 @@ def show(which: str, site: Path, as_json: bool) -> None:
         return
     for side, number, entry in wanted:
         _print_entry(side, number, entry)
+
+
+def _witnessed(ledger: Path) -> Iterator[bytes]:
+    """The checkpoints of the other side that a verified ledger has heard."""
+    for _, entry in _verified_entries(ledger):
+        if entry["kind"] == Kind.WITNESS:
+            yield str(entry["checkpoint"]).encode()
 
 
 def _key_of(ledger: Path) -> Path:
@@ -140,9 +156,14 @@ def _verified_entries(ledger: Path) -> Iterator[tuple[int, Entry]]:
 def _matching(which: str, entries: list[Entry]) -> set[str]:
     """The ids of the messages that the user means. Raises `Malformed` if none or several."""
     named = [entry for entry in entries if "id" in entry]
-    ids = {str(e["id"]) for e in named if str(e["id"]).startswith(which) or e.get("name") == which}
+    ids: set[str] = set()
     if which.isdecimal():
-        ids |= {str(e["id"]) for e in named if e.get("sequence") == int(which)}
+        ids = {str(e["id"]) for e in named if e.get("sequence") == int(which)}
+    if not ids:
+        ids = {
+            str(e["id"]) for e in named
+            if str(e["id"]).startswith(which) or e.get("name") == which
+        }  # fmt: skip
     if not ids:
         ids = {str(e["id"]) for e in named if str(e.get("name", "")).endswith(which)}
     if not ids:

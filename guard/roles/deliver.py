@@ -93,7 +93,8 @@ class Deliver:
             self._settled.tell_if_room(settled)
         now_ns = monotonic_ns()
         for notice in notices:
-            self._feed.took(now_ns - notice.accepted_ns)
+            if notice.what is What.FED:
+                self._feed.took(now_ns - notice.accepted_ns)
 
     def _decide(self, arrival: Arrival) -> list[Entry]:
         notice, frame = arrival.notice, arrival.frame

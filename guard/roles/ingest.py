@@ -78,6 +78,8 @@ class Ingest:
             if not self._feeder.hear_settled():
                 return
             self._journal.drop_below(self._feeder.settled)
+            self._feed.counters["depth_drop"] = len(waiting)
+            self._feed.counters["depth_accepted"] = self._journal.next_number - self._feeder.settled
             self._feed.tell_if_due()
 
     def _refeed(self) -> set[bytes]:

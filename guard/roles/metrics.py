@@ -76,15 +76,20 @@ class Board:
         size = GaugeMetricFamily(
             "checkvalve_ledger_entries", "Entries in the ledger", labels=("flow", "side")
         )
+        depths = GaugeMetricFamily(
+            "checkvalve_queue_depth", "Messages waiting at a step", labels=("flow", "side", "queue")
+        )
         for name, counters in sorted(self._counters.items()):
             for key, value in sorted(counters.items()):
                 if key.startswith("entry|"):
                     entries.add_metric((*self._labels, *key.split("|")[1:]), value)
                 elif key == "ledger_size":
                     size.add_metric(self._labels, value)
+                elif key.startswith("depth_"):
+                    depths.add_metric((*self._labels, key.removeprefix("depth_")), value)
                 else:
                     counts.add_metric((*self._labels, name, key), value)
-        yield from (entries, counts, size, self._histograms())
+        yield from (entries, counts, size, depths, self._histograms())
 
     def _histograms(self) -> Metric:
         family = HistogramMetricFamily(

@@ -73,6 +73,8 @@ class Send:
             if not self._hear_witness():
                 return
             self._feed.counters.update(self._sender.counters)
+            sent = self._sender.complete_below - FIRST_SEQUENCE
+            self._feed.counters["depth_sealed"] = self._reader.next_number - sent
             self._feed.tell_if_due()
             self._wait()
         self._feed.tell()

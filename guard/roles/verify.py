@@ -78,6 +78,7 @@ class Verify:
                 return
             if settled.value != self._feeder.settled:
                 settled.set(self._feeder.settled, durable=False)
+            self._feed.counters["depth_landed"] = reader.next_number - self._feeder.settled
             self._feed.tell_if_due()
 
     def _batch(self, reader: JournalReader, *, whole: bool) -> Iterator[Fed]:

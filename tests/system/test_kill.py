@@ -109,6 +109,7 @@ def test_kill_of_each_process_in_turn(
     for name in names:
         kill_and_go_on(flow, side, name, files)
         drop_some(flow, files, 20)
+        time.sleep(1.1)  # what ends sooner after its start is given a pause
     drop_some(flow, files, max(0, MESSAGES - len(flow.dropped)))
     check(flow, settle(flow))
 
