@@ -41,7 +41,7 @@ def rehearsal() -> Iterator[Rehearsal]:
 def decide(rehearsal: Rehearsal, payload: bytes, **changes: str) -> Outcome:
     policy = rehearsal._policy
     meta = replace(META, flow=policy.flow, sender=policy.senders[0], label="")
-    return rehearsal.decide(replace(meta, **changes), payload)  # type: ignore[arg-type] # texts
+    return rehearsal.decide(replace(meta, **changes), payload)  # type: ignore[arg-type]  # the callers name text fields only
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
