@@ -24,7 +24,11 @@ class DurableNumber:
     def __init__(self, path: Path) -> None:
         """Open or create the file. Raises `Malformed(RECORD_MALFORMED)` for a damaged record."""
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        self.value = _parse(os.pread(self._descriptor, _RECORD_BYTES + 1, 0), path)
+        try:
+            self.value = _parse(os.pread(self._descriptor, _RECORD_BYTES + 1, 0), path)
+        except Malformed:
+            os.close(self._descriptor)
+            raise
 
     def set(self, number: int, *, durable: bool = True) -> None:
         """Write the number; on return it is on disk, unless `durable` is False."""

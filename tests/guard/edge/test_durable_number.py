@@ -1,5 +1,6 @@
 """A number on disk: kept, cleared, damaged."""
 
+import os
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -51,7 +52,9 @@ def test_any_content_is_a_number_or_malformed(content: bytes) -> None:
     with NamedTemporaryFile() as file:
         Path(file.name).write_bytes(content)
         try:
-            value = DurableNumber(Path(file.name)).value
+            number = DurableNumber(Path(file.name))
+            value = number.value
+            os.close(number._descriptor)
         except Malformed:
             value = None
     assert value is None

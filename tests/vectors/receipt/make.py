@@ -11,11 +11,12 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[2]))
 
+from guard.core.chain import first_frame  # noqa: E402 (the path comes first)
 from guard.core.frame import Frame, write_header  # noqa: E402 (the path comes first)
 from schemas.message import Message  # noqa: E402 (same)
 from schemas.reasons import Reason  # noqa: E402 (same)
-from schemas.receipt import Receipt, Said, write_leg  # noqa: E402 (same)
-from schemas.verdict import Hold, Refuse  # noqa: E402 (same)
+from schemas.receipt import Receipt, Said, scope_digest, write_leg  # noqa: E402 (same)
+from schemas.verdict import Changed, Hold, Refuse  # noqa: E402 (same)
 from tests.guard.core import lane as small  # noqa: E402 (same)
 
 
@@ -24,8 +25,8 @@ def packet(frame: Frame) -> str:
     return (header + (b"" if by_descriptor else frame.message.payload)).hex()
 
 
-def large(message: Message) -> small.Answer:
-    return small.Changed(Message(message.meta_bytes, b"x" * 70_000))
+def large(message: Message) -> Changed:
+    return Changed(Message(message.meta_bytes, b"x" * 70_000))
 
 
 def main() -> None:
@@ -37,12 +38,12 @@ def main() -> None:
         "the last stage refused": refusing.run(),
         "the first stage held, the rest ran": holding.run(),
         "a large payload comes by descriptor": small.make_lane(upper=large).run(),
-        "fed and not yet looked at": small.first_frame(7, small.MESSAGE, small.SCOPE, b"h" * 32),
+        "fed and not yet looked at": first_frame(7, small.MESSAGE, small.SCOPE, b"h" * 32),
         "a stage is missing": small.Lane(
             {n: s for n, s in lane.steps.items() if n != "look"}, lane.judge
         ).run(),
         "under another policy": small.make_lane(
-            small.scope_digest(small.NONCE, 0, "tracks", "NORTH", "SOUTH", bytes(32))
+            scope_digest(small.NONCE, 0, "tracks", "NORTH", "SOUTH", bytes(32))
         ).run(),
     }
     told = small.fed()
