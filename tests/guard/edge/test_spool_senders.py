@@ -171,6 +171,7 @@ def test_a_directory_that_is_closed_at_start_is_served_when_it_is_opened(
     drop.chmod(0o700)
     reader, writer = os.pipe()
     if (other := os.fork()) == 0:
+        os.close(writer)  # so that it ends with this test, however that ends
         os.setresuid(SENDER, SENDER, SENDER)
         os.read(reader, 1)
         drop.chmod(0o2777)
@@ -198,6 +199,7 @@ def test_a_directory_that_its_sender_opens_again_is_served_again(
     drop = spool_folder / "drop" / "patrol"
     reader, writer = os.pipe()
     if (other := os.fork()) == 0:
+        os.close(writer)  # so that it ends with this test, however that ends
         os.setresuid(SENDER, SENDER, SENDER)
         os.read(reader, 1)
         drop.chmod(0o2777)
