@@ -13,13 +13,14 @@ sys.path.insert(0, str(ROOT))
 from filters import catalog  # noqa: E402  # the project is found above
 from schemas.errors import Malformed  # noqa: E402  # as above
 from schemas.message import Message, Meta  # noqa: E402  # as above
+from schemas.stage import Run  # noqa: E402  # as above
 from schemas.verdict import Changed  # noqa: E402  # as above
 
 META = Meta(id="a" * 32, flow="c2", sender="alpha", name="x", accepted_s=1_780_000_000)
 WATCHED = ("open", "import", "socket.", "subprocess.", "os.", "ctypes.dlopen")
 
 
-def stages(pack: str) -> list:
+def stages(pack: str) -> list[Run]:
     folder = ROOT / "schemas" / "packs" / pack
     policy = tomllib.loads((folder / "policy.toml").read_text("utf-8"))
     runs = []
@@ -38,7 +39,7 @@ def main(pack: str) -> None:
     touched: set[str] = set()
     watching = True
 
-    def hook(event: str, arguments: tuple) -> None:
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
         if watching and event.startswith(WATCHED):
             touched.add(f"{event} {str(arguments)[:120]}")
 

@@ -6,8 +6,10 @@ A new stage is under this suite as soon as it stands in the catalog and in a pac
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,14 +20,22 @@ from schemas.cbor import encode
 from schemas.errors import Malformed
 from schemas.message import Message, Meta
 from schemas.reasons import REASON_BYTES_MAX, Reason
-from schemas.stage import Kind, StageType
-from schemas.verdict import SENTENCE_CHARACTERS_MAX, Changed, Hold, Pass, Refuse
+from schemas.stage import Documents, Kind, Run, StageType
+from schemas.verdict import SENTENCE_CHARACTERS_MAX, Answer, Changed, Hold, Pass, Refuse
 
 PACKS = Path(__file__).parent.parent.parent / "schemas" / "packs"
 
 
-def rows() -> list[tuple[str, str, dict, dict]]:
-    found = []
+class Row(TypedDict):
+    """A stage as a pack's policy names it."""
+
+    name: str
+    use: NotRequired[str]
+    parameters: NotRequired[dict[str, object]]
+
+
+def rows() -> list[tuple[str, str, Row, Documents]]:
+    found: list[tuple[str, str, Row, Documents]] = []
     for policy in sorted(PACKS.glob("*/policy.toml")):
         table = tomllib.loads(policy.read_text("utf-8"))
         for side in ("source", "destination"):
@@ -67,9 +77,10 @@ def payloads(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-def make(row: dict, documents: dict) -> tuple[StageType, object]:
+def make(row: Row, documents: Documents) -> tuple[StageType, Run]:
     stage = catalog.load(row.get("use", row["name"]))
-    return stage, stage.make(stage.parameters(**row.get("parameters", {})), documents)
+    parameters = stage.parameters.model_validate(row.get("parameters", {}))
+    return stage, stage.make(parameters, documents)
 
 
 @cache
@@ -90,7 +101,7 @@ def seeds() -> list[bytes]:
     return list(found)
 
 
-def ask(run, message: Message):
+def ask(run: Run, message: Message) -> Answer:
     try:
         return run(message)
     except Malformed as error:
@@ -98,7 +109,9 @@ def ask(run, message: Message):
 
 
 @pytest.mark.parametrize(("_id", "side", "row", "documents"), ROWS, ids=[row[0] for row in ROWS])
-def test_any_bytes_get_one_of_three_answers(_id, side, row, documents) -> None:
+def test_any_bytes_get_one_of_three_answers(
+    _id: str, side: str, row: Row, documents: Documents
+) -> None:
     stage, run = make(row, documents)
     assert stage.side in (side, "both")
 
@@ -108,7 +121,7 @@ def test_any_bytes_get_one_of_three_answers(_id, side, row, documents) -> None:
     )  # fmt: skip
     @given(payload=payloads(), label=LABELS)
     def any_bytes(payload: bytes, label: str) -> None:
-        meta = Meta(**{**vars_of(META), "label": label})
+        meta = replace(META, label=label)
         message = Message.make(meta, payload)
         answer = ask(run, message)
         assert isinstance(answer, Pass | Refuse | Hold | Changed)
@@ -130,12 +143,12 @@ def test_any_bytes_get_one_of_three_answers(_id, side, row, documents) -> None:
     any_bytes()
 
 
-def vars_of(meta: Meta) -> dict:
+def vars_of(meta: Meta) -> dict[str, object]:
     return {name: getattr(meta, name) for name in Meta.__dataclass_fields__}
 
 
 @pytest.mark.parametrize("name", catalog.names())
-def test_a_stage_of_the_catalog_says_who_it_is(name) -> None:
+def test_a_stage_of_the_catalog_says_who_it_is(name: str) -> None:
     stage = catalog.load(name)
     assert stage.name == name
     assert stage.version >= 1
@@ -150,11 +163,11 @@ def test_every_stage_of_the_catalog_is_in_some_pack() -> None:
 def test_an_unknown_parameter_is_refused() -> None:
     for name in catalog.names():
         with pytest.raises(ValueError, match="surprise"):
-            catalog.load(name).parameters(surprise=1)
+            catalog.load(name).parameters.model_validate({"surprise": 1})
 
 
 @pytest.mark.parametrize("pack", sorted(path.name for path in PACKS.iterdir() if path.is_dir()))
-def test_a_made_stage_opens_nothing_and_imports_nothing(pack) -> None:
+def test_a_made_stage_opens_nothing_and_imports_nothing(pack: str) -> None:
     """What the sandbox forbids later: every module and file is loaded when the stage is made."""
     script = Path(__file__).with_name("confined_stages.py")
     done = subprocess.run(

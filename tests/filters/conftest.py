@@ -3,6 +3,7 @@
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -10,7 +11,7 @@ from filters import catalog
 from schemas.errors import Malformed
 from schemas.message import Message, Meta
 from schemas.stage import Kind, Run
-from schemas.verdict import Changed, Hold, Pass, Refuse
+from schemas.verdict import Answer, Changed, Hold, Pass, Refuse
 
 PACKS = Path(__file__).parent.parent.parent / "schemas" / "packs"
 SHARED = Path(__file__).parent.parent.parent.parent / "shared" / "samples"
@@ -60,6 +61,24 @@ class Chain:
         return Outcome(message, queues=queues)
 
 
+class MakeMessage(Protocol):
+    """What the fixture `make_message` gives: a message of a payload, a label and a type."""
+
+    def __call__(self, payload: bytes, label: str = "", media_type: str = "") -> Message: ...
+
+
+def changed(answer: Answer) -> Changed:
+    """The answer, which has to be a changed message."""
+    assert isinstance(answer, Changed), answer
+    return answer
+
+
+def refused(answer: Answer) -> Refuse:
+    """The answer, which has to be a refusal."""
+    assert isinstance(answer, Refuse), answer
+    return answer
+
+
 def message(payload: bytes, label: str = "", media_type: str = "") -> Message:
     """A message as ingest would make it."""
     meta = Meta(id="5" * 32, flow="c2", sender="alpha", name="event.cot", accepted_s=1_780_000_000)
@@ -85,5 +104,5 @@ def c2_destination() -> Chain:
 
 
 @pytest.fixture(scope="session")
-def make_message():
+def make_message() -> MakeMessage:
     return message

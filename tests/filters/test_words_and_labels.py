@@ -1,35 +1,44 @@
 """Word, label, route and redaction checks, and the two sides' own code for them in agreement."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters import catalog
+from filters.formats.cot_model import CotModel
 from filters.formats.model_paths import ModelPath
-from schemas.cbor import decode, encode
+from schemas.cbor import CborValue, decode, encode
 from schemas.errors import Malformed
-from schemas.verdict import Changed, Refuse
+from schemas.message import Message
+from schemas.reasons import Reason
+from schemas.stage import Documents, Run
+from schemas.verdict import Answer, Hold, Refuse
+from tests.filters.conftest import MakeMessage, changed, refused
 
 WORDS = "# a comment\n\nBlackbird Seven\nNOFORN\ncafé\n  # another\neyes-only\n".encode()
-MODEL = {"cot": 1, "event": {}, "point": {}, "detail": []}
+MODEL: CotModel = {"cot": 1, "event": {}, "point": {}, "detail": []}
 
 
-def stage(name: str, documents=None, **parameters):
+Search = Callable[[str], tuple[Answer, Answer]]
+
+
+def stage(name: str, documents: Documents | None = None, /, **parameters: object) -> Run:
     found = catalog.load(name)
-    return found.make(found.parameters(**parameters), documents or {})
+    return found.make(found.parameters.model_validate(parameters), documents or {})
 
 
 @pytest.fixture(scope="module")
-def searches(make_message):
+def searches(make_message: MakeMessage) -> Search:
     """Both sides' word searches of one text, as answers."""
     own = stage("words", {"words.txt": WORDS})
     twin = stage("words_twin", {"words.txt": WORDS}, form="xml")
     build = stage("cot_build")
 
-    def search(text: str):
-        model = {**MODEL, "detail": [["remarks", {}, text]]}
-        message = make_message(encode(model))
-        return own(message), twin(build(message).message)
+    def search(text: str) -> tuple[Answer, Answer]:
+        message = make_message(encode({**MODEL, "detail": [["remarks", {}, text]]}))
+        return own(message), twin(changed(build(message)).message)
 
     return search
 
@@ -45,29 +54,31 @@ FOUND = [
 
 
 @pytest.mark.parametrize(("text", "entry"), FOUND, ids=[ascii(t) for t, _ in FOUND])
-def test_a_listed_word_is_found_by_its_number_on_both_sides(text, entry, searches) -> None:
+def test_a_listed_word_is_found_by_its_number_on_both_sides(
+    text: str, entry: int, searches: Search
+) -> None:
     for answer in searches(text):
-        assert answer == Refuse("dirty-word", f"entry {entry} of words.txt was found")
+        assert answer == Refuse(Reason.DIRTY_WORD, f"entry {entry} of words.txt was found")
 
 
 @pytest.mark.parametrize("text", ["", "blackbird", "seven blackbird", "noforns", "eyesonly", "caf"])
-def test_other_words_are_not(text, searches) -> None:
+def test_other_words_are_not(text: str, searches: Search) -> None:
     assert not any(isinstance(answer, Refuse) for answer in searches(text))
 
 
-def test_words_do_not_join_across_fields(make_message) -> None:
-    model = {**MODEL, "detail": [["remarks", {}, "blackbird"], ["remarks", {}, "seven"]]}
-    message = make_message(encode(model))
+def test_words_do_not_join_across_fields(make_message: MakeMessage) -> None:
+    detail: CborValue = [["remarks", {}, "blackbird"], ["remarks", {}, "seven"]]
+    message = make_message(encode({**MODEL, "detail": detail}))
     assert not isinstance(stage("words", {"words.txt": WORDS})(message), Refuse)
-    built = stage("cot_build")(message).message
+    built = changed(stage("cot_build")(message)).message
     assert not isinstance(stage("words_twin", {"words.txt": WORDS}, form="xml")(built), Refuse)
 
 
-def test_names_are_searched_too_and_a_find_can_hold(make_message) -> None:
+def test_names_are_searched_too_and_a_find_can_hold(make_message: MakeMessage) -> None:
     message = make_message(encode({"data": [{"noforn": 1}]}))
     answer = stage("words", {"words.txt": WORDS}, found="hold")(message)
+    assert isinstance(answer, Hold)
     assert answer.reason == "dirty-word"
-    assert type(answer).__name__ == "Hold"
     json = make_message(b'{"data": [{"noforn": 1}]}')
     twin = stage("words_twin", {"words.txt": WORDS}, form="json", found="hold")(json)
     assert twin == answer
@@ -84,7 +95,7 @@ PIECES = st.lists(
 
 @settings(deadline=None, derandomize=True, database=None, max_examples=500)
 @given(pieces=PIECES)
-def test_both_sides_find_the_same(pieces, searches) -> None:
+def test_both_sides_find_the_same(pieces: list[str], searches: Search) -> None:
     own, twin = searches("".join(pieces))
     assert own == twin
 
@@ -109,7 +120,7 @@ LABELS = [
 ]  # fmt: skip
 
 
-def verdict(run, message) -> str:
+def verdict(run: Run, message: Message) -> str:
     try:
         answer = run(message)
     except Malformed as error:
@@ -118,7 +129,9 @@ def verdict(run, message) -> str:
 
 
 @pytest.mark.parametrize(("label", "reason"), LABELS, ids=[ascii(label) for label, _ in LABELS])
-def test_a_label_is_judged_alike_on_both_sides(label, reason, make_message) -> None:
+def test_a_label_is_judged_alike_on_both_sides(
+    label: str, reason: str, make_message: MakeMessage
+) -> None:
     message = make_message(b"", label)
     assert verdict(stage("label", **CLEARANCE), message) == reason
     assert verdict(stage("label_twin", **CLEARANCE), message) == reason
@@ -130,13 +143,15 @@ PARTS = st.sampled_from(["UNCLASSIFIED", "NATO SECRET", "//", "/", "REL TO", "FR
 
 @settings(deadline=None, derandomize=True, database=None, max_examples=800)
 @given(parts=st.lists(PARTS, max_size=9))
-def test_any_label_is_judged_alike_on_both_sides(parts, make_message) -> None:
+def test_any_label_is_judged_alike_on_both_sides(
+    parts: list[str], make_message: MakeMessage
+) -> None:
     message = make_message(b"", "".join(parts))
     own = verdict(stage("label", **CLEARANCE), message)
     assert (own == "") == (verdict(stage("label_twin", **CLEARANCE), message) == "")
 
 
-def test_the_label_in_the_payload_must_say_the_same(make_message) -> None:
+def test_the_label_in_the_payload_must_say_the_same(make_message: MakeMessage) -> None:
     own = stage("label", **CLEARANCE, path="@access")
     twin = stage("label_twin", **CLEARANCE, attribute="access")
     for written, reason in (
@@ -144,13 +159,15 @@ def test_the_label_in_the_payload_must_say_the_same(make_message) -> None:
         ("NATO RESTRICTED", "label-unknown"),
         (None, "label-unknown"),
     ):
-        model = {**MODEL, "event": {} if written is None else {"access": written}}
+        model: CotModel = {**MODEL, "event": {} if written is None else {"access": written}}
         message = make_message(encode(model), "UNCLASSIFIED")
         assert verdict(own, message) == reason
-        assert verdict(twin, stage("cot_build")(message).message) == reason
+        assert verdict(twin, changed(stage("cot_build")(message)).message) == reason
 
 
-def test_relabel_writes_metadata_and_model_and_refuses_contradiction(make_message) -> None:
+def test_relabel_writes_metadata_and_model_and_refuses_contradiction(
+    make_message: MakeMessage,
+) -> None:
     run = stage(
         "relabel", path="@access", default="U", labels={"u": "UNCLASSIFIED", "R": "NATO RESTRICTED"}
     )
@@ -158,19 +175,20 @@ def test_relabel_writes_metadata_and_model_and_refuses_contradiction(make_messag
         ("", None, "UNCLASSIFIED"), ("R", None, "NATO RESTRICTED"), ("", "R", "NATO RESTRICTED"),
         ("U", "u", "UNCLASSIFIED"), ("U", "R", None), ("X", None, None), ("", "X", None),
     ):  # fmt: skip
-        model = {**MODEL, "event": {} if written is None else {"access": written}}
+        model: CotModel = {**MODEL, "event": {} if written is None else {"access": written}}
         answer = run(make_message(encode(model), label))
         if wanted is None:
-            assert answer.reason == "label-no-mapping"
+            assert refused(answer).reason == "label-no-mapping"
         else:
-            assert isinstance(answer, Changed)
-            assert answer.message.meta.label == wanted
-            assert decode(answer.message.payload)["event"] == {"access": wanted}
-    assert stage("relabel", labels={"A": "B"})(make_message(b"")).reason == "label-missing"
+            relabelled = changed(answer).message
+            assert relabelled.meta.label == wanted
+            assert decode(relabelled.payload) == {**MODEL, "event": {"access": wanted}}
+    unlabelled = stage("relabel", labels={"A": "B"})(make_message(b""))
+    assert refused(unlabelled).reason == "label-missing"
 
 
-def test_redact_drops_what_is_listed_and_nothing_else(make_message) -> None:
-    model = {
+def test_redact_drops_what_is_listed_and_nothing_else(make_message: MakeMessage) -> None:
+    model: CotModel = {
         "cot": 1,
         "event": {"qos": "1", "uid": "a"},
         "point": {"lat": "0"},
@@ -182,7 +200,7 @@ def test_redact_drops_what_is_listed_and_nothing_else(make_message) -> None:
         ],
     }
     paths = ["contact/@phone", "remarks", "@qos", "shape/link/Style", "nothing/here", "point/@lat"]
-    answer = stage("redact", paths=paths)(make_message(encode(model)))
+    answer = changed(stage("redact", paths=paths)(make_message(encode(model))))
     assert decode(answer.message.payload) == {
         "cot": 1,
         "event": {"uid": "a"},
@@ -201,12 +219,12 @@ def test_a_path_into_another_model_goes_through_maps_and_lists() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "/", "a/", "a//b", "@a/b", "a/@", "a b", "a/" * 20 + "b"])
-def test_what_is_no_path_is_a_mistake_in_the_policy(text) -> None:
+def test_what_is_no_path_is_a_mistake_in_the_policy(text: str) -> None:
     with pytest.raises(Exception, match="no path"):
         ModelPath.parse(text)
 
 
-def test_routes_by_metadata_and_field_on_both_sides(make_message) -> None:
+def test_routes_by_metadata_and_field_on_both_sides(make_message: MakeMessage) -> None:
     event = make_message(encode({**MODEL, "event": {"type": "b-t-f"}}), "UNCLASSIFIED")
     own = [
         {"queues": ["no"], "sender": "bravo"},
@@ -218,16 +236,16 @@ def test_routes_by_metadata_and_field_on_both_sides(make_message) -> None:
         {"queues": ["chat", "log"], "when": {"@type": "b-t-*", "label": "UNCL*"}},
         {"queues": ["rest"]},
     ]
-    built = stage("cot_build")(event).message
+    built = changed(stage("cot_build")(event)).message
     for run, message in (
         (stage("route", rules=own), event),
         (stage("route_twin", rules=twin), built),
     ):
-        answer = run(message)
-        assert answer.message.meta.queues == "chat,log"
-        assert answer.message.payload == message.payload
+        routed = changed(run(message)).message
+        assert routed.meta.queues == "chat,log"
+        assert routed.payload == message.payload
     none = stage("route", rules=own[:2])(make_message(event.payload, "X"))
-    assert none.reason == "no-route"
-    assert stage("route_twin", rules=twin[:1])(built).reason == "no-route"
+    assert refused(none).reason == "no-route"
+    assert refused(stage("route_twin", rules=twin[:1])(built)).reason == "no-route"
     with pytest.raises(ValueError, match="no message has"):
         stage("route_twin", rules=[{"queues": ["a"], "when": {"colour": "red"}}])

@@ -103,13 +103,13 @@ BAD = [
 
 
 @pytest.mark.parametrize("document", GOOD)
-def test_plain_xml_passes_and_lxml_agrees(document) -> None:
+def test_plain_xml_passes_and_lxml_agrees(document: bytes) -> None:
     recognise(document, LIMITS)
     etree.fromstring(document)
 
 
 @pytest.mark.parametrize(("document", "reason"), BAD, ids=[repr(b[:40]) for b, _ in BAD])
-def test_anything_else_is_refused_by_name(document, reason) -> None:
+def test_anything_else_is_refused_by_name(document: bytes, reason: Reason) -> None:
     with pytest.raises(Malformed) as caught:
         recognise(document, LIMITS)
     assert caught.value.reason == reason
@@ -134,7 +134,7 @@ PIECES = st.lists(
 
 @settings(deadline=None, derandomize=True, database=None, max_examples=1500)
 @given(pieces=PIECES, whole=st.booleans())
-def test_what_it_passes_is_well_formed_to_lxml(pieces, whole) -> None:
+def test_what_it_passes_is_well_formed_to_lxml(pieces: list[str], whole: bool) -> None:
     text = "".join(pieces)
     document = (f"<r>{text}</r>" if whole else text).encode()
     try:
@@ -146,7 +146,7 @@ def test_what_it_passes_is_well_formed_to_lxml(pieces, whole) -> None:
 
 @settings(deadline=None, derandomize=True, database=None)
 @given(document=st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
-def test_any_bytes_pass_or_are_malformed(document) -> None:
+def test_any_bytes_pass_or_are_malformed(document: bytes) -> None:
     sentence = ""
     try:
         recognise(document, LIMITS)
@@ -162,7 +162,7 @@ def test_any_bytes_pass_or_are_malformed(document) -> None:
      b"<?xml" + b" " * 100_000, b"<a>" + b"&#" * 50_000, b"<a" + b" b='1'" * 20_000],
     ids=lambda document: repr(document[:12]),
 )  # fmt: skip
-def test_repetition_is_refused(document) -> None:
+def test_repetition_is_refused(document: bytes) -> None:
     """Each of these would keep a backtracking expression busy for hours."""
     with pytest.raises(Malformed):
         recognise(document, XmlLimits())

@@ -93,7 +93,7 @@ def test_the_three_agree_over_thousands_of_changed_events() -> None:
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
-def test_the_samples_are_valid_but_for_what_the_rebuild_drops(path) -> None:
+def test_the_samples_are_valid_but_for_what_the_rebuild_drops(path: Path) -> None:
     tree = etree.parse(path, etree.XMLParser(remove_comments=True)).getroot()
     for node in tree.iter("_flow-tags_"):
         node.getparent().remove(node)
@@ -137,6 +137,6 @@ def schema(body: str) -> XMLSchema10:
         "</xs:simpleType></xs:element>",
     ],
 )
-def test_a_schema_with_more_than_the_validator_knows_is_not_compiled(body) -> None:
+def test_a_schema_with_more_than_the_validator_knows_is_not_compiled(body: str) -> None:
     with pytest.raises(Broken):
         compile_schema(schema(body), "event")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from guard.core.ledger import Head, read_checkpoint
+from guard.edge.journal import SEGMENT_BYTES_MAX
 from guard.edge.keys import public_of
 from guard.edge.ledger_files import LedgerReader, LedgerWriter, entries_of
 from guard.report.ledger_verifier import verify_ledger
@@ -17,11 +18,14 @@ ORIGIN = "checkvalve/c2/low"
 
 
 def opened(
-    directory: Path, *, seed: bytes = SEED, **options: int
+    directory: Path, *, seed: bytes = SEED, segment_bytes_max: int = SEGMENT_BYTES_MAX
 ) -> tuple[LedgerWriter, list[Entry]]:
     """The ledger and the entries that it showed while it recovered."""
     seen: list[Entry] = []
-    return LedgerWriter.open(directory, seed, ORIGIN, seen.append, **options), seen
+    writer = LedgerWriter.open(
+        directory, seed, ORIGIN, seen.append, segment_bytes_max=segment_bytes_max
+    )
+    return writer, seen
 
 
 def entry(number: int) -> Entry:
