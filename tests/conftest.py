@@ -1,7 +1,29 @@
-"""What every test has in common: how hypothesis searches."""
+"""What every test has in common: how hypothesis searches, and that files left open are let go."""
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 # No deadline: a timing is a benchmark, never a test. A failure prints what repeats it.
 settings.register_profile("checkvalve", deadline=None, print_blob=True)
 settings.load_profile("checkvalve")
+
+
+@pytest.fixture(autouse=True)
+def _let_files_go(tmp_path: Path) -> Iterator[None]:
+    """Journals are left open by tests that play a crash: close their files and watches after each.
+
+    Otherwise a later test starts a process with descriptor numbers beyond its bound.
+    """
+    before = set(os.listdir("/proc/self/fd"))
+    yield
+    for number in set(os.listdir("/proc/self/fd")) - before:
+        try:
+            leads_to = os.readlink(f"/proc/self/fd/{number}")
+        except FileNotFoundError:
+            continue  # the descriptor that listed the others
+        if leads_to.startswith(f"{tmp_path}/") or leads_to == "anon_inode:inotify":
+            os.close(int(number))

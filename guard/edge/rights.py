@@ -15,7 +15,7 @@ from schemas.stage import Kind
 
 MEMORY_BYTES_MAX = 512 * 1024 * 1024
 PAYLOAD_COPIES_MAX = 32
-FILES_MAX = 256
+FILES_MAX = 1024
 _STANDARD_ERROR = 2
 
 
