@@ -50,6 +50,7 @@ class DestinationFacts:
         self.settled = 0
         self.handled = RangeSet()
         self.delivering: dict[str, str] = {}
+        self.delivered = True
 
     def see(self, entry: Entry) -> None:
         """Take one entry, in the ledger's order."""
@@ -60,17 +61,23 @@ class DestinationFacts:
             self.handled.add(int(entry["sequence"]))
             while len(self.handled) > HANDLED_RANGES_MAX:
                 self.handled.close_lowest_hole()  # too old to come: docs/spec/link.md §8 (3)
-        if kind == Kind.DELIVERING and len(self.delivering) < DELIVERING_MAX:
-            self.delivering[str(entry["id"])] = str(entry["queues"])
+        if kind == Kind.DELIVERING:
+            if self.delivered:
+                self.delivering.clear()  # a new batch: it was synced after the renames before it
+            self.delivered = False
+            if len(self.delivering) < DELIVERING_MAX:
+                self.delivering[str(entry["id"])] = str(entry["queues"])
         if kind == Kind.DELIVERED:
-            self.delivering.clear()
+            self.delivered = True
 
     def state(self) -> dict[str, int | str]:
         """settled: landed records below it are settled; handled: sequence numbers, as ranges;
-        delivering: ids (with their queues) whose renames were not recorded as done.
+        delivering: ids (with their queues) of the newest batch, whose renames a power cut may have
+        undone; delivered: 1 if they were recorded as done.
         """
         return {
             "settled": self.settled,
             "handled": self.handled.text(),
             "delivering": "\n".join(f"{i} {queues}" for i, queues in self.delivering.items()),
+            "delivered": int(self.delivered),
         }

@@ -47,12 +47,17 @@ class OutputQueue:
     def stage(self, id: str, queue: str, extension: str, payload: bytes, sidecar: Facts) -> None:
         """Write both files into `tmp/`, not synced. id: 32 hex digits. One call for each queue.
 
-        Raises `Broken`: DISK when they cannot be written, ARGUMENT for a name that is none.
+        Raises `Broken`: DISK when they cannot be written, ARGUMENT for a name that is none, or is
+        that of a message which was staged or published before: that one is never replaced.
         """
         if not (_ID.match(id) and _EXTENSION.match(extension)):
             raise Broken(Reason.ARGUMENT, f"{id}.{extension} cannot name a delivered file")
         folder = self._folder(queue)
         stem = f"{id}.{queue}"
+        if os.path.lexists(f"{folder}/{id}.{extension}") or os.path.lexists(
+            f"{self._tmp}/{stem}.{extension}"
+        ):
+            raise Broken(Reason.ARGUMENT, f"another message was delivered as {id}")
         try:
             self._make(queue)
             durable.write_new(Path(f"{self._tmp}/{stem}.{SIDECAR_SUFFIX}"), _written(sidecar))

@@ -66,13 +66,17 @@ class Deliver:
             self._feed.tell_if_due()
 
     def _recover(self, state: dict[str, int | str]) -> None:
-        """Rename what the ledger says is being delivered; throw away what it does not know."""
+        """Rename what the ledger says is being delivered; throw away what it does not know.
+
+        Of the newest batch also what the ledger has as delivered: renames are synced with the next
+        batch, and a power cut may have undone them.
+        """
         self._handled = RangeSet.read(str(state["handled"]))
         lines = str(state["delivering"]).splitlines()
         delivering = {line.split(" ", 1)[0] for line in lines}
         for ident in self._queue.recover(delivering):
             self._queue.publish(ident)
-        if delivering:
+        if not int(state["delivered"]):
             self._scribe.write([_delivered(len(delivering))])
 
     def _settle(self, batch: list[Arrival]) -> None:
@@ -112,6 +116,8 @@ class Deliver:
             if isinstance(judgement, Cleared):
                 return [self._stage(notice, judgement)]
         except CheckvalveError as error:
+            if error.reason is Reason.DISK:
+                raise  # no message's fault: nothing is decided until it can be written
             return self._without_frame(notice, error)
         return [self._stop(notice, judgement)]
 

@@ -57,5 +57,17 @@ def test_the_destination_side_finishes_what_was_under_way() -> None:
     for entry in entries:
         facts.see(entry)
     assert facts.state() == {
-        "settled": 6, "handled": "1-2,4-5", "delivering": f"{4:032x} new",
+        "settled": 6, "handled": "1-2,4-5", "delivering": f"{4:032x} new", "delivered": 0,
     }  # fmt: skip
+
+
+def test_the_newest_batch_is_known_until_the_next_one_is_told() -> None:
+    facts = DestinationFacts()
+    facts.see(delivering(0, 1))
+    facts.see(delivering(1, 2))
+    facts.see({"kind": Kind.DELIVERED, "count": 2})
+    state = facts.state()
+    assert (state["delivering"], state["delivered"]) == (f"{1:032x} new\n{2:032x} new", 1)
+    facts.see(delivering(2, 3))
+    state = facts.state()
+    assert (state["delivering"], state["delivered"]) == (f"{3:032x} new", 0)

@@ -153,3 +153,14 @@ def test_a_queue_that_cannot_be_written_says_so(root: Path) -> None:
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(Broken, match="no directory"):
         OutputQueue(tmp_path)
+
+
+def test_what_was_delivered_is_not_replaced_by_another_of_its_name(root: Path) -> None:
+    queue = OutputQueue(root)
+    queue.stage(ONE, "new", "xml", b"<first/>", FACTS)
+    for _ in ("staged", "published"):
+        with pytest.raises(Broken) as caught:
+            queue.stage(ONE, "new", "xml", b"<second/>", FACTS)
+        assert caught.value.reason == Reason.ARGUMENT
+        queue.publish(ONE)
+    assert (root / "new" / f"{ONE}.xml").read_bytes() == b"<first/>"
