@@ -102,7 +102,8 @@ class Lane:
         if frame is None:
             return None
         self._hear()
-        if not self._notices or frame.number < self._notices[0].number:
+        fed = self._notices and self._notices[0].number <= frame.number <= self._notices[-1].number
+        if not fed:  # a notice is told before its message is fed
             return Arrival(None, frame, Forged(Reason.DUPLICATE, "a frame came that nobody fed"))
         notice = self._notices.popleft()
         if notice.what is not What.FED or frame.number > notice.number:

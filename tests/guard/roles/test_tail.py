@@ -114,6 +114,15 @@ def test_what_nobody_fed_is_dropped(ends: Ends) -> None:
     assert ends.arrived() == [(None, 9, Reason.DUPLICATE)]
 
 
+def test_a_number_that_no_notice_has_harms_no_later_message(ends: Ends) -> None:
+    ends.tell(1, 2)
+    ends.clear(2**62, 1, 2)
+    assert ends.arrived() == [(None, 2**62, Reason.DUPLICATE), (1, 1, ""), (2, 2, "")]
+    ends.tell(3)
+    ends.clear(3)
+    assert ends.arrived() == [(3, 3, "")]
+
+
 @pytest.mark.parametrize("packet", [b"", b"garbage", bytes(500)])
 def test_what_is_no_frame_holds_the_message_whose_turn_it_was(ends: Ends, packet: bytes) -> None:
     ends.tell(1, 2)
