@@ -6,7 +6,7 @@ durable before the message goes, and one that breaks the lane alone is stopped a
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,14 +101,19 @@ class Feeder:
         """For poll."""
         return self._settled.fileno()
 
-    def refeed(self, unsettled: Iterable[Fed]) -> None:
+    def refeed(
+        self, unsettled: Iterable[Fed], stopping: Callable[[], bool] = lambda: False
+    ) -> None:
         """Feed again what was accepted and is not settled: alone what was in the lane, each.
 
-        Raises `Broken` when the tail ends meanwhile: the lane broke at this message's turn.
+        Asked to stop, it leaves the rest for the next start, and suspects none of it. Raises
+        `Broken` when the tail ends meanwhile: the lane broke at this message's turn.
         """
         in_lane = self._newest_fed.value
         broke_at = self._attempt.value
         for fed in unsettled:
+            if stopping():
+                break
             if in_lane is None or fed.number > in_lane:
                 self.feed(fed)
                 continue

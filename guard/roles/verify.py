@@ -10,8 +10,10 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from guard.core.notice import About, Place
+from guard.core.ledger import INTEGER_MAX
+from guard.core.notice import ABOUT_BYTES_MAX, About, Place
 from guard.core.verification import Accepts, open_envelope
+from guard.edge.clock import now_ms
 from guard.edge.durable_number import DurableNumber
 from guard.edge.journal import JournalReader
 from guard.edge.keys import verifier
@@ -19,14 +21,22 @@ from guard.edge.spec import Spec
 from guard.edge.waiting import wait_readable
 from guard.roles.feed import Feed
 from guard.roles.head import Fed, Feeder
-from schemas.entry import Kind
+from schemas.entry import Kind, alarm
 from schemas.errors import Forged, Malformed
 from schemas.manifest import Manifest
 from schemas.message import Message, Meta
+from schemas.reasons import Reason
 from schemas.sealed import Landed, read_landed
 
 _BATCH = 64
 _IDLE_MS = 200
+_EVENTS: dict[str, dict[str, type]] = {
+    Kind.GAP: {"time_ms": int, "reason": str, "first": int, "last": int},
+    Kind.SESSION: {"time_ms": int, "session": int},
+    Kind.WITNESS: {"time_ms": int, "checkpoint": str},
+    Kind.ALARM: {"time_ms": int, "reason": str, "sentence": str},
+    Kind.LINK_STATE: {"time_ms": int, "session": int},  # the rest of it may be long, and stays here
+}
 
 
 def prepare(spec: Spec) -> Callable[[], None]:
@@ -65,7 +75,7 @@ class Verify:
         self._feeder.first_settled()
         settled = DurableNumber(self._attempt_folder / "settled")
         reader = JournalReader(self._landed_folder, self._feeder.settled)
-        self._feeder.refeed(self._batch(reader, whole=True))
+        self._feeder.refeed(self._batch(reader, whole=True), lambda: self._stopping)
         while not self._stopping:
             before = reader.next_number
             for message in self._batch(reader, whole=False):
@@ -85,9 +95,15 @@ class Verify:
         """Messages to feed; what is no message has gone to the tail on the way."""
         while records := reader.take(_BATCH):
             for number, record in records:
-                kind, sequence, content = read_landed(record)
-                if kind is Landed.EVENT:
-                    self._feeder.event(number, event_for_the_ledger(content))
+                try:
+                    kind, sequence, content = read_landed(record)
+                    event = event_for_the_ledger(content) if kind is Landed.EVENT else None
+                    if sequence > INTEGER_MAX:
+                        raise Malformed(Reason.RECORD_MALFORMED, "a sequence is out of bounds")
+                except Malformed as error:  # `receive` hears the network: it is not believed
+                    event = alarm(now_ms(), error.reason, error.sentence)
+                if event is not None:
+                    self._feeder.event(number, event)
                     continue
                 at = reader.position(number)
                 place = Place(at.segment, at.offset, at.length)
@@ -113,14 +129,30 @@ class Verify:
         return Fed(number, manifest.id, message, place, about_of(manifest))
 
 
-def event_for_the_ledger(content: bytes) -> About:
-    """What the ledger gets of an event. The whole state of the link, which may be long, stays here:
-    it is there for `receive` to recover from.
+def event_for_the_ledger(untrusted_content: bytes) -> About:
+    """What the ledger gets of an event: the fields of its kind and no others.
+
+    Raises `Malformed` for what `receive` has no right to tell: entries of other roles, for one.
     """
-    event: About = json.loads(content)
-    if event["kind"] == Kind.LINK_STATE:
-        event = {name: event[name] for name in ("kind", "time_ms", "session")}
+    try:
+        untrusted = json.loads(untrusted_content)
+        kind = str(untrusted["kind"])
+        event: About = {"kind": kind} | {name: untrusted[name] for name in _EVENTS[kind]}
+        right = all(type(event[name]) is wanted for name, wanted in _EVENTS[kind].items())
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise _no_event() from error
+    numbers = [value for value in event.values() if isinstance(value, int)]
+    if not right or not all(0 <= number <= INTEGER_MAX for number in numbers):
+        raise _no_event()
+    if kind == Kind.GAP and not 1 <= int(event["first"]) <= int(event["last"]):
+        raise _no_event()
+    if len(json.dumps(event, separators=(",", ":"))) > ABOUT_BYTES_MAX:
+        raise _no_event()
     return event
+
+
+def _no_event() -> Malformed:
+    return Malformed(Reason.RECORD_MALFORMED, "the link's receiver told what is no event of a link")
 
 
 def meta_of(manifest: Manifest) -> Meta:

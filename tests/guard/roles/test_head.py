@@ -194,3 +194,17 @@ def test_an_attempt_is_on_disk_before_the_message_goes(tmp_path: Path) -> None:
         made.feeder.refeed([to_feed(5)])
     assert read_number(tmp_path / "alone") == 5
     made.close()
+
+
+def test_asked_to_stop_it_leaves_the_rest_and_suspects_none(tmp_path: Path) -> None:
+    DurableNumber(tmp_path / "fed").set(9)
+    made = make_lane(tmp_path, 5)
+    seen: list[tuple[str, int]] = []
+    tail = Thread(target=lambda: seen.extend(made.tail(None)))
+    tail.start()
+    made.feeder.refeed(map(to_feed, range(5, 9)), lambda: made.feeder.settled == 6)
+    made.feeder._accepted._socket.close()
+    tail.join(10)
+    made.close()
+    assert seen == [("FED", 5)]
+    assert read_number(tmp_path / "alone") is None
