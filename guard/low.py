@@ -13,7 +13,7 @@ LOW = Journey(
     (
         Role(
             "ingest", "guard.roles.ingest:prepare", State.DROPPED, State.ACCEPTED,
-            hears=("settled",), tells=("accepted", "fed", "ingest-entries"),
+            hears=("settled", "ingest-durable"), tells=("accepted", "fed", "ingest-entries"),
             writes=("spool", "accepted"), may=May.HEAD_KEY,
         ),
         Role(
@@ -39,7 +39,7 @@ LOW = Journey(
         Role(
             "audit", "guard.roles.audit:prepare", State.NONE, State.NONE,
             hears=("release-entries", "ingest-entries", "send-entries"),
-            tells=("durable", "witness"), writes=("ledger",), may=May.LEDGER_KEY,
+            tells=("durable", "ingest-durable", "witness"), writes=("ledger",), may=May.LEDGER_KEY,
         ),
         Role(
             "metrics", "guard.roles.metrics:prepare", State.NONE, State.NONE,

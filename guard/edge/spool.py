@@ -157,6 +157,14 @@ class Spool:
             raise Broken(Reason.DISK, f"a drop cannot be removed: {error.strerror}") from error
         self._arrivals.answered(candidate)
 
+    def sync(self) -> None:
+        """What was discarded stays away. Raises `Broken(DISK)`."""
+        try:
+            for place in self._places:
+                os.fsync(place.claimed)
+        except OSError as error:
+            raise Broken(Reason.DISK, f"the spool cannot be synced: {error.strerror}") from error
+
     def quarantine(self, candidate: Candidate, id: str) -> None:
         """Move what `take` refused to `refused/SENDER/ID`, its sidecar too, their bytes kept.
 

@@ -2,9 +2,9 @@
 
 Hears entries from the roles of its side (packets of JSON lists), writes a batch with its signed
 checkpoint, and tells the tail of the lane how many packets are durable, with the ledger's size
-and root. The first thing it tells is where to go on, read from the ledger itself. The source
-side's checkpoints also go to `send`, for the link's heartbeats. If the ledger cannot be written
-the process ends, and with it the lane: nothing is released unheard.
+and root; `ingest` hears how many of its own are. The first thing it tells is where to go on, read
+from the ledger itself. The source side's checkpoints also go to `send`, for the link's heartbeats.
+If the ledger cannot be written the process ends, and with it the lane: nothing is released unheard.
 """
 
 import json
@@ -21,6 +21,7 @@ from guard.roles.feed import Feed
 from schemas.entry import Entry, Kind
 
 DURABLE = struct.Struct(">QQ32s")
+HEARD = struct.Struct(">Q")
 PACKETS_A_BATCH_MAX = 64
 _IDLE_MS = 500
 
@@ -39,10 +40,13 @@ class Audit:
         self._spec = spec
         self._ears = list(ears.values())
         self._tail = ears["release-entries" if spec.side == "low" else "deliver-entries"]
+        self._ingest = ears.get("ingest-entries")
         self._durable = Mouth(given["durable"])
+        self._ingest_durable = Mouth(given["ingest-durable"]) if self._ingest else None
         self._witness = Mouth(given["witness"]) if "witness" in given else None
         self._feed = Feed(spec)
         self._heard_from_tail = 0
+        self._heard_from_ingest = self._told_ingest = 0
 
     def work(self) -> None:
         """Recover the ledger, write the run's first entry, say where to go on, write what comes."""
@@ -59,9 +63,16 @@ class Audit:
                 self._durable.tell(
                     DURABLE.pack(self._heard_from_tail, self._ledger.size, self._ledger.root)
                 )
+                self._tell_ingest()
             self._feed.tell_if_due()
         self._append([{"kind": Kind.STOP, "time_ms": now_ms()}])
         self._feed.tell()
+
+    def _tell_ingest(self) -> None:
+        """It waits for these only after it has told something, and may have ended since."""
+        if self._ingest_durable is not None and self._told_ingest != self._heard_from_ingest:
+            self._told_ingest = self._heard_from_ingest
+            self._ingest_durable.tell_if_room(HEARD.pack(self._told_ingest))
 
     def _run_entry(self) -> Entry:
         values = self._spec.values
@@ -95,6 +106,7 @@ class Audit:
                 if not packet:
                     break
                 self._heard_from_tail += ear is self._tail
+                self._heard_from_ingest += ear is self._ingest
                 entries += json.loads(packet)
         return entries
 

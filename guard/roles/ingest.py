@@ -17,16 +17,19 @@ from guard.core.notice import Place
 from guard.edge.clock import now_ms, now_s
 from guard.edge.journal import JournalReader, JournalWriter, Position
 from guard.edge.keys import new_id
-from guard.edge.sockets import Mouth
+from guard.edge.sockets import Ear, Mouth
 from guard.edge.spec import Spec
 from guard.edge.spool import Refused, Spool, Taken
 from guard.edge.spool_arrivals import Candidate
 from guard.edge.waiting import wait_readable
+from guard.roles.audit import HEARD
 from guard.roles.feed import Feed
 from guard.roles.head import Fed, Feeder
 from schemas.accepted import read_accepted, write_accepted
 from schemas.entry import Entry, Kind
+from schemas.errors import Broken
 from schemas.message import Message, Meta
+from schemas.reasons import Reason
 
 BATCH_MAX = 64
 BATCH_BYTES_MAX = 4 * 1024 * 1024
@@ -53,6 +56,8 @@ class Ingest:
         self._journal_folder = folder / "accepted"
         self._feeder = Feeder(spec, self._journal_folder)
         self._entries = Mouth(spec.descriptors["ingest-entries"])
+        self._durable = Ear(spec.descriptors["ingest-durable"])
+        self._told = 0
         self._feed = Feed(spec)
         self._stopping = False
         signal.signal(signal.SIGTERM, self._stop)
@@ -77,7 +82,9 @@ class Ingest:
                 wait_readable(self._spool.fileno(), self._feeder.settled_fileno(), wait_ms=_IDLE_MS)
             if not self._feeder.hear_settled():
                 return
-            self._journal.drop_below(self._feeder.settled)
+            if self._journal.segments_below(self._feeder.settled):
+                self._spool.sync()  # no power cut may bring back a drop that nobody knows any more
+                self._journal.drop_below(self._feeder.settled)
             self._feed.counters["depth_drop"] = len(waiting)
             self._feed.counters["depth_accepted"] = self._journal.next_number - self._feeder.settled
             self._feed.tell_if_due()
@@ -86,7 +93,7 @@ class Ingest:
         """Feed again what is not settled; gives the origins that the journal still knows."""
         reader = JournalReader(self._journal_folder, 0)
         known: set[bytes] = set()
-        self._feeder.refeed(self._unsettled(reader, known))
+        self._feeder.refeed(self._unsettled(reader, known), lambda: self._stopping)
         return known
 
     def _unsettled(self, reader: JournalReader, known: set[bytes]) -> Iterator[Fed]:
@@ -105,19 +112,22 @@ class Ingest:
         """(messages taken, candidates left for the next batch). What is not yet complete is
         forgotten: the spool offers it again."""
         batch: list[Taken] = []
+        refused: list[tuple[Candidate, Refused]] = []
         size = 0
         for at, candidate in enumerate(candidates):
-            if len(batch) == BATCH_MAX or size >= BATCH_BYTES_MAX:
+            if len(batch) + len(refused) == BATCH_MAX or size >= BATCH_BYTES_MAX:
+                self._refuse(refused)
                 return batch, candidates[at:]
             found = self._spool.take(candidate)
             if isinstance(found, Refused):
-                self._refuse(candidate, found)
+                refused.append((candidate, found))
             elif isinstance(found, Taken):
-                if known and origin_of(found) in known:
+                if known and was_accepted(found, known):
                     self._spool.discard(found)  # accepted before a crash undid its removal
                     continue
                 batch.append(found)
                 size += len(found.payload)
+        self._refuse(refused)
         return batch, []
 
     def _accept(self, batch: list[Taken]) -> None:
@@ -161,21 +171,46 @@ class Ingest:
         }
         return Fed(number, bytes.fromhex(meta.id), message, place, about)
 
-    def _refuse(self, candidate: Candidate, refused: Refused) -> None:
-        """Told first, then moved away; a crash in between tells it twice, under the same id."""
-        entry: Entry = {
-            "kind": Kind.SPOOL_REFUSED,
-            "time_ms": now_ms(),
-            "id": refused.id,
-            "sender": candidate.sender,
-            "name": refused.escaped_name,
-            "stage": "ingest",
-            "reason": refused.reason,
-            "sentence": refused.sentence,
-        }
-        self._entries.tell(json.dumps([entry], separators=(",", ":")).encode())
-        self._spool.quarantine(candidate, refused.id)
-        self._feed.add("spool_refused")
+    def _refuse(self, refused: list[tuple[Candidate, Refused]]) -> None:
+        """In the ledger first, then moved away; a crash in between tells it twice, by one id."""
+        if not refused:
+            return
+        entries: list[Entry] = [
+            {
+                "kind": Kind.SPOOL_REFUSED,
+                "time_ms": now_ms(),
+                "id": found.id,
+                "sender": candidate.sender,
+                "name": found.escaped_name,
+                "stage": "ingest",
+                "reason": found.reason,
+                "sentence": found.sentence,
+            }
+            for candidate, found in refused
+        ]
+        self._entries.tell(json.dumps(entries, separators=(",", ":")).encode())
+        self._told += 1
+        durable = 0
+        while durable < self._told:
+            packet = self._durable.hear()
+            if packet is None:
+                raise Broken(Reason.LEDGER_UNWRITABLE, "the ledger cannot be written")
+            (durable,) = HEARD.unpack(packet)
+        for candidate, found in refused:
+            self._spool.quarantine(candidate, found.id)
+        self._feed.add("spool_refused", len(refused))
+
+
+def was_accepted(taken: Taken, known: set[bytes]) -> bool:
+    """Whether this drop is in the journal already: asked once of each origin, and only of what was
+    there at a scan or was claimed, for what an event brought has been dropped since.
+    """
+    if taken.candidate.look is None and not taken.candidate.claimed:
+        return False
+    origin = origin_of(taken)
+    found = origin in known
+    known.discard(origin)
+    return found
 
 
 def origin_of(taken: Taken) -> bytes:

@@ -1,0 +1,141 @@
+"""Ingest on real files and sockets: what is no message is in the ledger before it is moved."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from guard.edge.sockets import Ear, Mouth, Outlet, feed_pair, one_way_pair
+from guard.edge.spec import Spec, Value
+from guard.edge.spool import Taken
+from guard.edge.spool_arrivals import Candidate
+from guard.edge.spool_sidecar import NO_SIDECAR
+from guard.roles.audit import HEARD
+from guard.roles.ingest import Ingest, origin_of, was_accepted
+from schemas.errors import Broken
+from tests.guard.core.lane import HEAD_KEY, SCOPE
+
+NAMES = ("accepted", "fed", "ingest-entries", "feed")
+
+
+@dataclass
+class Running:
+    """An ingest at work, and the ends of the audit role."""
+
+    ingest: Ingest
+    thread: Thread
+    ended_by: list[str]
+    entries: Ear
+    durable: Mouth
+    ears: list[Ear]
+
+    def told(self) -> list[dict[str, str]]:
+        packet = self.entries.hear()
+        assert packet
+        return list(json.loads(packet))
+
+    def ledger_breaks(self) -> None:
+        self.durable.close()
+        self.ended()
+
+    def stop(self) -> None:
+        self.ingest._stopping = True
+        self.ended()
+
+    def ended(self) -> None:
+        self.thread.join(10)
+        self.ingest._journal.close()
+        self.ingest._spool.close()
+        ingest, feeder = self.ingest, self.ingest._feeder
+        ours = (ingest._entries, ingest._durable, ingest._feed._mouth)
+        theirs = (feeder._accepted, feeder._fed, feeder._settled)
+        ends: list[Ear | Mouth | Outlet] = [*ours, *theirs, self.entries, self.durable, *self.ears]
+        for end in ends:
+            end._socket.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    for name in ("drop", "refused"):
+        (tmp_path / "spool" / name / "patrol").mkdir(parents=True)
+    before = signal.getsignal(signal.SIGTERM)
+    yield tmp_path
+    signal.signal(signal.SIGTERM, before)
+
+
+def start(folder: Path) -> Running:
+    pairs = {name: one_way_pair() for name in NAMES[:3]} | {"feed": feed_pair()}
+    settled, durable = one_way_pair(), one_way_pair()
+    descriptors = {name: pair[1].detach() for name, pair in pairs.items()}
+    descriptors |= {"settled": settled[0].detach(), "ingest-durable": durable[0].detach()}
+    values: dict[str, Value] = {
+        "folder": str(folder), "flow": "c2", "senders": ["patrol"], "payload_bytes_max": 1000,
+        "scope": SCOPE.hex(),
+    }  # fmt: skip
+    ingest = Ingest(Spec("ingest", "x:y", "low", descriptors, values, {"head": HEAD_KEY}))
+    ears = {name: Ear(pair[0].detach()) for name, pair in pairs.items()}
+    settling = Mouth(settled[1].detach())
+    settling.tell(b'{"settled":0}')
+    ended_by: list[str] = []
+
+    def work() -> None:
+        try:
+            ingest.work()
+        except Broken as error:
+            ended_by.append(error.reason)
+        finally:
+            settling.close()
+
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    others = [ear for name, ear in ears.items() if name != "ingest-entries"]
+    return Running(
+        ingest, thread, ended_by, ears["ingest-entries"], Mouth(durable[1].detach()), others
+    )
+
+
+def test_what_is_refused_is_moved_when_the_ledger_has_it_and_told_again_if_it_has_not(
+    folder: Path,
+) -> None:
+    beside = folder / "spool" / "drop" / "patrol" / ".beside"
+    beside.touch()
+    refused = folder / "spool" / "refused" / "patrol"
+    first = start(folder)
+    os.rename(beside, beside.with_name("empty.cot"))
+    told = first.told()
+    assert [entry["kind"] for entry in told] == ["spool-refused"]
+    assert list(refused.iterdir()) == []
+    first.ledger_breaks()
+    assert first.ended_by == ["ledger-unwritable"]
+    assert list(refused.iterdir()) == []
+
+    second = start(folder)
+    again = second.told()
+    assert [entry["id"] for entry in again] == [told[0]["id"]]
+    second.durable.tell(HEARD.pack(1))
+    second.stop()
+    assert [path.name for path in refused.iterdir()] == [told[0]["id"]]
+    assert second.ended_by == []
+
+
+def taken(look: int | None, *, claimed: bool) -> Taken:
+    candidate = Candidate("patrol", b"a.cot", 0, look, claimed)
+    return Taken(candidate, b"<event/>", NO_SIDECAR, (1, 2, 3, 8, b"a.cot"), "a.cot")
+
+
+@pytest.mark.parametrize(("look", "claimed"), [(None, True), (5, False), (0, False)])
+def test_a_drop_that_a_crash_brought_back_is_known_once(look: int | None, claimed: bool) -> None:
+    drop = taken(look, claimed=claimed)
+    known = {origin_of(drop)}
+    assert was_accepted(drop, known)
+    assert not was_accepted(drop, known)
+
+
+def test_a_file_that_is_dropped_while_ingest_watches_is_a_new_message() -> None:
+    drop = taken(None, claimed=False)
+    assert not was_accepted(drop, {origin_of(drop)})
