@@ -110,6 +110,8 @@ class Release:
             if isinstance(judgement, Cleared):
                 return [self._commit(notice, frame, judgement)]
         except CheckvalveError as error:
+            if error.reason is Reason.DISK:
+                raise  # no message's fault: nothing is decided until it can be written
             return self._without_frame(notice, error)
         return [self._stop(notice, judgement)]
 
@@ -133,7 +135,6 @@ class Release:
         )
 
     def _commit(self, notice: Notice, frame: Frame, cleared: Cleared) -> Entry:
-        self._sequence += 1
         payload = cleared.message.payload
         time_ms = now_ms()
         manifest = self._manifest(cleared, frame, time_ms // 1000)
@@ -141,6 +142,7 @@ class Release:
         position = self._sealed.append(
             write_sealed(manifest.sequence, manifest.precedence, envelope)
         )
+        self._sequence = manifest.sequence
         entry = self._entry(Kind.COMMITTED, notice, "", "", "", summary(cleared.receipts))
         return entry | {
             "time_ms": time_ms,
@@ -162,7 +164,7 @@ class Release:
             flow=spec.text("flow"),
             source_domain=spec.text("source_domain"),
             destination_domain=spec.text("destination_domain"),
-            sequence=self._sequence,
+            sequence=self._sequence + 1,
             id=frame.id,
             payload_digest=hashlib.sha256(payload).digest(),
             payload_bytes=len(payload),

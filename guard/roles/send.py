@@ -93,6 +93,8 @@ class Send:
             self._params, spec.keys["link"], number, spec.number("flow_number"), self._codec,
             complete_below=covered + FIRST_SEQUENCE,
         )  # fmt: skip
+        if covered:
+            self._tell_sent(0, covered)  # a break may have kept the last word from the ledger
 
     def _refill(self) -> None:
         """Offer what is committed, as far as the link's queue has room."""
@@ -128,7 +130,10 @@ class Send:
             return
         self._record_ns = now_ns + _RECORD_NS
         self._cursor.set(after)
-        entry = {"kind": Kind.SENT, "time_ms": now_ms(), "count": after - before, "last": after}
+        self._tell_sent(after - before, after)
+
+    def _tell_sent(self, count: int, last: int) -> None:
+        entry = {"kind": Kind.SENT, "time_ms": now_ms(), "count": count, "last": last}
         self._entries.tell(json.dumps([entry], separators=(",", ":")).encode())
 
     def _hear_witness(self) -> bool:
