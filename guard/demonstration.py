@@ -100,26 +100,29 @@ class Demonstration:
     account: Account = field(init=False, default_factory=Account)
     dropped: list[Dropped] = field(init=False, default_factory=list)
     _children: list[Child] = field(init=False, default_factory=list)
-    _ledgers: tuple[LedgerReader, LedgerReader] = field(init=False)
+    _ledgers: list[LedgerReader] = field(init=False, default_factory=list)
 
     def __enter__(self) -> Self:
-        listen = f"127.0.0.1:{_free_port()}"
-        link_to = listen if self.faults.direct else self._start_link(listen)
-        self.made = make_site(self.folder, self.pack, link_to, listen)
         try:
-            sides = [self.start_side("high"), self.start_side("low")]
-            for child in sides:
-                child.await_line("event", "running")
+            self._start_all()
         except BaseException:
             self.end()
             raise
-        self._ledgers = (
-            LedgerReader(self.made.low / "ledger"), LedgerReader(self.made.high / "ledger"),
-        )  # fmt: skip
         return self
+
+    def _start_all(self) -> None:
+        listen = f"127.0.0.1:{_free_port()}"
+        link_to = listen if self.faults.direct else self._start_link(listen)
+        self.made = make_site(self.folder, self.pack, link_to, listen)
+        sides = [self.start_side("high"), self.start_side("low")]
+        for child in sides:
+            child.await_line("event", "running")
+        self._ledgers = [LedgerReader(side / "ledger") for side in (self.made.low, self.made.high)]
 
     def __exit__(self, *_: object) -> None:
         self.end()
+        for reader in self._ledgers:
+            reader.close()
 
     def end(self) -> None:
         """End both sides in good order (low first), then the link."""
@@ -160,6 +163,19 @@ class Demonstration:
         _write(f"{folder}/.drop.tmp", payload)
         self.dropped.append(Dropped(unique, time.time_ns()))
         os.rename(f"{folder}/.drop.tmp", f"{folder}/{unique}")
+
+    def lay_ready(self, payload: bytes, name: str) -> tuple[str, str]:
+        """Write a file beside the drops, as yet unseen: `drop_laid` renames it in."""
+        folder = f"{self.made.low}/spool/drop/{self.made.policy.senders[0]}"
+        hidden = f"{folder}/.{name}"
+        _write(hidden, payload)
+        return hidden, f"{folder}/{name}"
+
+    def drop_laid(self, laid: tuple[str, str]) -> None:
+        """Drop a file that was laid ready: one rename."""
+        hidden, seen = laid
+        self.dropped.append(Dropped(seen.rpartition("/")[2], time.time_ns()))
+        os.rename(hidden, seen)
 
     def follow(self) -> Account:
         """Read what is new in both ledgers into the account."""

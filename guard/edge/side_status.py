@@ -150,6 +150,11 @@ def _holds(pid: int, run: Path) -> bool:
 # -- the metrics role ----------------------------------------------------------------------------
 
 
+def read_counters(folder: Path) -> Counters:
+    """Every process's counters of a running side, by process; empty when it does not answer."""
+    return _ask(folder, read_site_file(folder))[0]
+
+
 def _ask(folder: Path, file: SiteFile) -> tuple[Counters, str]:
     """(every process's counters, or a sentence that says why there are none)."""
     try:

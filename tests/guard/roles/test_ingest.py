@@ -52,9 +52,9 @@ class Running:
         self.ingest._journal.close()
         self.ingest._spool.close()
         ingest, feeder = self.ingest, self.ingest._feeder
-        ours = (ingest._entries, ingest._durable, ingest._feed._mouth)
-        theirs = (feeder._accepted, feeder._fed, feeder._settled)
-        ends: list[Ear | Mouth | Outlet] = [*ours, *theirs, self.entries, self.durable, *self.ears]
+        ends: list[Ear | Mouth | Outlet] = [ingest._entries, ingest._durable, ingest._feed._mouth]
+        ends += [feeder._accepted, feeder._fed, feeder._settled, self.entries, self.durable]
+        ends += self.ears
         for end in ends:
             end._socket.close()
 
