@@ -34,13 +34,26 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--pack", default="c2")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--dir", default=tempfile.gettempdir(), help="where the sites are made")
     given = parser.parse_args()
+    top = Path(tempfile.mkdtemp(prefix="checkvalve-bench-", dir=given.dir))
+    top.chmod(0o711)
+    try:
+        return _measure(given, top)
+    finally:
+        # Only now: ext4 makes files slowly for minutes near where many were removed.
+        shutil.rmtree(top, ignore_errors=True)
+
+
+def _measure(given: argparse.Namespace, top: Path) -> int:
+    """All runs, each on a site of its own under `top`; prints the result."""
     samples = [p.read_bytes() for p in sorted((pack_folder(given.pack) / "samples").iterdir())
                if p.is_file()]  # fmt: skip
-    runs = [_throughput(given.pack, samples, given.count) for _ in range(given.runs)]
-    latencies = [_latency(given.pack, samples) for _ in range(given.runs)]
+    sites = (_Site(given.pack, top / str(number)) for number in range(2 * given.runs))
+    runs = [_throughput(next(sites), samples, given.count) for _ in range(given.runs)]
+    latencies = [_latency(next(sites), samples) for _ in range(given.runs)]
     result: dict[str, Any] = {
-        "file_system": _file_system(tempfile.gettempdir()),
+        "file_system": _file_system(str(top)),
         "processors": os.cpu_count(),
         "bytes_a_message": round(statistics.mean(map(len, samples))),
         "count": given.count,
@@ -60,25 +73,21 @@ def main() -> int:
 
 
 class _Site:
-    """A demonstration in a folder that is removed again."""
+    """A demonstration in a folder that its owner removes when all is measured."""
 
-    def __init__(self, pack: str) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="checkvalve-bench-"))
-        self._folder.chmod(0o711)
-        (self._folder / "site").mkdir()
-        faults = LinkFaults(direct=True)
-        self._flow = Demonstration(self._folder / "site", pack_folder(pack), faults)
+    def __init__(self, pack: str, folder: Path) -> None:
+        folder.mkdir(mode=0o711)
+        self._flow = Demonstration(folder / "site", pack_folder(pack), LinkFaults(direct=True))
 
     def __enter__(self) -> Demonstration:
         return self._flow.__enter__()
 
     def __exit__(self, *_: object) -> None:
-        self._flow.end()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._flow.__exit__()
 
 
-def _throughput(pack: str, samples: list[bytes], count: int) -> dict[str, Any]:
-    with _Site(pack) as flow:
+def _throughput(site: _Site, samples: list[bytes], count: int) -> dict[str, Any]:
+    with site as flow:
         laid = [
             flow.lay_ready(samples[at % len(samples)], f"{at:07d}.cot") for at in range(count)
         ]  # the senders' own work, done before the clock starts
@@ -112,8 +121,8 @@ def _delivered(flow: Demonstration) -> int:
     return sum(len(os.listdir(folder)) for folder in folders) // 2
 
 
-def _latency(pack: str, samples: list[bytes]) -> dict[str, float]:
-    with _Site(pack) as flow:
+def _latency(site: _Site, samples: list[bytes]) -> dict[str, float]:
+    with site as flow:
         started_s = time.monotonic()
         for at in range(LATENCY_COUNT):
             flow.drop(samples[at % len(samples)], "event.cot")
