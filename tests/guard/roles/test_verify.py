@@ -6,7 +6,7 @@ import pytest
 
 from guard.core.ledger import canonical
 from guard.link.arrivals import ReceiverState
-from guard.link.events import Alarm, Checkpoint, Gap, SessionOpened
+from guard.link.events import Alarm, Checkpoint, Event, Gap, SessionOpened
 from guard.link.params import CHECKPOINT_BYTES_MAX
 from guard.roles.landing import landing_parts, state_event
 from guard.roles.verify import event_for_the_ledger
@@ -24,8 +24,8 @@ GAP = {"kind": "gap", "time_ms": 1, "reason": "gap", "first": 3, "last": 4}
         Checkpoint(bytes(CHECKPOINT_BYTES_MAX)), Checkpoint(b"\xff" * CHECKPOINT_BYTES_MAX),
     ],
 )  # fmt: skip
-def test_what_the_link_tells_goes_to_the_ledger_whole(event: object) -> None:
-    _, _, content = read_landed(b"".join(landing_parts(event)))  # type: ignore[arg-type]  # any
+def test_what_the_link_tells_goes_to_the_ledger_whole(event: Event) -> None:
+    _, _, content = read_landed(b"".join(landing_parts(event)))
     assert event_for_the_ledger(content) == json.loads(content)
 
 
