@@ -211,7 +211,7 @@ def _show(result: dict[str, Any], kept: Path | None) -> None:
         "sent": "passed every check, sealed and sent",
         "refused": "refused by a stage, or by ingest",
         "held": "held for people on the low side",
-        "delivered": "verified again, rebuilt, in the high side's output queue",
+        "delivered": "rebuilt, schema-valid on both sides, in the output queue",
         "held_high": "held on the high side",
         "gaps": "reported lost on the link",
         "lost": "lost without a report",
