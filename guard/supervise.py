@@ -40,6 +40,7 @@ Tell = Callable[[dict[str, Any]], None]
 _STOP_WITHIN_S = 15
 _CALM_S = 1.0  # a domain that ends sooner than this after its start is given pauses
 _BACKOFF_S_MAX = 5.0
+_LOOK_S = 1.0
 
 
 @dataclass(slots=True)
@@ -90,6 +91,7 @@ class Supervisor:
         self._layers: dict[str, Any] = {}
         self._started_s: dict[str, float] = {}
         self._pause_s: dict[str, float] = {}
+        self._due_s: dict[str, float] = {}
 
     # -- what it opens before any role runs ------------------------------------------------
 
@@ -237,6 +239,7 @@ class Supervisor:
             while not self._asked_to_stop():
                 for domain in self._ended_domains():
                     self._restart(domain)
+                self._start_due()
             self._say("stopping")
             self._drain()
         finally:
@@ -255,7 +258,9 @@ class Supervisor:
         for seat in self._seats:
             if seat.process is not None and seat.process.pidfd >= 0:
                 poller.register(seat.process.pidfd, select.POLLIN)
-        ready = [descriptor for descriptor, _ in poller.poll(1000)]
+        waits_s = [due_s - time.monotonic() for due_s in self._due_s.values()]
+        wait_ms = 1000 * max(0.0, min([_LOOK_S, *waits_s]))
+        ready = [descriptor for descriptor, _ in poller.poll(wait_ms)]
         return self._stop_asked[0] in ready
 
     def _ended_domains(self) -> Iterator[str]:
@@ -268,27 +273,38 @@ class Supervisor:
         yield from ended
 
     def _restart(self, domain: str) -> None:
+        """End what is left of a domain and say when it is started again: at once, unless it ended
+        soon after its last start. The other domains are watched meanwhile."""
         self._restarts += 1
         self._tell({"event": "restart", "domain": domain, "cause": self._cause})
+        self._end_domain(domain)
         wait_s = self._pause_s.pop(domain, 0.0)
         if time.monotonic() - self._started_s.get(domain, 0.0) < _CALM_S:
             wait_s = self._pause_s[domain] = _longer(wait_s)
-        while not self._stop_waiting(wait_s):
-            for seat in self._seats:
-                if seat.role.domain == domain:
-                    self._end(seat)
+        self._due_s[domain] = time.monotonic() + wait_s
+        self._write_status("restarting")
+
+    def _start_due(self) -> None:
+        """Start the domains whose time has come; one that cannot start is given a longer pause."""
+        for domain, due_s in list(self._due_s.items()):
+            if time.monotonic() < due_s:
+                continue
             try:
                 self._start(domain)
             except Exception as error:
+                self._end_domain(domain)
                 self._tell({"event": "failed", "domain": domain, "cause": str(error)})
-                wait_s = self._pause_s[domain] = _longer(wait_s)
+                wait_s = self._pause_s[domain] = _longer(self._pause_s.get(domain, 0.0))
+                self._due_s[domain] = time.monotonic() + wait_s
                 continue
-            self._say("running")
-            return
+            del self._due_s[domain]
+            if not self._due_s:
+                self._say("running")
 
-    def _stop_waiting(self, wait_s: float) -> bool:
-        readable, _, _ = select.select([self._stop_asked[0]], [], [], wait_s)
-        return bool(readable)
+    def _end_domain(self, domain: str) -> None:
+        for seat in self._seats:
+            if seat.role.domain == domain:
+                self._end(seat)
 
     # -- stopping ----------------------------------------------------------------------------
 
@@ -327,6 +343,10 @@ class Supervisor:
 
     def _say(self, state: str) -> None:
         """Tell it, and write `run/status.json` for `guard status`."""
+        self._write_status(state)
+        self._tell({"event": state, "restarts": self._restarts, "cause": self._cause})
+
+    def _write_status(self, state: str) -> None:
         self._state = state
         status = {
             "state": state,
@@ -351,7 +371,6 @@ class Supervisor:
             made.write_text(json.dumps(status))
             made.chmod(0o644)
             made.rename(path)
-        self._tell({"event": state, "restarts": self._restarts, "cause": self._cause})
 
 
 def _longer(wait_s: float) -> float:
