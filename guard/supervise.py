@@ -86,7 +86,6 @@ class Supervisor:
         self._metrics = self._open_metrics()
         self._cause = "start"
         self._restarts = 0
-        self._state = "starting"
         self._stop_asked = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._layers: dict[str, Any] = {}
         self._started_s: dict[str, float] = {}
@@ -347,7 +346,6 @@ class Supervisor:
         self._tell({"event": state, "restarts": self._restarts, "cause": self._cause})
 
     def _write_status(self, state: str) -> None:
-        self._state = state
         status = {
             "state": state,
             "side": self._site.file.side,

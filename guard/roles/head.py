@@ -24,7 +24,6 @@ from schemas.receipt import message_digest
 NO_ID = bytes(16)
 NO_DIGEST = bytes(32)
 NOWHERE = Place(0, 0, 0)
-_REFEED_PATIENCE_MS = 30_000
 
 
 @dataclass(frozen=True, slots=True)
