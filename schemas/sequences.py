@@ -39,6 +39,15 @@ class RangeSet:
         """How many numbers are in."""
         return sum(self._lasts) - sum(self._firsts) + len(self._firsts)
 
+    @property
+    def last(self) -> int | None:
+        """The highest number that is in; None of an empty set."""
+        return self._lasts[-1] if self._lasts else None
+
+    def is_just(self, first: int, last: int) -> bool:
+        """Whether it is this one range."""
+        return self._firsts == [first] and self._lasts == [last]
+
     def ranges(self) -> tuple[Range, ...]:
         """All ranges, in order."""
         return tuple(zip(self._firsts, self._lasts, strict=True))

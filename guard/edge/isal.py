@@ -8,12 +8,13 @@ the reference's answers. Follows docs/spec/link.md §6 (4).
 
 import ctypes
 from collections import OrderedDict
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, files
 
 import numpy as np
 from numpy.typing import NDArray
 
-from guard.link.fec import Codec, ReferenceCodec, Symbols, cauchy_rows, rebuild_rows
+from guard.link.fec import Codec, ReferenceCodec, Symbols, cauchy_rows, minor_inverse
 from schemas.errors import Broken
 from schemas.reasons import Reason
 
@@ -38,35 +39,62 @@ class IsalCodec:
             ctypes.c_int, ctypes.c_int, ctypes.c_int,
             ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
         )  # fmt: skip
-        self._tables: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
+        self._tables: OrderedDict[tuple[int, ...], NDArray[np.uint8]] = OrderedDict()
+        self._zeros = np.zeros(0, dtype=np.uint8)
+        self._syndromes = np.zeros((0, 0), dtype=np.uint8)
 
-    def encode(self, sources: Symbols, repairs: Symbols) -> None:
-        """See `Codec.encode`."""
+    def encoder(self, sources: Symbols, repairs: Symbols) -> Callable[[], None]:
+        """See `Codec.encoder`: with the addresses looked up once."""
         k, r, size = len(sources), len(repairs), sources.shape[1]
         if repairs.shape[1] != size or not r:
             raise Broken(Reason.ARGUMENT, "source and repair symbols differ in size")
-        tables = self._tables.get((k, r))
-        if tables is None:
-            tables = self._tables[k, r] = self._tables_of(cauchy_rows(k, r))
-            if len(self._tables) > _TABLES_KEPT:
-                self._tables.popitem(last=False)
-        inputs, outputs = _places(sources), _places(repairs)
-        self._code(size, k, r, _at(tables), _at(inputs), _at(outputs))
+        kept = tables, inputs, outputs = (
+            self._tables_of(k, tuple(range(r))), _places(sources), _places(repairs),
+        )  # fmt: skip
+        code, places = self._code, (_at(tables), _at(inputs), _at(outputs))
+
+        def encode(_alive: object = (kept, sources, repairs)) -> None:
+            code(size, k, r, *places)
+
+        return encode
 
     def rebuild(self, k: int, symbols: Symbols, lost: list[int], repairs: list[int]) -> None:
         """See `Codec.rebuild`."""
-        tables = self._tables_of(rebuild_rows(k, lost, repairs))
+        count, size = len(lost), symbols.shape[1]
+        if len(repairs) != count or not count:
+            raise Broken(Reason.ARGUMENT, "as many repair symbols as symbols are lost")
+        tables = self._tables_of(k, tuple([index - k for index in repairs]))
+        zeros, syndromes = self._scratch(count, size)
         places = _places(symbols)
-        inputs = np.concatenate([np.delete(places[:k], lost), places[repairs]])
+        inputs = places[:k].copy()
+        inputs[lost] = _at(zeros)
+        between = _places(syndromes)
+        self._code(size, k, count, _at(tables), _at(inputs), _at(between))
+        syndromes ^= symbols[repairs]
+        inverse = minor_inverse(lost, repairs)
+        tables = np.empty(_TABLE_BYTES * count * count, dtype=np.uint8)
+        self._init(count, count, _at(inverse), _at(tables))
         outputs = places[lost]
-        if len(inputs) != k:
-            raise Broken(Reason.ARGUMENT, "a block is rebuilt from exactly k symbols")
-        self._code(symbols.shape[1], k, len(lost), _at(tables), _at(inputs), _at(outputs))
+        self._code(size, count, count, _at(tables), _at(between), _at(outputs))
 
-    def _tables_of(self, rows: Symbols) -> NDArray[np.uint8]:
-        count, k = rows.shape
-        tables = np.empty(_TABLE_BYTES * k * count, dtype=np.uint8)
-        self._init(k, count, _at(rows), _at(tables))
+    def _scratch(self, count: int, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """A symbol of zeros, and (count, size) bytes to work in."""
+        if len(self._zeros) < size:
+            self._zeros = np.zeros(size, dtype=np.uint8)
+        if self._syndromes.shape[0] < count or self._syndromes.shape[1] != size:
+            self._syndromes = np.empty((count, size), dtype=np.uint8)
+        return self._zeros, self._syndromes[:count]
+
+    def _tables_of(self, k: int, repairs: tuple[int, ...]) -> NDArray[np.uint8]:
+        """ISA-L's tables for these repair symbols, counted from 0, of k source symbols."""
+        tables = self._tables.get((k, *repairs))
+        if tables is None:
+            rows = np.ascontiguousarray(cauchy_rows(k, max(repairs) + 1)[list(repairs)])
+            tables = np.empty(_TABLE_BYTES * rows.size, dtype=np.uint8)
+            self._init(k, len(rows), _at(rows), _at(tables))
+            self._tables[k, *repairs] = tables
+            if len(self._tables) > _TABLES_KEPT:
+                self._tables.popitem(last=False)
         return tables
 
 
@@ -94,13 +122,13 @@ def choose_codec() -> tuple[Codec, str]:
 
 
 def _candidates() -> list[str]:
-    found = [SYSTEM_LIBRARY]
+    """The wheel's library is newer than Debian 12's, and faster: it comes first."""
     try:
         inside = files("pyeclib") or []
     except PackageNotFoundError:
         inside = []
-    found += [str(file.locate()) for file in inside if file.name.startswith("libisal")]
-    return found
+    found = [str(file.locate()) for file in inside if file.name.startswith("libisal")]
+    return [*found, SYSTEM_LIBRARY]
 
 
 def _self_test(codec: Codec, reference: Codec) -> None:
@@ -109,8 +137,8 @@ def _self_test(codec: Codec, reference: Codec) -> None:
         symbols = (np.arange((k + r) * size, dtype=np.uint32) * 2654435761 >> 13).astype(np.uint8)
         symbols = symbols.reshape(k + r, size)
         expected = symbols.copy()
-        codec.encode(symbols[:k], symbols[k:])
-        reference.encode(expected[:k], expected[k:])
+        codec.encoder(symbols[:k], symbols[k:])()
+        reference.encoder(expected[:k], expected[k:])()
         damaged = symbols.copy()
         lost = list(range(0, k, max(1, k // r)))[:r]
         damaged[lost] = 0

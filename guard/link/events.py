@@ -1,11 +1,13 @@
 """What the receiver tells its role.
 
-Frozen values, nothing else. See docs/spec/link.md §8 to §10.
+Frozen values, nothing else. See docs/spec/link.md §8 to §10, §14 and §15.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from schemas.reasons import Reason
+from schemas.sequences import Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,58 @@ class Gap:
 
     first: int
     last: int
+
+
+class Piece(NamedTuple):
+    """Bytes of a stream, for the place where the stream lands. Late: a gap had been reported.
+
+    `data` stays as it is until three more pieces have been given.
+    """
+
+    sequence: int
+    offset: int
+    data: memoryview
+
+
+class PieceSink(Protocol):
+    """Where the pieces of streams go, each once, at the moment it is opened."""
+
+    def land(self, piece: Piece) -> None:
+        """Put it in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLanded:
+    """Every byte of a stream is in its place. Late: it had been reported as a gap."""
+
+    sequence: int
+    total: int
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StreamGap:
+    """The sender has sent this stream for the last time, and these bytes (first to last) of it
+    did not land. `total` is 0 if its end did not come; it told then how far it goes at least."""
+
+    sequence: int
+    total: int
+    missing: tuple[Range, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDead:
+    """Of several links this one (from 0) is silent while another is heard; since when."""
+
+    link: int
+    since_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkBack:
+    """A link that was dead is heard again."""
+
+    link: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,5 +109,8 @@ class Checkpoint:
     checkpoint: bytes
 
 
-Event = Landed | Gap | SessionOpened | Alarm | Silence | Checkpoint
+Event = (
+    Landed | Gap | StreamLanded | StreamGap | LinkDead | LinkBack | SessionOpened | Alarm
+    | Silence | Checkpoint
+)  # fmt: skip
 """Everything that `Receiver.take` and `Receiver.tick` give."""

@@ -4,8 +4,13 @@ Takes symbols as rows of arrays, gives repair symbols, or puts lost source symbo
 Pure. `Codec` is what the link asks of a code; `ReferenceCodec` is the written definition in
 NumPy, slow and plain; `guard.edge.isal` has the fast one, which must agree with this one.
 Follows docs/spec/link.md §6 (4); the field and the rows are those of ISA-L.
+
+Lost symbols come back in two steps. The repair symbols in hand, less what the source symbols in
+hand give to them, are sums of the lost symbols alone (the syndromes); so only the e x e Cauchy
+minor of the e lost symbols has to be inverted, and it has a closed inverse.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Protocol
 
@@ -22,8 +27,11 @@ class Codec(Protocol):
 
     name: str
 
-    def encode(self, sources: Symbols, repairs: Symbols) -> None:
-        """Write the (r, S) repair symbols of (k, S) source symbols."""
+    def encoder(self, sources: Symbols, repairs: Symbols) -> Callable[[], None]:
+        """A call that writes the (r, S) repair symbols of the (k, S) source symbols.
+
+        It works on these very arrays each time, so a sender makes it once for its buffers.
+        """
 
     def rebuild(self, k: int, symbols: Symbols, lost: list[int], repairs: list[int]) -> None:
         """Put back the lost source symbols of (k + r, S) symbols, in place.
@@ -64,26 +72,22 @@ def cauchy_rows(k: int, r: int) -> Symbols:
     return rows
 
 
-def rebuild_rows(k: int, lost: list[int], repairs: list[int]) -> Symbols:
-    """The (e, k) rows that give the e lost symbols from the k in hand.
+def minor_inverse(lost: list[int], repairs: list[int]) -> Symbols:
+    """The (e, e) inverse of the Cauchy minor: lost source symbols from their syndromes.
 
-    In hand, in this order: the source symbols that are not lost, by index, then `repairs`. Only
-    the e x e minor is inverted, by the closed formula for a Cauchy matrix:
     inverse[b, a] = prod_c (x_a + y_c)(x_c + y_b)
-                    / ((x_a + y_b) prod_{c != a} (x_a + x_c) prod_{c != b} (y_b + y_c)).
+                    / ((x_a + y_b) prod_{c != a} (x_a + x_c) prod_{c != b} (y_b + y_c)),
+    x the indices of the repair symbols in hand, y those of the lost source symbols.
     """
-    x = np.array(repairs, dtype=np.int64)
-    y = np.array(lost, dtype=np.int64)
-    log_sums = _LOG[x[:, None] ^ y[None, :]]
-    log_x = _LOG[x[:, None] ^ x[None, :]]  # the diagonal is _LOG[0] = 0: it drops out
-    log_y = _LOG[y[:, None] ^ y[None, :]]
-    by_x = log_sums.sum(axis=1) - log_x.sum(axis=1)
-    by_y = log_sums.sum(axis=0) - log_y.sum(axis=0)
-    inverse = _EXP[(by_x[None, :] + by_y[:, None] - log_sums.T) % 255]
-    kept = np.delete(np.arange(k), y)
-    known = _EXP[(255 - _LOG[x[:, None] ^ kept[None, :]]) % 255]
-    through = np.bitwise_xor.reduce(multiply(inverse[:, :, None], known[None, :, :]), axis=1)
-    return np.ascontiguousarray(np.concatenate([through, inverse], axis=1))
+    x = np.array(repairs)
+    y = np.array(lost)
+    log_sums = _LOG[x[:, None] ^ y]
+    log_x = _LOG[x[:, None] ^ x]  # the diagonal is _LOG[0] = 0: it drops out
+    log_y = _LOG[y[:, None] ^ y]
+    by_x = (log_sums - log_x).sum(axis=1)
+    by_y = log_sums.sum(axis=0) - log_y.sum(axis=1)
+    inverse: Symbols = _EXP[(by_x + by_y[:, None] - log_sums.T) % 255]
+    return inverse
 
 
 class ReferenceCodec:
@@ -91,19 +95,24 @@ class ReferenceCodec:
 
     name = "reference"
 
-    def encode(self, sources: Symbols, repairs: Symbols) -> None:
-        """See `Codec.encode`."""
+    def encoder(self, sources: Symbols, repairs: Symbols) -> Callable[[], None]:
+        """See `Codec.encoder`."""
         rows = cauchy_rows(len(sources), len(repairs))
-        for row, repair in zip(rows, repairs, strict=True):
-            repair[:] = _combine(row, sources)
+
+        def encode() -> None:
+            for row, repair in zip(rows, repairs, strict=True):
+                repair[:] = _combine(row, sources)
+
+        return encode
 
     def rebuild(self, k: int, symbols: Symbols, lost: list[int], repairs: list[int]) -> None:
         """See `Codec.rebuild`."""
-        rows = rebuild_rows(k, lost, repairs)
-        kept = [index for index in range(k) if index not in set(lost)]
-        hand = symbols[kept + repairs]
-        for row, index in zip(rows, lost, strict=True):
-            symbols[index] = _combine(row, hand)
+        rows = cauchy_rows(k, len(symbols) - k)[np.array(repairs) - k]
+        sources = symbols[:k].copy()
+        sources[lost] = 0
+        syndromes = np.stack([_combine(row, sources) for row in rows]) ^ symbols[repairs]
+        for row, index in zip(minor_inverse(lost, repairs), lost, strict=True):
+            symbols[index] = _combine(row, syndromes)
 
 
 def _combine(row: Symbols, symbols: Symbols) -> Symbols:

@@ -17,6 +17,9 @@ ALIGN_BYTES = 16
 SYMBOLS_MAX = 255
 REPAIR_SYMBOLS_MIN = 3
 DATAGRAM_BYTES_MAX = 65_488
+PIECE_BYTES_MAX = 2**20
+STREAM_BYTES_MAX = 2**62 - 1
+STREAM_ALIGN_BYTES = 4096  # pieces of whole pages land fastest
 CHECKPOINT_BYTES_MAX = 600
 SEQUENCE_MAX = 2**62 - 1
 NUMBER_MAX = 2**40 - 1
@@ -24,6 +27,9 @@ SESSION_MAX = 2**32 - 1
 BURST_BYTES_MAX = 65_507
 BURST_SEGMENTS_MAX = 64
 BLOCK_LOSS_MAX = 1e-6
+BLOCK_MS_MAX = 100  # on the wire: what a FLASH message may have to wait for
+BURST_BYTES_DEFAULT = 262_144
+BURST_MS_DEFAULT = 2
 AGEING_BLOCKS = 16
 HEARTBEAT_SHARE = 20  # one part in 20 of the rate
 
@@ -39,7 +45,7 @@ _BOUNDS: dict[str, tuple[int, int]] = {
     "design_loss_ppm": (0, 200_000),
     "interleave_blocks": (1, 64),
     "rate_bits_per_s": (1_000, 400_000_000_000),
-    "burst_wire_bytes": (256, 64 * 2**20),
+    "burst_wire_bytes": (0, 64 * 2**20),
     "frame_overhead_bytes": (0, 256),
     "heartbeat_ms": (10, 60_000),
     "silence_ms": (20, 600_000),
@@ -48,6 +54,8 @@ _BOUNDS: dict[str, tuple[int, int]] = {
     "window_bytes_max": (2**20, 2**30),
     "queue_bytes_max": (2**16, 2**30),
     "envelope_bytes_max": (1, 2**30),
+    "repeats": (0, 16),
+    "repeat_pause_ms": (1, 3_600_000),
 }
 
 
@@ -63,6 +71,7 @@ class LinkParams:
     interleave_blocks     D: blocks whose symbols are sent round-robin; 1 for latency
     rate_bits_per_s       on the wire, all headers included
     burst_wire_bytes      what may leave back to back: what the receiver's buffer is sized for
+                          (0: what 2 ms carry, at least one datagram and at most 262,144 bytes)
     frame_overhead_bytes  below IP, a datagram (Ethernet: 38 with preamble and gap)
     heartbeat_ms          interval, also when idle
     silence_ms            after so long without an authentic datagram the receiver says so; on
@@ -73,6 +82,8 @@ class LinkParams:
     queue_bytes_max       envelopes waiting in the sender
     envelope_bytes_max    one envelope
     tag                   datagrams carry a tag (§5)
+    repeats               how often a message is sent again, whole
+    repeat_pause_ms       how long after it was sent: longer than the outages to be survived
     """
 
     mtu_bytes: int = 1500
@@ -83,7 +94,7 @@ class LinkParams:
     design_loss_ppm: int = 30_000
     interleave_blocks: int = 1
     rate_bits_per_s: int = 1_000_000_000
-    burst_wire_bytes: int = 262_144
+    burst_wire_bytes: int = 0
     frame_overhead_bytes: int = 38
     heartbeat_ms: int = 100
     silence_ms: int = 2_000
@@ -93,6 +104,8 @@ class LinkParams:
     queue_bytes_max: int = 64 * 2**20
     envelope_bytes_max: int = 17 * 2**20
     tag: bool = True
+    repeats: int = 0
+    repeat_pause_ms: int = 2_000
 
     def __post_init__(self) -> None:
         for name, (least, most) in _BOUNDS.items():
@@ -101,11 +114,9 @@ class LinkParams:
                 _refuse(f"{name} must be a whole number from {least} to {most}")
         if self.ip_version == 5:
             _refuse("ip_version must be 4 or 6")
-        if self.k_max + self.r_max > SYMBOLS_MAX:
-            _refuse(f"k_max and r_max together must be at most {SYMBOLS_MAX}")
         if self.envelope_bytes_max > self.queue_bytes_max:
             _refuse("envelope_bytes_max must be at most queue_bytes_max")
-        if self.burst_wire_bytes < self.wire_bytes(self.datagram_bytes_max):
+        if self.burst_bytes < self.wire_bytes(self.datagram_bytes_max):
             _refuse("burst_wire_bytes must hold one datagram of the MTU")
         if self.slot_bytes * 4 > self.window_bytes_max:
             _refuse("window_bytes_max must hold four blocks")
@@ -126,14 +137,34 @@ class LinkParams:
         return self.datagram_bytes_max - HEADER_BYTES
 
     @property
+    def burst_bytes(self) -> int:
+        """Bytes on the wire that may leave back to back."""
+        if self.burst_wire_bytes:
+            return self.burst_wire_bytes
+        some = self.rate_bits_per_s // 8 * BURST_MS_DEFAULT // 1000
+        return max(self.wire_bytes(self.datagram_bytes_max), min(some, BURST_BYTES_DEFAULT))
+
+    @property
+    def block_symbols_max(self) -> int:
+        """Source symbols of a block at most, so that none holds the link for long (§13)."""
+        wire = self.wire_bytes(self.datagram_bytes_max)
+        rows = self.rate_bits_per_s * BLOCK_MS_MAX // 8000 // wire
+        return max(1, min(self.k_max, rows * 100 // (100 + self.repair_percent)))
+
+    @property
     def block_bytes_max(self) -> int:
         """Plaintext bytes of a full block."""
-        return self.k_max * self.symbol_bytes_max - SEAL_TAG_BYTES
+        return self.block_symbols_max * self.symbol_bytes_max - SEAL_TAG_BYTES
+
+    @property
+    def rows_max(self) -> int:
+        """Symbols of a block at most, repair symbols too."""
+        return min(self.k_max + self.r_max, SYMBOLS_MAX)
 
     @property
     def slot_bytes(self) -> int:
         """Memory that an open block takes at the receiver."""
-        return (self.k_max + self.r_max) * self.symbol_bytes_max
+        return self.rows_max * self.symbol_bytes_max
 
     def heartbeat_ns(self, datagram_bytes: int) -> int:
         """The interval of heartbeats of this size: a slow link stretches it (§9 (4))."""
@@ -145,6 +176,11 @@ class LinkParams:
     def silence_ns(self) -> int:
         """After so long without an opened datagram a link is silent: two heartbeats may be lost."""
         return max(self.silence_ms * _NS_PER_MS, 3 * self.heartbeat_ns(self.datagram_bytes_max))
+
+    @property
+    def repeat_pause_ns(self) -> int:
+        """`repeat_pause_ms` as the cores count time."""
+        return self.repeat_pause_ms * _NS_PER_MS
 
     @property
     def give_up_ns(self) -> int:
@@ -160,7 +196,7 @@ class LinkParams:
         """How many repair symbols a block of k source symbols gets (§13)."""
         share = -(-k * self.repair_percent // 100)
         wanted = max(REPAIR_SYMBOLS_MIN, share, _repair_for_loss(k, self.design_loss_ppm))
-        return min(wanted, self.r_max)
+        return min(wanted, self.r_max, SYMBOLS_MAX - k)
 
     def shape(self, plaintext_bytes: int) -> tuple[int, int, int]:
         """(k, r, symbol size) of a block that holds so many bytes of records (§6 (6))."""

@@ -14,12 +14,12 @@ ENVELOPES_MAX = 6  # large ones: one a precedence, and one more
 
 
 class _Partial:
-    __slots__ = ("bytes", "held", "precedence")
+    __slots__ = ("bytes", "held", "like")
 
     def __init__(self, record: Record) -> None:
         self.bytes = bytearray(record.total)
         self.held = RangeSet()
-        self.precedence = record.precedence
+        self.like = _like(record)
 
 
 class Partials:
@@ -33,21 +33,21 @@ class Partials:
     def __len__(self) -> int:
         return len(self._partials)
 
-    def take(self, record: Record) -> bytes | None:
-        """Put a part in its place; gives the envelope if that was the last one missing."""
+    def take(self, record: Record) -> memoryview | None:
+        """Put a part in its place; gives the envelope, as it was sent, if no part is missing."""
         partial = self._partials.pop(record.sequence, None)
         if partial is None:
             partial = _Partial(record)
             self._bytes += record.total
-        elif len(partial.bytes) != record.total or partial.precedence != record.precedence:
+        elif partial.like != _like(record):
             self._partials[record.sequence] = partial
             raise Malformed(Reason.BLOCK_MALFORMED, "two parts of an envelope disagree")
         end = record.offset + len(record.data)
         partial.bytes[record.offset : end] = record.data
         partial.held.add(record.offset, end - 1)
-        if partial.held.ranges() == ((0, record.total - 1),):
+        if partial.held.is_just(0, record.total - 1):
             self._bytes -= record.total
-            return bytes(partial.bytes)
+            return memoryview(partial.bytes)
         self._partials[record.sequence] = partial  # now the one touched last
         while len(self._partials) > PARTIALS_MAX or self._bytes > self._bytes_max:
             self._forget(next(iter(self._partials)))
@@ -60,3 +60,9 @@ class Partials:
 
     def _forget(self, sequence: int) -> None:
         self._bytes -= len(self._partials.pop(sequence).bytes)
+
+
+def _like(record: Record) -> tuple[int, ...]:
+    """What all parts of an envelope have in common. (A part's plain size is its envelope's.)"""
+    coded = record.plain_bytes if record.coding else 0
+    return record.total, record.precedence, record.coding, coded

@@ -1,11 +1,14 @@
-"""The sender's queue: strict precedence with ageing.
+"""The sender's queue: strict precedence with ageing, and repeats.
 
-Takes messages with a precedence, gives the queue that the next block is filled from. Pure.
-Follows ACP 127 for the precedences and docs/spec/link.md §7 (4) and §13.
+Takes messages with a precedence, gives the queue that the next block is filled from, and says
+below which sequence everything has been sent. Pure. Follows ACP 127 for the precedences and
+docs/spec/link.md §7 (4) and §13.
 """
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import Protocol
 
 from guard.link.params import AGEING_BLOCKS
 from schemas.errors import Broken, Overload
@@ -13,20 +16,54 @@ from schemas.message import Precedence
 from schemas.reasons import Reason
 
 
+class StreamSource(Protocol):
+    """Where the bytes of a stream come from: a file, a pipe."""
+
+    total_bytes: int | None
+    """The stream's size, or None until its end has been seen."""
+
+    ready: bool
+    """Whether `read_into` has something to give now (or knows of the end)."""
+
+    def read_into(self, offset: int, out: memoryview) -> int:
+        """Fill `out` from this offset on; gives how many bytes it wrote.
+
+        Fewer than asked for is an end: of a stream of unknown size the good one; of one of known
+        size it means that the bytes are not to be had, and the stream is given up.
+        """
+
+
 @dataclass(slots=True)
 class Waiting:
-    """A message in the queue, `taken` bytes of which are already in blocks."""
+    """A message in the queue, `taken` bytes of which are already in blocks.
+
+    Either an envelope (as it goes into records: `coding` and `plain_bytes` say how it is
+    compressed) or a stream's source.
+    """
 
     sequence: int
     precedence: int
     envelope: memoryview
+    source: StreamSource | None = None
+    coding: int = 0
+    plain_bytes: int = 0
     taken: int = 0
+    repeats_left: int = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether a block could take something of it."""
+        return self.source is None or self.source.ready
 
 
 @dataclass(slots=True)
 class _Level:
     waiting: deque[Waiting] = field(default_factory=deque)
     passed_over: int = 0
+
+    @property
+    def ready(self) -> bool:
+        return bool(self.waiting) and self.waiting[0].ready
 
 
 class PrecedenceQueue:
@@ -36,14 +73,22 @@ class PrecedenceQueue:
         self._levels = [_Level() for _ in Precedence]
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._count = 0
+        self._later: list[tuple[int, int, Waiting]] = []  # a heap of repeats, by when they are due
+        self._unsent: list[int] = []  # a heap of sequences; what was sent leaves it when lowest
+        self._sent: Counter[int] = Counter()
 
-    def __len__(self) -> int:
-        return self._count
+    def __bool__(self) -> bool:
+        """Whether anything waits, repeats too."""
+        return bool(self._later) or any(level.waiting for level in self._levels)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next block has something to be filled with."""
+        return any(level.ready for level in self._levels)
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes of all envelopes that are not wholly in blocks."""
+        """Bytes of all envelopes that are still needed."""
         return self._bytes
 
     def put(self, message: Waiting) -> None:
@@ -55,28 +100,46 @@ class PrecedenceQueue:
             raise Broken(Reason.ARGUMENT, "a precedence is a number from 0 to 4")
         self._levels[message.precedence].waiting.append(message)
         self._bytes += size
-        self._count += 1
+        heappush(self._unsent, message.sequence)
 
     def next_level(self) -> deque[Waiting]:
         """The queue for the next block: the highest that waits, or one passed over too often."""
         best: _Level | None = None
         for level in reversed(self._levels):
-            if level.waiting and (best is None or level.passed_over >= AGEING_BLOCKS):
+            if level.ready and (best is None or level.passed_over >= AGEING_BLOCKS):
                 best = level
         if best is None:
             raise Broken(Reason.ARGUMENT, "nothing waits on the link")
         for level in self._levels:
-            level.passed_over = level.passed_over + 1 if level.waiting and level is not best else 0
+            level.passed_over = level.passed_over + 1 if level.ready and level is not best else 0
         return best.waiting
 
-    def took_last(self, level: deque[Waiting]) -> Waiting:
-        """Remove the head of this queue: all of it is in blocks."""
-        message = level.popleft()
-        self._bytes -= len(message.envelope)
-        self._count -= 1
-        return message
+    def repeat_later(self, message: Waiting, due_ns: int) -> None:
+        """Keep a message that was sent, to be sent once more from this time on."""
+        message.repeats_left -= 1
+        message.taken = 0
+        heappush(self._later, (due_ns, message.sequence, message))
 
-    def first_waiting(self) -> int | None:
-        """The lowest sequence that is not wholly in blocks, or None."""
-        heads = [level.waiting[0].sequence for level in self._levels if level.waiting]
-        return min(heads) if heads else None
+    def next_repeat_ns(self) -> int | None:
+        """When the next repeat is due, or None."""
+        return self._later[0][0] if self._later else None
+
+    def bring_repeats(self, now_ns: int) -> None:
+        """Put the repeats that are due back into their queues."""
+        while self._later and self._later[0][0] <= now_ns:
+            message = heappop(self._later)[2]
+            self._levels[message.precedence].waiting.append(message)
+
+    def sent(self, message: Waiting) -> None:
+        """The message has been handed out for the last time."""
+        self._bytes -= len(message.envelope)
+        self._sent[message.sequence] += 1
+        while self._unsent and self._sent[self._unsent[0]]:
+            sequence = heappop(self._unsent)
+            self._sent[sequence] -= 1
+            if not self._sent[sequence]:
+                del self._sent[sequence]
+
+    def first_unsent(self) -> int | None:
+        """The lowest sequence that has not been handed out wholly, repeats too; None: all have."""
+        return self._unsent[0] if self._unsent else None

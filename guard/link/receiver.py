@@ -13,15 +13,28 @@ import numpy as np
 
 from guard.link.alarms import Alarms
 from guard.link.arrivals import Arrival, Arrivals, ReceiverState
-from guard.link.events import Checkpoint, Event, Gap, Landed, SessionOpened, Silence
+from guard.link.events import (
+    Checkpoint,
+    Event,
+    Gap,
+    Landed,
+    Piece,
+    PieceSink,
+    SessionOpened,
+    Silence,
+    StreamGap,
+    StreamLanded,
+)
 from guard.link.fec import Codec
-from guard.link.heartbeat import CheckpointJoiner, Heartbeat
-from guard.link.keys import SessionSeal, tag_key
+from guard.link.heartbeat import Heartbeat
+from guard.link.keys import tag_key
+from guard.link.lines import Lines
 from guard.link.params import HEADER_BYTES, LinkParams
-from guard.link.partials import Partials
-from guard.link.records import Record, read_records
+from guard.link.records import Coder, Kind, Record, read_records
+from guard.link.session import Session, heartbeat_opens
+from guard.link.streams import Stream, Streams
 from guard.link.tags import DatagramTags
-from guard.link.window import BlockWindow
+from guard.link.window import COPIES
 from guard.link.wire import FLAG_HEARTBEAT, Bytes2, Header, HeaderRules, associated_data, is_run
 from schemas.errors import Forged, Malformed
 from schemas.reasons import Reason
@@ -29,56 +42,45 @@ from schemas.reasons import Reason
 _COUNTED = (
     "datagrams", "bytes", "blocks_done", "blocks_rebuilt", "blocks_given_up", "symbols_spare",
     "messages_landed", "messages_late", "messages_repeated", "holes_closed", "sequences_missing",
+    "streams_landed", "stream_bytes", "pieces_repeated", COPIES,
     "heartbeats", Reason.DATAGRAM_MALFORMED, Reason.DATAGRAM_TAG, Reason.DATAGRAM_SESSION,
     Reason.DATAGRAM_REPLAYED, Reason.BLOCK_TAG, Reason.BLOCK_MALFORMED,
 )  # fmt: skip
 
 
-class _Session:
-    """What is kept of one session: the open one, or the one candidate for it."""
-
-    def __init__(
-        self,
-        number: int,
-        window: BlockWindow,
-        seal: SessionSeal,
-        envelope_bytes_max: int,
-        now_ns: int,
-    ) -> None:
-        self.number = number
-        self.window = window
-        self.seal = seal
-        self.partials = Partials(envelope_bytes_max)
-        self.joiner = CheckpointJoiner()
-        self.newest_heartbeat = -1
-        self.unripe: Heartbeat | None = None  # the oldest that is not ripe
-        self.unripe_until_ns = 0
-        self.next_unripe: Heartbeat | None = None  # the newest after it
-        self.heard_ns = now_ns
-
-
 class Receiver:
     """One flow's receiving end.
 
-    state  what `checkpoint_state` gave before a restart (or `ReceiverState.rebuild` from the
-           landed journal); `ReceiverState()` for a new flow
+    state    what `checkpoint_state` gave before a restart (or `ReceiverState.rebuild` from the
+             landed journal); `ReceiverState()` for a new flow
+    coder    expands what is compressed; None: what is compressed is malformed
+    sink     takes the pieces of streams; None: a link on which streams are malformed
+    streams  those in progress before a restart, with the bytes that the sink holds of them
+    links    how many links carry the flow side by side
     """
 
     def __init__(
-        self, params: LinkParams, link_key: bytes, flow: int, codec: Codec, state: ReceiverState
-    ) -> None:
+        self, params: LinkParams, link_key: bytes, flow: int, codec: Codec, state: ReceiverState,
+        *, coder: Coder | None = None, sink: PieceSink | None = None,
+        streams: Iterable[Stream] = (), links: int = 1,
+    ) -> None:  # fmt: skip
         self._params = params
         self._link_key = link_key
         self._flow = flow
         self._codec = codec
+        self._coder = coder
+        self._sink = sink
         self._rules = HeaderRules(params)
         self._tags = None
         if params.tag:
             self._tags = DatagramTags(tag_key(link_key, flow), params.datagram_bytes_max)
         self._arrivals = Arrivals(state)
+        self._streams = Streams(streams)
+        self._lines = Lines(links, params.silence_ns)
+        self._link = 0  # by which the datagrams in hand came
         self._newest_session = state.session
-        self._open: _Session | None = None
-        self._candidate: _Session | None = None
+        self._open: Session | None = None
+        self._candidate: Session | None = None
         self._heard_ns: int | None = None
         self._silent = False
         self._alarms = Alarms()
@@ -93,10 +95,13 @@ class Receiver:
         """What must be durable before the events given so far are acted on."""
         return self._arrivals.state(self._newest_session)
 
-    def take(self, buffer: memoryview, segment_bytes: int, now_ns: int) -> list[Event]:
-        """One read of the socket: datagrams of `segment_bytes` back to back, the last may be
+    def take(
+        self, buffer: memoryview, segment_bytes: int, now_ns: int, link: int = 0
+    ) -> list[Event]:
+        """One read of a link's socket: datagrams of `segment_bytes` back to back, the last may be
         shorter. Gives what they led to; nothing of the buffer is kept."""
         events: list[Event] = []
+        self._link = link
         size = len(buffer)
         if not 0 < segment_bytes < size:
             segment_bytes = size
@@ -122,6 +127,7 @@ class Receiver:
         if not self._silent and silent_ns >= self._params.silence_ns:
             self._silent = True
             events.append(Silence(self._heard_ns))
+        events.extend(self._lines.changes(now_ns))
         events.extend(self._alarms.due(self._counters, now_ns))
         return events
 
@@ -143,6 +149,8 @@ class Receiver:
             self._drop(Reason.DATAGRAM_MALFORMED, 1)
             return
         rows = np.frombuffer(buffer, dtype=np.uint8).reshape(count, segment_bytes)
+        if header is not None and self._take_shortcut(header, rows, now_ns, events):
+            return
         if header is not None and is_run(rows, header):
             right = count
             if self._tags:
@@ -155,6 +163,21 @@ class Receiver:
                 return
         self._take_mixed(rows, now_ns, events)
 
+    def _take_shortcut(
+        self, header: Header, rows: Bytes2, now_ns: int, events: list[Event]
+    ) -> bool:
+        """What needs no look at tags: a whole new block, or more of one that is over."""
+        session, count = self._open, len(rows)
+        if session is None or header.session != session.number or header.flags & FLAG_HEARTBEAT:
+            return False
+        if count == header.k + header.r and header.esi == 0:
+            plaintext = session.window.take_whole(header, rows, self._link)
+            if plaintext is not None:
+                session.heard_ns = now_ns
+                self._block(session, plaintext, events)
+                return True
+        return False
+
     def _take_run(self, header: Header, rows: Bytes2, now_ns: int, events: list[Event]) -> None:
         if header.flags & FLAG_HEARTBEAT:
             sealed = bytes(rows[0, HEADER_BYTES:])
@@ -165,7 +188,7 @@ class Receiver:
             return
         session = self._session(header.session, len(rows), now_ns)
         if session is not None:
-            self._blocks(session, session.window.take_run(header, rows), events)
+            self._blocks(session, session.window.take_run(header, rows, self._link), events)
 
     def _prefer(self, header: Header, sealed: bytes, now_ns: int) -> None:
         """A heartbeat that opens takes the place of another candidate. link §4 (4)"""
@@ -174,21 +197,17 @@ class Receiver:
             return
         if header.session < self._newest_session or header.session <= self._open_number:
             return
-        seal = SessionSeal(self._link_key, self._flow, header.session)
-        try:
-            seal.open_heartbeat(header.number, sealed, associated_data(header))
-        except Forged:
-            return
-        self._candidate = self._new_session(header.session, now_ns)
+        if heartbeat_opens(self._link_key, self._flow, header, sealed):
+            self._candidate = self._new_session(header.session, now_ns)
 
     @property
     def _open_number(self) -> int:
         return self._open.number if self._open else 0
 
-    def _new_session(self, number: int, now_ns: int) -> _Session:
-        seal = SessionSeal(self._link_key, self._flow, number)
-        window = BlockWindow(self._params, number, seal, self._codec, self._counters)
-        return _Session(number, window, seal, self._params.envelope_bytes_max, now_ns)
+    def _new_session(self, number: int, now_ns: int) -> Session:
+        return Session(
+            self._params, self._link_key, self._flow, number, self._codec, self._counters, now_ns
+        )
 
     def _take_mixed(self, rows: Bytes2, now_ns: int, events: list[Event]) -> None:
         """Datagrams of one size that are not all one run: lossy, reordered, interleaved, forged."""
@@ -204,7 +223,7 @@ class Receiver:
             chosen = blocks & (heads["session"] == number)
             session = self._session(number, int(np.count_nonzero(chosen)), now_ns)
             if session is not None:
-                batch = session.window.take_batch(heads[chosen], rows[chosen])
+                batch = session.window.take_batch(heads[chosen], rows[chosen], self._link)
                 self._blocks(session, batch, events)
         for at in np.flatnonzero(kept & beats).tolist():  # some a second: no hot path
             row = rows[at : at + 1]
@@ -212,7 +231,7 @@ class Receiver:
             if header is not None:
                 self._take_run(header, row, now_ns, events)
 
-    def _session(self, number: int, datagrams: int, now_ns: int) -> _Session | None:
+    def _session(self, number: int, datagrams: int, now_ns: int) -> Session | None:
         """The session that authentic datagrams belong to; None if they count for nothing."""
         if self._open and number == self._open.number:
             self._open.heard_ns = now_ns
@@ -229,10 +248,11 @@ class Receiver:
         candidate.heard_ns = now_ns
         return candidate
 
-    def _opened(self, session: _Session, events: list[Event]) -> None:
+    def _opened(self, session: Session, events: list[Event]) -> None:
         """Something of this session opened under its key. link §4 (4), (5)"""
         self._heard_ns = session.heard_ns
         self._silent = False
+        self._lines.heard(self._link, session.heard_ns)
         if session is self._open:
             return
         self._open, self._candidate = session, None
@@ -241,31 +261,69 @@ class Receiver:
             events.append(SessionOpened(session.number))
 
     def _blocks(
-        self, session: _Session, plaintexts: Iterable[memoryview], events: list[Event]
+        self, session: Session, plaintexts: Iterable[memoryview], events: list[Event]
     ) -> None:
         for plaintext in plaintexts:
-            self._opened(session, events)
-            try:
-                for record in read_records(plaintext, self._params.envelope_bytes_max):
-                    self._record(session, record, events)
-            except Malformed as error:
-                self._drop(error.reason, 1)
+            self._block(session, plaintext, events)
 
-    def _record(self, session: _Session, record: Record, events: list[Event]) -> None:
+    def _block(self, session: Session, plaintext: memoryview, events: list[Event]) -> None:
+        self._opened(session, events)
+        try:
+            for record in read_records(plaintext, self._params.envelope_bytes_max):
+                if record.kind == Kind.PIECE:
+                    self._piece(session, record, events)
+                else:
+                    self._record(session, record, events)
+        except Malformed as error:
+            self._drop(error.reason, 1)
+
+    def _record(self, session: Session, record: Record, events: list[Event]) -> None:
         if self._arrivals.has(record.sequence):
             self._counters["messages_repeated"] += record.offset == 0
             return
-        envelope = bytes(record.data) if record.whole else session.partials.take(record)
-        if envelope is None:
+        data: memoryview | None = record.data
+        if record.kind == Kind.PART:
+            data = session.partials.take(record)
+        if data is None:
             return
+        envelope = bytes(self._expanded(record, data))
         late = self._arrivals.land(record.sequence) is Arrival.LATE
         self._counters["messages_landed"] += 1
         self._counters["messages_late"] += late
         self._counters["holes_closed"] += self._arrivals.bound()
         events.append(Landed(record.sequence, record.precedence, envelope, late))
 
+    def _expanded(self, record: Record, data: memoryview) -> bytes | memoryview:
+        if not record.coding:
+            return data
+        if self._coder is None:
+            raise Malformed(Reason.BLOCK_MALFORMED, "a record is compressed, the link is not")
+        return self._coder.expand(record.coding, data, record.plain_bytes)
+
+    def _piece(self, session: Session, record: Record, events: list[Event]) -> None:
+        """A piece of a stream: to the sink, once. link §14"""
+        if self._sink is None:
+            raise Malformed(Reason.BLOCK_MALFORMED, "a record is of a stream, the link has none")
+        if self._arrivals.has(record.sequence):
+            self._counters["pieces_repeated"] += 1
+            return
+        data = memoryview(self._expanded(record, record.data))
+        stream, new = self._streams.take(record)
+        if new:
+            session.opener.keep()
+            self._counters["stream_bytes"] += record.plain_bytes
+            self._sink.land(Piece(record.sequence, record.offset, data))
+        else:
+            self._counters["pieces_repeated"] += bool(record.plain_bytes)
+        if stream.complete:
+            self._streams.forget(record.sequence)
+            late = self._arrivals.land(record.sequence) is Arrival.LATE
+            self._counters["streams_landed"] += 1
+            self._counters["holes_closed"] += self._arrivals.bound()
+            events.append(StreamLanded(record.sequence, stream.total, late))
+
     def _heartbeat(
-        self, session: _Session, header: Header, sealed: bytes, now_ns: int, events: list[Event]
+        self, session: Session, header: Header, sealed: bytes, now_ns: int, events: list[Event]
     ) -> None:
         if header.number <= session.newest_heartbeat:
             self._drop(Reason.DATAGRAM_REPLAYED, 1)
@@ -288,7 +346,7 @@ class Receiver:
         else:
             session.next_unripe = beat
 
-    def _ripen(self, session: _Session, now_ns: int, events: list[Event]) -> None:
+    def _ripen(self, session: Session, now_ns: int, events: list[Event]) -> None:
         """Report what ripe heartbeats show to be missing. link §10"""
         while session.unripe is not None:
             beat = session.unripe
@@ -300,5 +358,8 @@ class Receiver:
                 session.partials.forget(first, last)
                 self._counters["sequences_missing"] += last - first + 1
                 events.append(Gap(first, last))
+                for stream in self._streams.between(first, last):
+                    missing = tuple(stream.missing())
+                    events.append(StreamGap(stream.sequence, stream.total, missing))
             session.unripe, session.next_unripe = session.next_unripe, None
             session.unripe_until_ns = now_ns + self._params.give_up_ns

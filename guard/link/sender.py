@@ -1,15 +1,16 @@
-"""The sender: envelopes in, bursts of datagrams out.
+"""The sender: envelopes and streams in, bursts of datagrams out.
 
-Takes envelopes with a sequence and a precedence, the newest checkpoint, and the time; gives
-bursts, each for one `sendmsg` with `UDP_SEGMENT`, and the time of the next. Pure: no sockets, no
-clock; nothing from outside is ever taken. Follows docs/spec/link.md §6, §7, §9 and §13.
+Takes envelopes or streams with a sequence and a precedence, the newest checkpoint, and the time;
+gives bursts, each for one `sendmsg` with `UDP_SEGMENT`, and the time of the next. Pure: no sockets,
+no clock; nothing from outside is ever taken. Follows docs/spec/link.md §6, §7, §9 and §13.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from guard.link.blocks import BlockMaker
+from guard.link.blocks import BlockMaker, Shape
 from guard.link.fec import Codec
+from guard.link.filling import Filler
 from guard.link.heartbeat import LEVELS, Heartbeat, piece_bytes_max
 from guard.link.keys import SessionSeal, tag_key
 from guard.link.pacing import TokenBucket
@@ -22,20 +23,25 @@ from guard.link.params import (
     SEQUENCE_MAX,
     LinkParams,
 )
-from guard.link.precedence import PrecedenceQueue, Waiting
-from guard.link.records import PART_BYTES, WHOLE_BYTES, Record, write_record
+from guard.link.precedence import PrecedenceQueue, StreamSource, Waiting
+from guard.link.records import WHOLE_BYTES, Coder
 from guard.link.tags import DatagramTags
 from guard.link.wire import Bytes2
 from schemas.errors import Broken
 from schemas.reasons import Reason
 
+_NO_ENVELOPE = memoryview(b"")
 
-@dataclass(frozen=True, slots=True)
-class Burst:
-    """Datagrams of `segment_bytes` each, back to back: one send. Valid until the next `due`."""
+
+class Burst(NamedTuple):
+    """Datagrams of `segment_bytes` each, back to back: one send. Valid until the next `due`.
+
+    A heartbeat leaves on every one of several links.
+    """
 
     buffer: memoryview
     segment_bytes: int
+    heartbeat: bool = False
 
 
 class Sender:
@@ -43,6 +49,7 @@ class Sender:
 
     session         the durable counter, raised before each start (link §4 (2))
     complete_below  the cursor: every lower sequence was handed out by earlier sessions (0: none)
+    coder           compresses what is offered; None: nothing is compressed
     """
 
     def __init__(
@@ -53,6 +60,7 @@ class Sender:
         flow: int,
         codec: Codec,
         complete_below: int = 0,
+        coder: Coder | None = None,
     ) -> None:
         self._params = params
         tags = None
@@ -60,15 +68,17 @@ class Sender:
             tags = DatagramTags(tag_key(link_key, flow), params.datagram_bytes_max)
         seal = SessionSeal(link_key, flow, session)
         self._maker = BlockMaker(params, session, seal, tags, codec)
-        self._bucket = TokenBucket(params.rate_bits_per_s, params.burst_wire_bytes)
+        self._bucket = TokenBucket(params.rate_bits_per_s, params.burst_bytes)
         self._queue = PrecedenceQueue(params.queue_bytes_max)
-        room = params.block_bytes_max
-        self._plain = [memoryview(bytearray(room)) for _ in range(params.interleave_blocks)]
+        self._coder = coder
+        self._filler = Filler(coder)
+        self._room = params.block_bytes_max
+        self._full_shape = params.shape(self._room)
+        self._plain = [memoryview(bytearray(self._room)) for _ in range(params.interleave_blocks)]
         self._next_block = 0
         self._blocks_complete = 0
         self._group: Bytes2 | None = None  # datagrams not yet handed out, from `_at` on
         self._at = 0
-        self._finishing: list[Waiting] = []  # their last byte is in the group
         self._highest_below = complete_below
         self._complete_below = complete_below
         self._last_completed = [0] * LEVELS
@@ -78,19 +88,42 @@ class Sender:
         self._checkpoint_version = 0
         self._checkpoint_at = 0
         self._paced_until_ns = 0
+        self.given_up: list[int] = []
         self.counters: dict[str, int] = dict.fromkeys(
-            ("messages", "message_bytes", "blocks", "datagrams", "wire_bytes", "heartbeats"), 0
-        )
+            (
+                "messages", "message_bytes", "streams", "stream_bytes", "streams_given_up",
+                "repeats", "blocks", "datagrams", "wire_bytes", "heartbeats",
+            ),
+            0,
+        )  # fmt: skip
 
     def offer(self, sequence: int, precedence: int, envelope: bytes | memoryview) -> None:
         """Queue an envelope. Raises `Overload(LINK_QUEUE_FULL)`: offer it again after `due`.
 
         Offer in the order of the sequences; one that is lower than before is a repeat.
         """
-        if not 0 <= sequence <= SEQUENCE_MAX or len(envelope) > self._params.envelope_bytes_max:
+        size = len(envelope)
+        if not 0 <= sequence <= SEQUENCE_MAX or size > self._params.envelope_bytes_max:
             raise Broken(Reason.ARGUMENT, "an envelope's sequence or size is beyond the link's")
-        self._queue.put(Waiting(sequence, precedence, memoryview(envelope)))
-        self._highest_below = max(self._highest_below, sequence + 1)
+        coding, coded = 0, self._coder.shrink(envelope) if self._coder and size else None
+        if self._coder and coded is not None:
+            coding = self._coder.coding
+        data = memoryview(envelope if coded is None else coded)
+        self._put(Waiting(sequence, precedence, data, coding=coding, plain_bytes=size))
+
+    def offer_stream(self, sequence: int, precedence: int, source: StreamSource) -> None:
+        """Queue a stream: its bytes are read when they are sent, and again for each repeat.
+
+        Where the source fails, `given_up` names the sequence: the other side reports a gap.
+        """
+        if not 0 <= sequence <= SEQUENCE_MAX:
+            raise Broken(Reason.ARGUMENT, "a stream's sequence is beyond the link's")
+        self._put(Waiting(sequence, precedence, _NO_ENVELOPE, source))
+
+    def _put(self, message: Waiting) -> None:
+        message.repeats_left = self._params.repeats
+        self._queue.put(message)
+        self._highest_below = max(self._highest_below, message.sequence + 1)
 
     def set_checkpoint(self, checkpoint: bytes) -> None:
         """The newest checkpoint of the source ledger, at most 600 bytes."""
@@ -103,7 +136,7 @@ class Sender:
 
     @property
     def idle(self) -> bool:
-        """Whether everything offered has been handed out by `due`."""
+        """Whether everything offered, repeats too, has been handed out by `due`."""
         return self._group is None and not self._queue
 
     @property
@@ -124,18 +157,23 @@ class Sender:
         bursts: list[Burst] = []
         if self._heartbeat_ns is None or now_ns >= self._heartbeat_ns:
             self._heartbeat(bursts, now_ns)
-        if self._group is None and self._queue:
-            self._next_group()
+        if self._group is None:
+            self._queue.bring_repeats(now_ns)
+            if self._queue.ready:
+                self._next_group(now_ns)
         while self._group is not None and self._next_burst(self._group, bursts, now_ns):
             pass
         return bursts
 
     def wake_ns(self, now_ns: int) -> int:
         """When `due` has something next, at the latest the next heartbeat."""
-        heartbeat_ns = now_ns if self._heartbeat_ns is None else self._heartbeat_ns
-        if self.idle:
-            return heartbeat_ns
-        return min(heartbeat_ns, max(now_ns, self._paced_until_ns))
+        dues = [now_ns if self._heartbeat_ns is None else self._heartbeat_ns]
+        if self._group is not None or self._queue.ready:
+            dues.append(max(now_ns, self._paced_until_ns))
+        repeat_ns = self._queue.next_repeat_ns()
+        if repeat_ns is not None:
+            dues.append(max(repeat_ns, self._paced_until_ns))
+        return min(dues)
 
     def _may_leave(self, wire_bytes: int, now_ns: int) -> bool:
         at_ns = self._bucket.take(wire_bytes, now_ns)
@@ -149,7 +187,7 @@ class Sender:
         rows, size = group.shape
         wire = self._params.wire_bytes(size)
         most = min(BURST_SEGMENTS_MAX, BURST_BYTES_MAX // size)
-        most = max(1, min(most, self._params.burst_wire_bytes // wire))
+        most = max(1, min(most, self._params.burst_bytes // wire))
         count = min(most, rows - self._at)
         if not self._may_leave(count * wire, now_ns):
             return False
@@ -157,33 +195,48 @@ class Sender:
         self.counters["datagrams"] += count
         self._at += count
         if self._at == rows:
-            self._group_left()
+            self._group_left(now_ns)
         return True
 
-    def _group_left(self) -> None:
+    def _group_left(self, now_ns: int) -> None:
         self._group = None
         self._blocks_complete = self._next_block
-        for message in self._finishing:
-            self.counters["messages"] += 1
-            self.counters["message_bytes"] += len(message.envelope)
+        for message in self._filler.finished:
+            if message.repeats_left:
+                self.counters["repeats"] += 1
+                self._queue.repeat_later(message, now_ns + self._params.repeat_pause_ns)
+                continue
+            kind = "message" if message.source is None else "stream"
+            self.counters[kind + "s"] += 1
+            self.counters[kind + "_bytes"] += (
+                message.plain_bytes if message.source is None else message.taken
+            )
             last = self._last_completed[message.precedence]
             self._last_completed[message.precedence] = max(last, message.sequence + 1)
-        self._finishing.clear()
-        first = self._queue.first_waiting()
+            self._queue.sent(message)
+        self._filler.finished.clear()
+        first = self._queue.first_unsent()
         below = self._highest_below if first is None else first
         self._complete_below = max(self._complete_below, below)
 
-    def _next_group(self) -> None:
+    def _next_group(self, now_ns: int) -> None:
         """Fill up to D blocks of one shape from one precedence's queue. link §6 (6), (7)"""
         level = self._queue.next_level()
-        used = self._fill(level, self._plain[0])
+        used = self._filler.fill(level, self._plain[0])
+        self._note_given_up()
+        if not used:  # a stream had nothing for it
+            if self._filler.finished:
+                self._group_left(now_ns)
+            return
         # What is left over has no room for a record, so a full block has full symbols.
-        shape = self._params.shape(self._params.block_bytes_max if level else used)
+        more = bool(level) and level[0].ready
+        shape = self._full_shape if more else self._params.shape(used)
         plaintexts = [_padded(self._plain[0], used, shape)]
-        while level and len(plaintexts) < len(self._plain) and self._fills_a_block(level):
+        while len(plaintexts) < len(self._plain) and self._fills_a_block(level):
             plain = self._plain[len(plaintexts)]
-            used = self._fill(level, plain)
+            used = self._filler.fill(level, plain)
             plaintexts.append(_padded(plain, used, shape))
+        self._note_given_up()
         if self._next_block + len(plaintexts) > NUMBER_MAX:
             raise Broken(Reason.ARGUMENT, "the session's block numbers are used up: restart send")
         self._group = self._maker.group(self._next_block, shape, plaintexts)
@@ -191,34 +244,24 @@ class Sender:
         self._next_block += len(plaintexts)
         self.counters["blocks"] += len(plaintexts)
 
+    def _note_given_up(self) -> None:
+        for message in self._filler.given_up:
+            self.counters["streams_given_up"] += 1
+            self.given_up.append(message.sequence)
+            self._queue.sent(message)
+        self._filler.given_up.clear()
+
     def _fills_a_block(self, level: deque[Waiting]) -> bool:
         """Whether what waits is sure to give one more block of the full shape."""
         waiting = 0
         for message in level:
+            source = message.source
+            if source is not None:
+                return source.ready and (source.total_bytes or 0) - message.taken >= self._room
             waiting += len(message.envelope) - message.taken + WHOLE_BYTES
-            if waiting >= self._params.block_bytes_max:
+            if waiting >= self._room:
                 return True
         return False
-
-    def _fill(self, level: deque[Waiting], plain: memoryview) -> int:
-        """Write records until the block is full or the queue empty; gives the bytes used."""
-        at, room = 0, len(plain)
-        while level:
-            message = level[0]
-            total = len(message.envelope)
-            if message.taken == 0 and at + WHOLE_BYTES + total <= room:
-                size = total
-            else:
-                size = min(total - message.taken, room - at - PART_BYTES)
-                if size <= 0:
-                    break
-            data = message.envelope[message.taken : message.taken + size]
-            record = Record(message.sequence, message.precedence, message.taken, total, data)
-            at = write_record(plain, at, record)
-            message.taken += size
-            if message.taken == total:
-                self._finishing.append(self._queue.took_last(level))
-        return at
 
     def _heartbeat(self, bursts: list[Burst], now_ns: int) -> None:
         piece = self._checkpoint[self._checkpoint_at :][: piece_bytes_max(self._params)]
@@ -241,14 +284,14 @@ class Sender:
         self._heartbeat_number += 1
         self._checkpoint_at = (self._checkpoint_at + len(piece)) % max(1, len(self._checkpoint))
         self.counters["heartbeats"] += 1
-        bursts.append(Burst(_flat(frame), frame.shape[1]))
+        bursts.append(Burst(_flat(frame), frame.shape[1], heartbeat=True))
 
 
 def _flat(rows: Bytes2) -> memoryview:
     return rows.reshape(-1).data
 
 
-def _padded(plain: memoryview, used: int, shape: tuple[int, int, int]) -> memoryview:
+def _padded(plain: memoryview, used: int, shape: Shape) -> memoryview:
     k, _, symbol_bytes = shape
     size = k * symbol_bytes - SEAL_TAG_BYTES
     plain[used:size] = bytes(size - used)

@@ -16,6 +16,27 @@ from guard.link.wire import TAG_BYTES, TAG_OFFSET, Bytes2
 _TAG_WORD = TAG_OFFSET // 8
 _PIECE = np.complex128  # any type of 16 bytes: it is only copied
 _CHUNK_BYTES = 70_000  # a burst: stays in the second-level cache
+_PLANS_MAX = 64
+
+
+class _Plan:
+    """Views of the scratch arrays for bursts of one shape, made once."""
+
+    def __init__(
+        self, rows: int, size: int, masked: NDArray[np.uint64], mixed: NDArray[np.uint64],
+        turned: NDArray[np.complex128],
+    ) -> None:  # fmt: skip
+        words = size // 8
+        self.masked = masked[: rows * words].reshape(rows, words)
+        self.masked_bytes = masked[: rows * words].data.cast("B")
+        self.mixed = mixed[: rows * words].view(_PIECE).reshape(rows, words // 2).T
+        self.turned = turned[: rows * words // 2].reshape(words // 2, rows)
+        self.turned_words = self.turned.view(np.uint64)
+        self.summed = np.empty(2 * rows, dtype=np.uint64)
+        self.summed_bytes = self.summed.data.cast("B")
+        self.closed = np.empty(2 * rows + 2, dtype=np.uint64)
+        self.closed_bytes = self.closed.data.cast("B")
+        self.tags = self.closed[: 2 * rows : 2]
 
 
 class DatagramTags:
@@ -33,18 +54,18 @@ class DatagramTags:
         size = max(_CHUNK_BYTES, datagram_bytes_max)
         self._masked = np.empty(size // 8, dtype=np.uint64)
         self._mixed = np.empty(size // 8 + 2, dtype=np.uint64)
+        self._mixed_bytes = self._mixed.data.cast("B")
         self._turned = np.empty(size // ALIGN_BYTES, dtype=_PIECE)
-        self._masked_view = self._masked.data.cast("B")
-        self._mixed_view = self._mixed.data.cast("B")
+        self._plans: dict[tuple[int, int], _Plan] = {}
 
     def tags(self, rows: Bytes2) -> NDArray[np.uint64]:
-        """The tags, one word (of 8 bytes, in memory order) a row."""
+        """The tags, one word (of 8 bytes, in memory order) a row; valid until the next call."""
         count, size = rows.shape
         each = max(1, _CHUNK_BYTES // size)
         if count <= each:
             return self._chunk(rows)
         return np.concatenate(
-            [self._chunk(rows[start : start + each]) for start in range(0, count, each)]
+            [self._chunk(rows[start : start + each]).copy() for start in range(0, count, each)]
         )
 
     def write(self, rows: Bytes2) -> None:
@@ -58,18 +79,25 @@ class DatagramTags:
         return same
 
     def _chunk(self, rows: Bytes2) -> NDArray[np.uint64]:
-        count, size = rows.shape
-        words = size // 8
-        masked = self._masked[: count * words].reshape(count, words)
-        np.bitwise_xor(rows.view(np.uint64), self._mask[:words], out=masked)
+        plan = self._plan(*rows.shape)
+        masked = plan.masked
+        np.bitwise_xor(rows.view(np.uint64), self._mask[: masked.shape[1]], out=masked)
         masked[:, _TAG_WORD] = self._mask[_TAG_WORD]  # the tag's own bytes count as zero
-        self._sum.update_into(self._masked_view[: count * size], self._mixed_view)
+        self._sum.update_into(plan.masked_bytes, self._mixed_bytes)
         # XOR is fast down columns: turn the 16-byte pieces so that a datagram is a column.
-        turned = self._turned[: count * words // 2].reshape(words // 2, count)
-        np.copyto(turned, self._mixed[: count * words].view(_PIECE).reshape(count, -1).T)
-        summed = np.bitwise_xor.reduce(turned.view(np.uint64), axis=0)
-        closed = np.frombuffer(self._last.update(summed.view(np.uint8).data), dtype=np.uint64)
-        return closed[::2]
+        np.copyto(plan.turned, plan.mixed)
+        np.bitwise_xor.reduce(plan.turned_words, axis=0, out=plan.summed)
+        self._last.update_into(plan.summed_bytes, plan.closed_bytes)
+        return plan.tags
+
+    def _plan(self, rows: int, size: int) -> _Plan:
+        plan = self._plans.get((rows, size))
+        if plan is None:
+            if len(self._plans) >= _PLANS_MAX:
+                self._plans.clear()
+            plan = _Plan(rows, size, self._masked, self._mixed, self._turned)
+            self._plans[rows, size] = plan
+        return plan
 
 
 assert TAG_BYTES == 8

@@ -3,7 +3,7 @@
 Takes authentic datagrams as arrays, gives the plaintext of each block that they complete. Pure; all
 memory is taken at the start, and no loop a datagram. Blocks are kept in a ring by number; symbols
 of open blocks in slots, the last one freed used first so that it is still in the cache.
-Follows docs/spec/link.md §3 (3), §6, §10 (3) and §11.
+Follows docs/spec/link.md §3 (3), §5 (6), §6, §10 (3) and §11.
 """
 
 from collections import Counter
@@ -13,79 +13,109 @@ import numpy as np
 from numpy.typing import NDArray
 
 from guard.link.fec import Codec
-from guard.link.keys import SessionSeal
-from guard.link.params import HEADER_BYTES, SEAL_TAG_BYTES, LinkParams
-from guard.link.wire import FLAG_TAGGED, Bytes2, Header, associated_data
-from schemas.errors import Forged
+from guard.link.opening import BlockOpener
+from guard.link.params import HEADER_BYTES, LinkParams
+from guard.link.wire import ASSOCIATED_BYTES, INDEX_OFFSET, Bytes2, Header
 from schemas.reasons import Reason
 
+COPIES = "copies"
 _EMPTY, _OPEN, _DONE, _GIVEN_UP = 0, 1, 2, 3
+_INDICES = np.arange(256, dtype=np.uint8)
 
 
 class BlockWindow:
-    """The window of one session. `counters` is the receiver's."""
+    """The window of one session. `counters` is the receiver's.
+
+    `link` is which of several links a datagram came by, from 0: a symbol that comes again by
+    another link is a copy, by the same one a replay.
+    """
 
     def __init__(
-        self,
-        params: LinkParams,
-        session: int,
-        seal: SessionSeal,
-        codec: Codec,
-        counters: Counter[str],
+        self, params: LinkParams, opener: BlockOpener, codec: Codec, counters: Counter[str]
     ) -> None:
-        self._session = session
-        self._flags = FLAG_TAGGED if params.tag else 0
-        self._seal = seal
+        self._opener = opener
         self._codec = codec
         self._counters = counters
+        self._retries = not params.tag
         self._width = params.window_blocks
         self._number = np.full(self._width, -1, dtype=np.int64)
         self._status = np.zeros(self._width, dtype=np.uint8)
         self._shape = np.zeros(self._width, dtype=np.int64)  # k, r, S packed; 0: not known
         self._count = np.zeros(self._width, dtype=np.int64)
         self._slot = np.full(self._width, -1, dtype=np.int64)
-        self._seen = np.zeros((self._width, 256), dtype=np.bool_)
-        self._rows = params.k_max + params.r_max
-        self._symbol_bytes = params.symbol_bytes_max
+        self._seen = np.zeros((self._width, 256), dtype=np.uint8)  # a bit a link
+        self._tries: dict[int, int] = {}  # place -> how often it did not open
         slots = min(self._width, params.window_bytes_max // params.slot_bytes)
-        self._store = np.empty((slots, self._rows, self._symbol_bytes), dtype=np.uint8)
+        store = (slots, params.rows_max, params.symbol_bytes_max)
+        self._store = np.empty(store, dtype=np.uint8)
         self._free = list(range(slots))
-        self._plain = memoryview(bytearray(params.k_max * self._symbol_bytes))
         self._newest = -1
 
-    def take_run(self, header: Header, rows: Bytes2) -> Iterator[memoryview]:
-        """Consecutive symbols of one block from `header.index` on; (n, 32 + S) bytes."""
+    def take_whole(self, header: Header, rows: Bytes2, link: int) -> memoryview | None:
+        """All symbols of a new block in one buffer: its plaintext, or None if it is not that.
+
+        Nothing of the datagrams has been checked but the first one's header: that the block
+        opens proves every source symbol, and the repair symbols are not used. So this is the
+        one way in for datagrams whose tags nobody looked at, and it changes nothing unless the
+        block opens. link §5 (6)
+        """
+        k, number = header.k, header.number
+        place = number % self._width
+        if self._number[place] == number:
+            if self._status[place] != _OPEN or self._count[place]:
+                return None
+        elif not self._newest < number < self._newest + self._width // 2:
+            return None
+        spare = rows[k:, :ASSOCIATED_BYTES].copy()
+        spare[:, INDEX_OFFSET] ^= _INDICES[k : len(rows)]
+        if (spare != rows[0, :ASSOCIATED_BYTES]).any():
+            return None
+        plaintext = self._opener.open(header, rows[:k, HEADER_BYTES:])
+        if plaintext is None:
+            return None
+        self._enter(number)
+        self._shape[place] = _pack_one(header)
+        self._seen[place, : len(rows)] = 1 << link
+        self._status[place] = _DONE
+        self._release(place)
+        self._counters["symbols_spare"] += len(rows) - k
+        self._counters["blocks_done"] += 1
+        return plaintext
+
+    def is_over(self, number: int) -> bool:
+        """Whether nothing can come of this block any more: done, given up, or too old."""
+        place = number % self._width
+        if self._number[place] == number:
+            return bool(self._status[place] != _OPEN)
+        return number <= self._newest
+
+    def take_run(self, header: Header, rows: Bytes2, link: int) -> Iterator[memoryview]:
+        """Consecutive symbols of one block from `header.esi` on; (n, 32 + S) bytes."""
         place = self._enter(header.number)
         if place is None:
             self._counters[Reason.DATAGRAM_REPLAYED] += len(rows)
             return
-        first, end = header.index, header.index + len(rows)
-        seen = self._seen[place, first:end]
-        if not self._fits(place, header.k, header.r, header.symbol_bytes, len(rows)):
+        first, end = header.esi, header.esi + len(rows)
+        if not self._fits(place, header, len(rows)):
             return
-        again = int(np.count_nonzero(seen))
-        if again:
-            self._counters[Reason.DATAGRAM_REPLAYED] += again
-            rows = rows[~seen]
-        fresh = ~seen
-        indices = np.arange(first, end)[fresh] if again else None
-        seen[:] = True
+        seen = self._seen[place, first:end]
+        indices: NDArray[np.int64] | slice = slice(first, end)
+        fresh = seen == 0
+        if not fresh.all():
+            self._count_again(seen[~fresh], link)
+            rows = rows[fresh]
+            indices = np.arange(first, end)[fresh]
+        seen |= np.uint8(1 << link)
         if self._status[place] != _OPEN:
             self._counters["symbols_spare"] += len(rows)
             return
-        if header.k == 1 and first == 0 and not again:  # the symbol is the sealed block
-            self._status[place] = _DONE
-            self._counters["symbols_spare"] += len(rows) - 1
-            yield from self._open(place, header.number, rows[0, HEADER_BYTES:])
-            return
         store = self._store[self._slot_of(place)]
-        target: slice | NDArray[np.int64] = slice(first, end) if indices is None else indices
-        store[target, : header.symbol_bytes] = rows[:, HEADER_BYTES:]
+        store[indices, : header.symbol_bytes] = rows[:, HEADER_BYTES:]
         self._count[place] += len(rows)
         if self._count[place] >= header.k:
             yield from self._finish(place)
 
-    def take_batch(self, heads: np.ndarray, rows: Bytes2) -> Iterator[memoryview]:
+    def take_batch(self, heads: np.ndarray, rows: Bytes2, link: int) -> Iterator[memoryview]:
         """Any symbols of one size, of any blocks; heads as `wire.HEADER_TYPE`."""
         numbers = heads["number"].astype(np.int64)
         for number in np.unique(numbers[numbers > self._newest]).tolist():
@@ -93,6 +123,7 @@ class BlockWindow:
         places = numbers % self._width
         shapes = _pack(heads["k"], heads["r"], heads["symbol_bytes"])
         indices = heads["index"].astype(np.int64)
+        bit = np.uint8(1 << link)
 
         kept = np.flatnonzero(self._number[places] == numbers)
         self._counters[Reason.DATAGRAM_REPLAYED] += len(rows) - len(kept)
@@ -101,13 +132,20 @@ class BlockWindow:
         fitting = kept[self._shape[places[kept]] == shapes[kept]]
         self._counters[Reason.DATAGRAM_MALFORMED] += len(kept) - len(fitting)
         _, once = np.unique(places[fitting] * 256 + indices[fitting], return_index=True)
-        fresh = fitting[once]
-        fresh = fresh[~self._seen[places[fresh], indices[fresh]]]
-        self._counters[Reason.DATAGRAM_REPLAYED] += len(fitting) - len(fresh)
-        self._seen[places[fresh], indices[fresh]] = True
+        self._counters[Reason.DATAGRAM_REPLAYED] += len(fitting) - len(once)
+        unique = fitting[once]
+        seen = self._seen[places[unique], indices[unique]]
+        self._count_again(seen[seen != 0], link)
+        fresh = unique[seen == 0]
+        self._seen[places[unique], indices[unique]] |= bit
         wanted = fresh[self._status[places[fresh]] == _OPEN]
         self._counters["symbols_spare"] += len(fresh) - len(wanted)
         yield from self._store_batch(places[wanted], indices[wanted], rows[wanted])
+
+    def _count_again(self, seen: NDArray[np.uint8], link: int) -> None:
+        same = int(np.count_nonzero(seen & (1 << link)))
+        self._counters[Reason.DATAGRAM_REPLAYED] += same
+        self._counters[COPIES] += len(seen) - same
 
     def _store_batch(
         self, places: NDArray[np.int64], indices: NDArray[np.int64], rows: Bytes2
@@ -154,12 +192,12 @@ class BlockWindow:
             self._number[place] = new
             self._status[place] = _OPEN
             self._shape[place] = self._count[place] = 0
-            self._seen[place] = False
+            self._seen[place] = 0
         self._newest = number
         return place
 
-    def _fits(self, place: int, k: int, r: int, symbol_bytes: int, datagrams: int) -> bool:
-        shape = k << 32 | r << 16 | symbol_bytes
+    def _fits(self, place: int, header: Header, datagrams: int) -> bool:
+        shape = _pack_one(header)
         if self._shape[place] == 0:
             self._shape[place] = shape
         elif self._shape[place] != shape:
@@ -187,40 +225,42 @@ class BlockWindow:
         if self._status[place] == _OPEN:
             self._status[place] = _GIVEN_UP
             self._counters["blocks_given_up"] += 1
+            if self._tries.pop(place, 0):
+                self._counters[Reason.BLOCK_TAG] += 1
             self._release(place)
 
     def _finish(self, place: int) -> Iterator[memoryview]:
-        shape = int(self._shape[place])
-        k, symbol_bytes = shape >> 32, shape & 0xFFFF
-        symbols = self._store[self._slot[place], :, :symbol_bytes]
-        seen = self._seen[place]
-        lost = np.flatnonzero(~seen[:k]).tolist()
-        if lost:
-            repairs = (np.flatnonzero(seen[k:])[: len(lost)] + k).tolist()
-            self._codec.rebuild(k, symbols, lost, repairs)
-            self._counters["blocks_rebuilt"] += 1
-        self._status[place] = _DONE
-        yield from self._open(place, int(self._number[place]), symbols[:k])
+        """Open a block that has k symbols or more."""
+        k, r, symbol_bytes = _unpack(int(self._shape[place]))
+        header = self._opener.header(int(self._number[place]), k, r, symbol_bytes)
+        symbols = self._store[self._slot[place], : k + r, :symbol_bytes]
+        held = np.flatnonzero(self._seen[place, : k + r])
+        tries = self._tries.get(place, 0)
+        if not self._retries:
+            plaintext, rebuilt = self._opener.rebuild(header, symbols, held, self._codec)
+        else:
+            plaintext, rebuilt, tried = self._opener.search(
+                header, symbols, held, self._codec, tries
+            )
+            tries += tried
+            if plaintext is None and tries < self._opener.tries_max:
+                self._tries[place] = tries  # one more symbol may tell which one is wrong
+                return
+        self._tries.pop(place, None)
+        self._status[place] = _DONE if plaintext is not None else _GIVEN_UP
+        self._counters["blocks_rebuilt"] += rebuilt
+        self._counters[Reason.BLOCK_TAG if plaintext is None else "blocks_done"] += 1
+        if plaintext is not None:
+            yield plaintext
         self._release(place)
 
-    def _open(
-        self, place: int, number: int, sealed_symbols: NDArray[np.uint8]
-    ) -> Iterator[memoryview]:
-        shape = int(self._shape[place])
-        k, r, symbol_bytes = shape >> 32, shape >> 16 & 0xFFFF, shape & 0xFFFF
-        associated = associated_data(
-            Header(self._flags, self._session, number, k, r, 0, symbol_bytes)
-        )
-        sealed = np.ascontiguousarray(sealed_symbols).reshape(-1).data
-        plain = self._plain[: len(sealed) - SEAL_TAG_BYTES]
-        try:
-            self._seal.open_block(number, sealed, associated, plain)
-        except Forged:
-            self._status[place] = _GIVEN_UP
-            self._counters[Reason.BLOCK_TAG] += 1
-            return
-        self._counters["blocks_done"] += 1
-        yield plain
+
+def _pack_one(header: Header) -> int:
+    return header.k << 32 | header.r << 16 | header.symbol_bytes
+
+
+def _unpack(shape: int) -> tuple[int, int, int]:
+    return shape >> 32, shape >> 16 & 0xFFFF, shape & 0xFFFF
 
 
 def _pack(k: np.ndarray, r: np.ndarray, symbol_bytes: np.ndarray) -> NDArray[np.int64]:

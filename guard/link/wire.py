@@ -5,8 +5,8 @@ rules. Pure. Follows docs/spec/link.md §3.
 """
 
 import sys
-from dataclasses import dataclass
 from struct import Struct
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ FLAG_TAGGED = 0x02
 TAG_OFFSET = 24
 TAG_BYTES = 8
 INDEX_OFFSET = 18
+NUMBER_OFFSET = 8
 ASSOCIATED_BYTES = 24
 
 HEADER = Struct(">HBBIQBBBBHH")
@@ -45,23 +46,22 @@ HEADER_TYPE = np.dtype(
 assert HEADER_TYPE.itemsize == HEADER_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """One datagram's header fields, by the names of §3."""
+class Header(NamedTuple):
+    """One datagram's header fields, by the names of §3; `esi` is its index there (RFC 5052)."""
 
     flags: int
     session: int
     number: int
     k: int
     r: int
-    index: int
+    esi: int
     symbol_bytes: int
 
     def write(self) -> bytes:
         """The 24 bytes before the tag."""
         return HEADER.pack(
             MAGIC, VERSION, self.flags, self.session, self.number,
-            self.k, self.r, self.index, 0, self.symbol_bytes, 0,
+            self.k, self.r, self.esi, 0, self.symbol_bytes, 0,
         )  # fmt: skip
 
 
@@ -151,13 +151,13 @@ def is_run(rows: Bytes2, header: Header) -> bool:
     count = len(rows)
     if count == 1:
         return True
-    if header.index + count > header.k + header.r:
+    if header.esi + count > header.k + header.r:
         return False
     words = rows.view(np.uint64)
     shape = int.from_bytes(bytes(rows[0, 16:24].data), sys.byteorder) - int(
-        _RAMP_WORDS[header.index]
+        _RAMP_WORDS[header.esi]
     )
-    expected = _RAMP_WORDS[header.index : header.index + count] + np.uint64(shape)
+    expected = _RAMP_WORDS[header.esi : header.esi + count] + np.uint64(shape)
     return bool(
         (words[:, 2] == expected).all()
         and (words[:, 1] == words[0, 1]).all()

@@ -46,8 +46,9 @@ def test_routine_is_never_starved() -> None:
         queue.put(Waiting(sequence, 4, memoryview(b"flash override")))
     served = []
     for _ in range(60):
-        level = queue.next_level()
-        served.append(queue.took_last(level).precedence)
+        message = queue.next_level().popleft()
+        served.append(message.precedence)
+        queue.sent(message)
     assert 0 in served
     assert 2 in served
     assert served.count(4) >= 50
@@ -169,7 +170,7 @@ def test_a_heartbeat_is_read_or_malformed(noise: bytes) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"mtu_bytes": 100}, {"k_max": 0}, {"k_max": 250, "r_max": 10}, {"r_max": 2},
+        {"mtu_bytes": 100}, {"k_max": 0}, {"k_max": 253}, {"r_max": 2},
         {"rate_bits_per_s": 0}, {"ip_version": 5}, {"heartbeat_ms": 1000, "silence_ms": 1000},
         {"window_blocks": 8, "interleave_blocks": 8}, {"queue_bytes_max": 2**16},
         {"window_bytes_max": 2**20, "mtu_bytes": 9000}, {"k_max": True}, {"burst_wire_bytes": 1000},

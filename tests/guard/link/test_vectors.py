@@ -54,7 +54,7 @@ def test_code(answer: dict[str, Any], codec: Codec) -> None:
     symbols = np.zeros((k + r, size), dtype=np.uint8)
     for j in range(k):
         symbols[j] = np.frombuffer(pattern(f"code {k} {j}", size), dtype=np.uint8)
-    codec.encode(symbols[:k], symbols[k:])
+    codec.encoder(symbols[:k], symbols[k:])()
     assert [repair.tobytes().hex() for repair in symbols[k:]] == answer["repairs"]
 
 
