@@ -104,6 +104,8 @@ class Reason(StrEnum):
     LINK_QUEUE_FULL = "link-queue-full"
     LINK_DOWN = "link-down"
     LINK_SILENT = "link-silent"
+    LINK_BUFFER = "link-buffer"
+    LINK_DEAD = "link-dead"
     GAP = "gap"
 
     # files, journals and the ledger

@@ -16,6 +16,7 @@ _COMMANDS = {
     "policy": "guard.cli.policy:policy",
     "audit": "guard.cli.audit:audit",
     "doctor": "guard.cli.doctor:doctor",
+    "link": "guard.cli.link:link",
 }
 
 

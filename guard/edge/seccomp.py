@@ -10,7 +10,8 @@ are allowed whatever their arguments (its action cache) and does not run the pro
 
 The descriptor numbers of `recvmsg`, `sendmsg`, `read`, `write` and their kin are checked, and the
 role's own numbers cannot be closed, so that no descriptor that a neighbour passes can take the
-place of one (design: one way, as far as software can). `pread64` is free: a socket and a pipe
+place of one (design: one way, as far as software can). `preadv2` and `pwritev2` are checked like
+`readv` and `writev`, as which they act at offset -1. `pread64` is free: a socket and a pipe
 refuse it, so it reaches only files and memfds that the process holds anyway.
 """
 
@@ -147,6 +148,11 @@ def _checked(groups: frozenset[Calls], descriptors: Descriptors) -> dict[str, Pr
         rules["read"] = rules["readv"] = _none_of(0, descriptors.never_read)
     if groups & {Calls.UNIX_LISTEN, Calls.WRITE_FILES}:
         rules["write"] = rules["writev"] = _none_of(0, descriptors.never_written)
+    # Python's preadv and pwritev are these; at offset -1 they read and write sockets as well.
+    if Calls.READ_FILES in groups:
+        rules["preadv2"] = rules["readv"]
+    if Calls.WRITE_FILES in groups:
+        rules["preadv2"], rules["pwritev2"] = rules["readv"], rules["writev"]
     if Calls.UNIX_LISTEN in groups:
         rules.update({name: _none_of(0, descriptors.never_read) for name in _RECEIVING})
         rules.update({name: _none_of(0, descriptors.never_written) for name in _SENDING})

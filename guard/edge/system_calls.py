@@ -126,6 +126,8 @@ _NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "inotify_init1": (294, 26),
     "preadv": (295, 69),
     "pwritev": (296, 70),
+    "preadv2": (327, 286),
+    "pwritev2": (328, 287),
     "recvmmsg": (299, 243),
     "syncfs": (306, 267),
     "sendmmsg": (307, 269),

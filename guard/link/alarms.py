@@ -10,7 +10,7 @@ from schemas.reasons import Reason
 
 INTERVAL_NS = 10_000_000_000
 
-_SENTENCES = {
+_SENTENCES: dict[str, str] = {
     Reason.DATAGRAM_MALFORMED: "{0} datagrams are not of this link's format; "
     "check for foreign traffic on the link, and that both sides' policies give the same MTU",
     Reason.DATAGRAM_TAG: "{0} datagrams carry a wrong tag; "
@@ -22,6 +22,14 @@ _SENTENCES = {
     Reason.BLOCK_MALFORMED: "{0} opened blocks break the format; the source side is not sound",
     Reason.DATAGRAM_REPLAYED: "{0} datagrams came a second time; "
     "the network doubles them, or a recording is played back",
+    "kernel_drops": "this host dropped {0} buffers because the receiver's socket was full: nothing "
+    "on the wire lost them; raise net.core.rmem_max (guard doctor) or lower the sender's rate",
+    "buffer_nearly_full": "the receiver's socket is more than 80 % full: datagrams will be dropped "
+    "by this host; lower the sender's rate or give the receiver a core of its own",
+}
+_REASONS: dict[str, Reason] = {
+    "kernel_drops": Reason.LINK_BUFFER,
+    "buffer_nearly_full": Reason.LINK_BUFFER,
 }
 
 
@@ -29,15 +37,16 @@ class Alarms:
     """Remembers what was told, and when."""
 
     def __init__(self) -> None:
-        self._told: dict[Reason, tuple[int, int]] = {}
+        self._told: dict[str, tuple[int, int]] = {}
 
     def due(self, counters: Mapping[str, int], now_ns: int) -> list[Alarm]:
-        """An alarm for each reason whose count rose since it was last told."""
+        """An alarm for each count that rose since it was last told."""
         found: list[Alarm] = []
-        for reason, sentence in _SENTENCES.items():
-            count, at_ns = self._told.get(reason, (0, now_ns - INTERVAL_NS))
-            now_count = counters.get(reason, 0)
+        for name, sentence in _SENTENCES.items():
+            count, at_ns = self._told.get(name, (0, now_ns - INTERVAL_NS))
+            now_count = counters.get(name, 0)
             if now_count > count and now_ns - at_ns >= INTERVAL_NS:
-                self._told[reason] = (now_count, now_ns)
+                self._told[name] = (now_count, now_ns)
+                reason = _REASONS.get(name) or Reason(name)
                 found.append(Alarm(reason, sentence.format(now_count - count)))
         return found

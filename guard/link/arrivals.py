@@ -41,11 +41,18 @@ class ReceiverState:
     ) -> Self:
         """From what the journal holds: landed sequences and reported gaps, in any order."""
         ranges = RangeSet((sequence, sequence) for sequence in landed)
+        return cls.rebuild_ranges(session, ranges, gaps, first_sequence)
+
+    @classmethod
+    def rebuild_ranges(
+        cls, session: int, landed: RangeSet, gaps: Iterable[Range], first_sequence: int = 1
+    ) -> Self:
+        """From ranges of landed sequences and of reported gaps, which may overlap by now."""
         told = RangeSet()
         for first, last in gaps:
-            for hole in ranges.missing(first, last):
+            for hole in landed.missing(first, last):
                 told.add(*hole)
-        return cls(session, ranges.ranges(), told.ranges(), first_sequence)
+        return cls(session, landed.ranges(), told.ranges(), first_sequence)
 
 
 class Arrival(Enum):

@@ -29,13 +29,16 @@ class Gap:
 
 
 class Piece(NamedTuple):
-    """Bytes of a stream, for the place where the stream lands. Late: a gap had been reported.
+    """Bytes of a stream, for the place where the stream lands; no bytes: only its end is told.
 
-    `data` stays as it is until three more pieces have been given.
+    `total` is 0 while the stream's size is not known. `data` stays as it is until three more
+    pieces have been given.
     """
 
     sequence: int
+    precedence: int
     offset: int
+    total: int
     data: memoryview
 
 
@@ -44,6 +47,9 @@ class PieceSink(Protocol):
 
     def land(self, piece: Piece) -> None:
         """Put it in its place."""
+
+    def drop(self, sequence: int) -> None:
+        """Forget what has landed of this stream: too many are in progress."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,9 @@ class StreamSource(Protocol):
     total_bytes: int | None
     """The stream's size, or None until its end has been seen."""
 
-    ready: bool
-    """Whether `read_into` has something to give now (or knows of the end)."""
+    @property
+    def ready(self) -> bool:
+        """Whether `read_into` has something to give now (or knows of the end)."""
 
     def read_into(self, offset: int, out: memoryview) -> int:
         """Fill `out` from this offset on; gives how many bytes it wrote.

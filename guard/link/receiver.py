@@ -39,10 +39,12 @@ from guard.link.wire import FLAG_HEARTBEAT, Bytes2, Header, HeaderRules, associa
 from schemas.errors import Forged, Malformed
 from schemas.reasons import Reason
 
+BUFFER_PERCENT_WARN = 80
+
 _COUNTED = (
     "datagrams", "bytes", "blocks_done", "blocks_rebuilt", "blocks_given_up", "symbols_spare",
     "messages_landed", "messages_late", "messages_repeated", "holes_closed", "sequences_missing",
-    "streams_landed", "stream_bytes", "pieces_repeated", COPIES,
+    "streams_landed", "streams_dropped", "stream_bytes", "pieces_repeated", COPIES,
     "heartbeats", Reason.DATAGRAM_MALFORMED, Reason.DATAGRAM_TAG, Reason.DATAGRAM_SESSION,
     Reason.DATAGRAM_REPLAYED, Reason.BLOCK_TAG, Reason.BLOCK_MALFORMED,
 )  # fmt: skip
@@ -130,6 +132,12 @@ class Receiver:
         events.extend(self._lines.changes(now_ns))
         events.extend(self._alarms.due(self._counters, now_ns))
         return events
+
+    def note_buffer(self, fill_percent: int, kernel_drops: int) -> None:
+        """How full the socket's memory has been, and how many buffers this host's kernel dropped
+        because it was full: told as alarms of their own, apart from loss on the wire."""
+        self._counters["kernel_drops"] = kernel_drops
+        self._counters["buffer_nearly_full"] = int(fill_percent >= BUFFER_PERCENT_WARN)
 
     def _drop(self, reason: Reason, datagrams: int) -> None:
         self._counters[reason] += datagrams
@@ -309,12 +317,17 @@ class Receiver:
             return
         data = memoryview(self._expanded(record, record.data))
         stream, new = self._streams.take(record)
-        if new:
+        while self._streams.dropped:
+            self._sink.drop(self._streams.dropped.pop())
+            self._counters["streams_dropped"] += 1
+        if new or not record.plain_bytes:
             session.opener.keep()
             self._counters["stream_bytes"] += record.plain_bytes
-            self._sink.land(Piece(record.sequence, record.offset, data))
+            self._sink.land(
+                Piece(record.sequence, record.precedence, record.offset, stream.total, data)
+            )
         else:
-            self._counters["pieces_repeated"] += bool(record.plain_bytes)
+            self._counters["pieces_repeated"] += 1
         if stream.complete:
             self._streams.forget(record.sequence)
             late = self._arrivals.land(record.sequence) is Arrival.LATE

@@ -92,7 +92,7 @@ class Sender:
         self.counters: dict[str, int] = dict.fromkeys(
             (
                 "messages", "message_bytes", "streams", "stream_bytes", "streams_given_up",
-                "repeats", "blocks", "datagrams", "wire_bytes", "heartbeats",
+                "repeats", "payload_bytes", "blocks", "datagrams", "wire_bytes", "heartbeats",
             ),
             0,
         )  # fmt: skip
@@ -237,6 +237,7 @@ class Sender:
             used = self._filler.fill(level, plain)
             plaintexts.append(_padded(plain, used, shape))
         self._note_given_up()
+        self.counters["payload_bytes"] += sum(map(len, plaintexts))
         if self._next_block + len(plaintexts) > NUMBER_MAX:
             raise Broken(Reason.ARGUMENT, "the session's block numbers are used up: restart send")
         self._group = self._maker.group(self._next_block, shape, plaintexts)

@@ -43,10 +43,14 @@ class Stream:
 
 
 class Streams:
-    """All streams of a receiver, over sessions and restarts."""
+    """All streams of a receiver, over sessions and restarts.
+
+    `dropped` are the oldest ones, given up for newer ones, until the receiver has told the sink.
+    """
 
     def __init__(self, restored: Iterable[Stream] = ()) -> None:
         self._streams = {stream.sequence: stream for stream in restored}
+        self.dropped: list[int] = []
 
     def __len__(self) -> int:
         return len(self._streams)
@@ -68,7 +72,8 @@ class Streams:
         if stream is None:
             stream = self._streams[record.sequence] = Stream(record.sequence, record.precedence)
             if len(self._streams) > STREAMS_MAX:
-                del self._streams[next(iter(self._streams))]
+                self.dropped.append(next(iter(self._streams)))
+                del self._streams[self.dropped[-1]]
         end = record.offset + record.plain_bytes
         total = record.total or (end if not record.plain_bytes else 0)
         if (

@@ -1,0 +1,100 @@
+"""What the two ends of the bare link have in common on the command line.
+
+Takes words such as `7Gbit/s` or `zero or more addresses`, gives checked numbers and `LinkParams`.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from guard.edge.udp import read_address
+from guard.link.params import LinkParams
+from schemas.errors import Malformed
+
+_RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?) ?(k|M|G)?(?:bit/s)?", re.ASCII)
+_FACTORS = {None: 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
+WINDOW_BYTES_MAX = 64 * 2**20
+RECEIVE_MTU_DEFAULT = 1500
+
+
+class Rate(click.ParamType[int]):
+    """Bits a second: `9600`, `2.4kbit/s`, `7Gbit/s`."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Whole bits a second."""
+        if isinstance(value, int):
+            return value
+        found = _RATE.fullmatch(str(value))
+        if found is None:
+            self.fail(f"{value!r} is no rate: write 9600, 2.4kbit/s, 100Mbit/s or 7Gbit/s")
+        return round(float(found[1]) * _FACTORS[found[2]])
+
+
+class LinkAddress(click.ParamType[str]):
+    """`10.0.0.2:47000` or `[fd00::2]:47000`: numeric, for no name is ever looked up."""
+
+    name = "address:port"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text, checked."""
+        try:
+            read_address(str(value))
+        except Malformed as error:
+            self.fail(error.sentence)
+        return str(value)
+
+
+class Host(click.ParamType[str]):
+    """`10.0.0.1` or `fd00::1`."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text in its shortest form."""
+        try:
+            return ipaddress.ip_address(str(value)).compressed
+        except ValueError:
+            self.fail(f"{value!r} is no numeric address")
+
+
+Command = Callable[..., None]
+
+
+def both_ends(command: Command) -> Command:
+    """The options that both ends have, and must agree in."""
+    for option in reversed((
+        click.option("--key", "key_path", required=True, metavar="FILE",
+                     help="The link key, made by guard link key."),
+        click.option("--mtu", type=click.IntRange(256, 65_535), default=1500, show_default=True,
+                     help="Largest IP packet in bytes; the same on both ends, or larger on the "
+                     "receiver's."),
+        click.option("--flow", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True,
+                     help="Flow number: one key may serve several flows."),
+        click.option("--no-tag", is_flag=True,
+                     help="Datagrams without tags, on both ends: only for a cable nobody reaches."),
+        click.option("--json", "as_json", is_flag=True, help="One JSON object at the end."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def receive_params(
+    mtu: int, addresses: tuple[str, ...], rate: int, *, tag: bool, heartbeat_ms: int
+) -> LinkParams:
+    """A receiver that takes every block a sender of this MTU may choose. Raises `Malformed`."""
+    return LinkParams(
+        mtu_bytes=mtu, ip_version=ip_version(addresses), k_max=252, r_max=254,
+        design_loss_ppm=0, rate_bits_per_s=rate, frame_overhead_bytes=0, tag=tag,
+        window_bytes_max=WINDOW_BYTES_MAX, heartbeat_ms=heartbeat_ms,
+        silence_ms=max(2000, 5 * heartbeat_ms),
+    )  # fmt: skip
+
+
+def ip_version(addresses: tuple[str, ...]) -> int:
+    """4 or 6: of the larger headers, where the links differ."""
+    return 6 if any(address.startswith("[") for address in addresses) else 4

@@ -1,0 +1,127 @@
+"""The bare link's sender: files, or what comes through a pipe, to datagrams. `guard link send`.
+
+Is told the files by name and size, reads each straight into the blocks, and tells what has left.
+The session is a new one; what was not sent is never sent again by itself. The sockets are
+never read. Follows docs/spec/link-files.md.
+"""
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from guard.edge.clock import monotonic_ns
+from guard.edge.isal import best_codec
+from guard.edge.side_links import SendingLinks
+from guard.edge.sockets import Mouth
+from guard.edge.spec import Spec
+from guard.edge.stream_source import FileSource, PipeSource
+from guard.edge.udp import SenderSocket
+from guard.link.params import LinkParams
+from guard.link.sender import Burst, Sender
+from guard.link.trailer import Trailer
+from schemas.errors import Overload
+
+HEARTBEATS_AFTER = 3  # so that a loss at the very end shows
+_TELL_NS = 200_000_000
+_SPIN_NS = 60_000
+_DOWN_S = 0.05
+
+
+def prepare(spec: Spec) -> Callable[[], None]:
+    """Take the sockets and the code; files are opened inside the sandbox."""
+    return LinkSend(spec).work
+
+
+class LinkSend:
+    """One run of the sender."""
+
+    def __init__(self, spec: Spec) -> None:
+        params = LinkParams(**spec.values["params"])  # type: ignore[arg-type] # made by guard.transfer
+        codec = best_codec()
+        addresses = spec.values["links"]
+        sockets = [
+            SenderSocket.adopt(spec.descriptors[f"udp{link}"], address)
+            for link, address in enumerate(addresses if isinstance(addresses, list) else [])
+        ]
+        self._links = SendingLinks(sockets, copies=bool(spec.values["copies"]))
+        self._mouth = Mouth(spec.descriptors["tell"])
+        self._sender = Sender(
+            params, spec.keys["link"], spec.number("session"), spec.number("flow"), codec,
+            complete_below=spec.number("first_sequence"),
+        )  # fmt: skip
+        self._sources: dict[int, FileSource | PipeSource] = {}
+        self._spec = spec
+        self._tell_ns = 0
+        self._stopping = False
+        signal.signal(signal.SIGTERM, self._stop)
+
+    def _stop(self, *_: object) -> None:
+        self._stopping = True
+
+    def work(self) -> None:
+        """Send everything, then a few heartbeats."""
+        self._offer()
+        started_ns = monotonic_ns()
+        while not self._sender.idle and not self._stopping:
+            self._step()
+        sent_ns = monotonic_ns()
+        heartbeats = self._sender.counters["heartbeats"] + HEARTBEATS_AFTER
+        while self._sender.counters["heartbeats"] < heartbeats and not self._stopping:
+            self._step()
+        self._tell("sent", started_ns=started_ns, sent_ns=sent_ns, stopped=self._stopping)
+
+    def _offer(self) -> None:
+        files = self._spec.values["files"]
+        for sequence, entry in enumerate(
+            files if isinstance(files, list) else [], self._spec.number("first_sequence")
+        ):
+            trailer = Trailer(entry["name"], entry["mode"], entry["time_s"]).write()
+            source: FileSource | PipeSource
+            if entry["path"] is None:
+                source = PipeSource(self._spec.descriptors["input"], trailer)
+            else:
+                source = FileSource(Path(entry["path"]), entry["size"], trailer)
+            self._sources[sequence] = source
+            self._sender.offer_stream(sequence, self._spec.number("precedence"), source)
+
+    def _step(self) -> None:
+        now_ns = monotonic_ns()
+        for burst in self._sender.due(now_ns):
+            self._send(burst)
+        if now_ns >= self._tell_ns:
+            self._tell_ns = now_ns + _TELL_NS
+            self._tell_progress()
+        for sequence in self._sender.given_up:
+            source = self._sources[sequence]
+            wrong = source.wrong if isinstance(source, FileSource) else "the input failed"
+            self._tell("given-up", sequence=sequence, sentence=wrong)
+        self._sender.given_up.clear()
+        wait_ns = self._sender.wake_ns(now_ns) - monotonic_ns()
+        if wait_ns > _SPIN_NS:
+            time.sleep((min(wait_ns, _TELL_NS) - _SPIN_NS // 2) / 1e9)
+
+    def _send(self, burst: Burst) -> None:
+        while True:
+            try:
+                self._links.send(burst.buffer, burst.segment_bytes, heartbeat=burst.heartbeat)
+            except Overload as error:
+                self._tell("down", sentence=error.sentence)
+                if self._stopping:
+                    return
+                time.sleep(_DOWN_S)
+            else:
+                return
+
+    def _tell_progress(self) -> None:
+        packet = {
+            "what": "progress",
+            "counters": self._sender.counters,
+            "failed": self._links.failed,
+        }
+        self._mouth.tell_if_room(json.dumps(packet).encode())
+
+    def _tell(self, what: str, **facts: int | str | bool) -> None:
+        packet = {"what": what, "counters": self._sender.counters, **facts}
+        self._mouth.tell(json.dumps(packet).encode())
