@@ -36,6 +36,6 @@ class _Lazy(click.Group):
 def link() -> None:
     """Send files over a one-way link, with nothing but two hosts and a diode between them.
 
-    Everything is encrypted and authenticated, losses are repaired, and what could not be repaired is
-    told exactly. See docs/link.md.
+    Everything is encrypted and authenticated, losses are repaired, and what could not be repaired
+    is told exactly. See docs/link.md.
     """

@@ -17,6 +17,7 @@ _COMMANDS = {
     "audit": "guard.cli.audit:audit",
     "doctor": "guard.cli.doctor:doctor",
     "link": "guard.cli.link:link",
+    "bench": "guard.cli.bench:bench",
 }
 
 

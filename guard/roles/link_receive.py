@@ -8,6 +8,7 @@ Follows docs/spec/link.md and docs/spec/link-files.md.
 
 import json
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +78,7 @@ class LinkReceive:
     def work(self) -> None:
         """Land what comes until asked to stop."""
         self._open()
+        self._cpu_ns = time.process_time_ns()
         tick_ns = 0
         while not self._stopping:
             self._links.wait(_TICK_MS)
@@ -129,7 +131,8 @@ class LinkReceive:
     def _tell_event(self, event: Event, now_ns: int) -> None:
         match event:
             case StreamLanded(sequence, total, late):
-                self._tell("landed", sequence=sequence, total=total, late=late, time_ns=now_ns)
+                self._tell("landed", sequence=sequence, total=total, late=late, time_ns=now_ns,
+                           cpu_ns=time.process_time_ns() - self._cpu_ns)  # fmt: skip
             case StreamGap(sequence, total, missing):
                 count = sum(last - first + 1 for first, last in missing)
                 told = [list(each) for each in missing[:RANGES_TOLD_MAX]]

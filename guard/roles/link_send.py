@@ -63,14 +63,16 @@ class LinkSend:
     def work(self) -> None:
         """Send everything, then a few heartbeats."""
         self._offer()
-        started_ns = monotonic_ns()
+        started_ns, cpu_ns = monotonic_ns(), time.process_time_ns()
         while not self._sender.idle and not self._stopping:
             self._step()
-        sent_ns = monotonic_ns()
+        sent_ns, cpu_ns = monotonic_ns(), time.process_time_ns() - cpu_ns
         heartbeats = self._sender.counters["heartbeats"] + HEARTBEATS_AFTER
         while self._sender.counters["heartbeats"] < heartbeats and not self._stopping:
             self._step()
-        self._tell("sent", started_ns=started_ns, sent_ns=sent_ns, stopped=self._stopping)
+        self._tell(
+            "sent", started_ns=started_ns, sent_ns=sent_ns, cpu_ns=cpu_ns, stopped=self._stopping
+        )
 
     def _offer(self) -> None:
         files = self._spec.values["files"]

@@ -1,0 +1,254 @@
+"""How fast the bare link is on this machine: `guard bench link`.
+
+Takes sizes and a pace, gives figures: a file from disk to disk through the real, confined processes
+over loopback; beside it, in the same run, what the kernel alone can copy through the same kind of
+sockets; and how long a small message takes. May write below one folder, and send over loopback.
+"""
+
+import hashlib
+import mmap
+import multiprocessing as mp
+import os
+import select
+import shutil
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from guard.edge.isal import best_codec
+from guard.edge.keys import new_secret, write_secret
+from guard.edge.naming import FileToSend, files_below
+from guard.edge.udp import ReceiverSocket, SenderSocket, open_receiver, open_sender
+from guard.link.arrivals import ReceiverState
+from guard.link.events import Landed
+from guard.link.params import LinkParams
+from guard.link.receiver import Receiver
+from guard.link.sender import Sender
+from guard.transfer import LinkKey, ReceiveOrder, Receiving, Sending, SendOrder
+
+MESSAGES = 500
+MESSAGE_BYTES = 1000
+_MESSAGE_GAP_S = 0.002
+_GIVE_UP_S = 60.0
+_QUIET_S = 0.5
+_RATE_MBIT_BUFFER = 10_000
+_FORK = mp.get_context("fork")
+_WARM_BYTES = 4 * 2**30
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What to measure. params: the sender's; the receiver takes any of the same MTU."""
+
+    folder: Path
+    size_bytes: int
+    runs: int
+    params: LinkParams
+    messages: int = MESSAGES
+
+
+def warm_memory(size_bytes: int = _WARM_BYTES) -> None:
+    """Touch memory once and give it back: a virtual machine gets it from its host at the first
+    touch, which costs many times what copying costs."""
+    with suppress(OSError), mmap.mmap(-1, size_bytes) as memory:
+        for at in range(0, size_bytes, mmap.PAGESIZE):
+            memory[at] = 1
+
+
+def measure(bench: Bench, tell: Tell) -> dict[str, Any]:
+    """All figures, medians over the runs; `tell` says in words what is being done."""
+    source = bench.folder / "source"
+    tell(f"making a file of {bench.size_bytes:,} bytes")
+    _make(source, bench.size_bytes)
+    expected = _digest(source)
+    runs: list[dict[str, Any]] = []
+    bares: list[float] = []
+    copies: list[float] = []
+    for run in range(bench.runs):
+        tell(f"run {run + 1} of {bench.runs}")
+        bares.append(_bare(bench.params, bench.size_bytes, None, None))
+        copies.append(_bare(bench.params, bench.size_bytes, source, bench.folder / "copied"))
+        runs.append(_transfer(bench, source, expected))
+    tell(f"{bench.messages} messages of {MESSAGE_BYTES} bytes")
+    latency = message_latency_ms(bench.params, bench.messages)
+    found: dict[str, Any] = {
+        name: round(statistics.median(run[name] for run in runs), 3)
+        for name in ("goodput_mb_s", "cpu_s", "cpu_send_s", "cpu_receive_s")
+    }
+    bare, copy = statistics.median(bares), statistics.median(copies)
+    goodputs = [run["goodput_mb_s"] for run in runs]
+    return found | {
+        "bare_mb_s": round(bare, 1),
+        "ratio": round(found["goodput_mb_s"] / bare, 3),
+        "bare_file_mb_s": round(copy, 1),
+        "ratio_file": round(found["goodput_mb_s"] / copy, 3) if copy else None,
+        "latency_ms": latency,
+        "intact": sum(run["intact"] for run in runs),
+        "runs": bench.runs,
+        "goodput_min_mb_s": round(min(goodputs), 1),
+        "goodput_max_mb_s": round(max(goodputs), 1),
+        "kernel_drops": sum(run["kernel_drops"] for run in runs),
+    }
+
+
+def _transfer(bench: Bench, source: Path, expected: bytes) -> dict[str, Any]:
+    """One file through the link, with processes, key and folder of its own."""
+    folder = bench.folder / "link"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    key = folder / "key"
+    LinkKey(key).make_counters()
+    write_secret(key, new_secret())
+    params = replace(
+        bench.params, k_max=252, r_max=254, interleave_blocks=1, rate_bits_per_s=10**10
+    )
+    receiving = Receiving(ReceiveOrder(key, ["127.0.0.1:0"], folder / "in", params))
+    try:
+        host, port = receiving.sockets[0].getsockname()[:2]
+        files = [one for one in files_below(source) if isinstance(one, FileToSend)]
+        sending = Sending(SendOrder(key, [f"{host}:{port}"], files, bench.params))
+        told: dict[str, Any] = {}
+        thread = threading.Thread(
+            target=lambda: told.update({fact["what"]: fact for fact in sending.facts()})
+        )
+        thread.start()
+        landed = _await_file(receiving)
+        thread.join()
+    finally:
+        receiving.stop()
+    target = folder / "in" / "source"
+    intact = landed is not None and target.exists() and _digest(target) == expected
+    sent = told["sent"]
+    seconds = (landed["time_ns"] - sent["started_ns"]) / 1e9 if landed else _GIVE_UP_S
+    cpu = sent["cpu_ns"] / 1e9, (landed["cpu_ns"] if landed else 0) / 1e9
+    return {
+        "goodput_mb_s": bench.size_bytes / seconds / 1e6 if intact else 0.0,
+        "cpu_s": sum(cpu), "cpu_send_s": cpu[0], "cpu_receive_s": cpu[1], "intact": int(intact),
+        "kernel_drops": landed["kernel_drops"] if landed else 0,
+    }  # fmt: skip
+
+
+def _await_file(receiving: Receiving) -> dict[str, Any] | None:
+    """The `landed` fact, once the file has its name; None if it is lost."""
+    landed: dict[str, Any] | None = None
+    drops, until_s = 0, time.monotonic() + _GIVE_UP_S
+    for fact in receiving.facts():
+        if fact["what"] == "landed":
+            landed = fact
+        elif fact["what"] == "progress":
+            drops = fact["counters"]["kernel_drops"]
+        elif fact["what"] == "file" and landed:
+            return landed | {"kernel_drops": drops}
+        if fact["what"] in ("gap", "unnamed") or time.monotonic() > until_s:
+            return None
+    return None
+
+
+def _make(path: Path, size_bytes: int) -> None:
+    with path.open("wb") as file:
+        for at in range(0, size_bytes, 2**20):
+            file.write(os.urandom(min(2**20, size_bytes - at)))
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def _listen() -> tuple[ReceiverSocket, str]:
+    receiver = ReceiverSocket(open_receiver("127.0.0.1:0", _RATE_MBIT_BUFFER))
+    host, port = receiver.address
+    return receiver, f"{host}:{port}"
+
+
+def _drain(pipe: Connection, socket: ReceiverSocket, target: Path | None) -> None:
+    """Empty the socket until nothing comes, into a file if one is named; tell the MB/s."""
+    out = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600) if target else -1
+    pipe.send("ready")
+    held, first_s, last_s = 0, 0.0, 0.0
+    while select.select([socket], [], [], _QUIET_S)[0]:
+        while (taken := socket.receive()) is not None:
+            first_s = first_s or time.monotonic()
+            if out >= 0:
+                os.pwrite(out, taken[0], held)
+            last_s = time.monotonic()
+            held += len(taken[0])
+    pipe.send(held / max(last_s - first_s, 1e-9) / 1e6)
+
+
+def _bare(params: LinkParams, size: int, source: Path | None, target: Path | None) -> float:
+    """MB/s that arrive when nothing is done to the bytes: from memory, or from file to file."""
+    socket, to = _listen()
+    here, there = _FORK.Pipe()
+    far = _FORK.Process(target=_drain, args=(there, socket, target))
+    far.start()
+    here.recv()
+    socket.close()
+    segment = params.datagram_bytes_max
+    buffer = memoryview(bytearray(os.urandom(min(64, 65_507 // segment) * segment)))
+    near = SenderSocket(open_sender(to), to)
+    file = os.open(source, os.O_RDONLY) if source else -1
+    for at in range(0, size - len(buffer), len(buffer)):
+        if file >= 0:
+            os.preadv(file, [buffer], at)
+        near.send(buffer, segment)
+    if file >= 0:
+        os.close(file)
+    rate: float = here.recv()
+    far.join()
+    near.close()
+    return rate
+
+
+def _echo(pipe: Connection, socket: ReceiverSocket, params: LinkParams, key: bytes) -> None:
+    """Receive messages; tell when each was there."""
+    receiver = Receiver(params, key, 1, best_codec(), ReceiverState())
+    pipe.send("ready")
+    times: dict[int, int] = {}
+    while select.select([socket], [], [], 2.0)[0]:
+        while (taken := socket.receive()) is not None:
+            for event in receiver.take(*taken, time.monotonic_ns()):
+                if isinstance(event, Landed):
+                    times[event.sequence] = time.monotonic_ns()
+    pipe.send(times)
+
+
+def message_latency_ms(params: LinkParams, count: int) -> dict[str, float]:
+    """From the sender's call to the receiver's event, of lone messages over loopback."""
+    socket, to = _listen()
+    key = new_secret()
+    here, there = _FORK.Pipe()
+    params = replace(params, heartbeat_ms=60_000, silence_ms=600_000)
+    far = _FORK.Process(target=_echo, args=(there, socket, params, key))
+    far.start()
+    here.recv()
+    socket.close()
+    near = SenderSocket(open_sender(to), to)
+    sender = Sender(params, key, 1, 1, best_codec())
+    message = os.urandom(MESSAGE_BYTES)
+    called: dict[int, int] = {}
+    for sequence in range(1, count + 1):
+        time.sleep(_MESSAGE_GAP_S)
+        called[sequence] = time.monotonic_ns()
+        sender.offer(sequence, 0, message)
+        while not sender.idle:
+            for burst in sender.due(time.monotonic_ns()):
+                near.send(burst.buffer, burst.segment_bytes)
+    times = here.recv()
+    far.join()
+    near.close()
+    took = sorted((times[one] - at) / 1e6 for one, at in called.items() if one in times)
+    return {
+        "p50": round(took[len(took) // 2], 3),
+        "p99": round(took[len(took) * 99 // 100], 3),
+        "max": round(took[-1], 3),
+        "arrived": len(took),
+    }
