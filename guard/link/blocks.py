@@ -75,28 +75,27 @@ class BlockMaker:
         self._flags = FLAG_TAGGED if tags else 0
         rows = params.rows_max * params.interleave_blocks
         self._frames = np.zeros((rows, params.datagram_bytes_max), dtype=np.uint8)
-        self._sealed = np.zeros(params.k_max * params.symbol_bytes_max, dtype=np.uint8)
-        self._sealed_view = self._sealed.data
         self._layouts: dict[tuple[Shape, int], _Layout] = {}
         self._laid: _Layout | None = None
 
-    def group(self, first_number: int, shape: Shape, plaintexts: list[memoryview]) -> Bytes2:
+    def group(self, first_number: int, shape: Shape, blocks: list[memoryview]) -> Bytes2:
         """Datagrams of blocks `first_number` on, (rows, 32 + S), symbol by symbol round-robin.
 
-        Each plaintext has room for exactly k x S - 16 bytes, zero after its last record.
+        Each of `blocks` is k x S bytes: the plaintext, zero after its last record, and 16 bytes
+        of room. It is sealed in place.
         """
         k, r, symbol_bytes = shape
         size = k * symbol_bytes
-        layout = self._layout(shape, len(plaintexts))
-        sealed = self._sealed_view[:size]
-        symbols = self._sealed[:size].reshape(k, symbol_bytes)
-        for place, plaintext in enumerate(plaintexts):
-            if len(plaintext) != size - SEAL_TAG_BYTES:
+        layout = self._layout(shape, len(blocks))
+        for place, block in enumerate(blocks):
+            if len(block) != size:
                 raise Broken(Reason.BLOCK_MALFORMED, "a block's plaintext does not fill it")
             number = first_number + place
             head = Header(self._flags, self._session, number, k, r, 0, symbol_bytes)
-            self._seal.seal_block(number, plaintext, associated_data(head), sealed)
-            layout.sources[place][:] = symbols
+            plaintext = block[: size - SEAL_TAG_BYTES]
+            self._seal.seal_block(number, plaintext, associated_data(head), block)
+            sealed = np.frombuffer(block, dtype=np.uint8)
+            layout.sources[place][:] = sealed.reshape(k, symbol_bytes)
             layout.numbers[:, place] = number
             if r:
                 layout.encoders[place]()

@@ -46,14 +46,17 @@ class SessionSeal:
     def seal_block(
         self, number: int, plaintext: memoryview, associated: bytes, out: memoryview
     ) -> None:
-        """Seal into `out`, which is 16 bytes longer than the plaintext."""
+        """Seal into `out`, which is 16 bytes longer than the plaintext and may begin with it."""
         nonce = _BLOCK_NONCE + number.to_bytes(8, "big")
         self._cipher.encrypt_into(nonce, plaintext, associated, out)
 
     def open_block(
         self, number: int, sealed: memoryview, associated: bytes, out: memoryview
     ) -> None:
-        """Open into `out`, which is 16 bytes shorter. Raises `Forged` if it does not verify."""
+        """Open into `out`, which is 16 bytes shorter and may be the sealed bytes' own beginning.
+
+        Raises `Forged` if it does not verify.
+        """
         nonce = _BLOCK_NONCE + number.to_bytes(8, "big")
         try:
             self._cipher.decrypt_into(nonce, sealed, associated, out)

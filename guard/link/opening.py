@@ -28,9 +28,8 @@ class BlockOpener:
         self._flags = FLAG_TAGGED if params.tag else 0
         self._seal = seal
         size = params.k_max * params.symbol_bytes_max
-        self._sealed = np.empty(size, dtype=np.uint8)
-        self._sealed_view = self._sealed.data
-        self._plains = [memoryview(bytearray(size)) for _ in range(PLAINS)]
+        self._plains = [np.empty(size, dtype=np.uint8) for _ in range(PLAINS)]
+        self._views = [plain.data for plain in self._plains]
         self._plain = 0
         self._scratch = np.empty((0, 0), dtype=np.uint8)
 
@@ -44,13 +43,14 @@ class BlockOpener:
 
     def open(self, header: Header, symbols: NDArray[np.uint8]) -> memoryview | None:
         """The plaintext that k source symbols hold, (k, S) bytes; None if it does not verify."""
-        size = header.k * header.symbol_bytes
+        k, symbol_bytes = header.k, header.symbol_bytes
+        size = k * symbol_bytes
+        plain = self._views[self._plain][: size - SEAL_TAG_BYTES]
         if symbols.flags.c_contiguous:
             sealed = symbols.reshape(-1).data
-        else:
-            self._sealed[:size].reshape(header.k, header.symbol_bytes)[:] = symbols
-            sealed = self._sealed_view[:size]
-        plain = self._plains[self._plain][: size - SEAL_TAG_BYTES]
+        else:  # close the gaps where the plaintext belongs, and open it in place
+            self._plains[self._plain][:size].reshape(k, symbol_bytes)[:] = symbols
+            sealed = self._views[self._plain][:size]
         try:
             self._seal.open_block(header.number, sealed, associated_data(header), plain)
         except Forged:

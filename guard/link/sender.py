@@ -72,9 +72,13 @@ class Sender:
         self._queue = PrecedenceQueue(params.queue_bytes_max)
         self._coder = coder
         self._filler = Filler(coder)
+        self._bursts: dict[int, tuple[int, int]] = {}  # datagram bytes -> (on the wire, a burst)
         self._room = params.block_bytes_max
         self._full_shape = params.shape(self._room)
-        self._plain = [memoryview(bytearray(self._room)) for _ in range(params.interleave_blocks)]
+        self._plain = [
+            memoryview(bytearray(self._room + SEAL_TAG_BYTES))
+            for _ in range(params.interleave_blocks)
+        ]
         self._next_block = 0
         self._blocks_complete = 0
         self._group: Bytes2 | None = None  # datagrams not yet handed out, from `_at` on
@@ -185,18 +189,24 @@ class Sender:
 
     def _next_burst(self, group: Bytes2, bursts: list[Burst], now_ns: int) -> bool:
         rows, size = group.shape
-        wire = self._params.wire_bytes(size)
-        most = min(BURST_SEGMENTS_MAX, BURST_BYTES_MAX // size)
-        most = max(1, min(most, self._params.burst_bytes // wire))
-        count = min(most, rows - self._at)
+        wire, most = self._bursts.get(size) or self._burst_of(size)
+        at = self._at
+        count = min(most, rows - at)
         if not self._may_leave(count * wire, now_ns):
             return False
-        bursts.append(Burst(_flat(group[self._at : self._at + count]), size))
+        bursts.append(Burst(_flat(group[at : at + count]), size))
         self.counters["datagrams"] += count
-        self._at += count
+        self._at = at + count
         if self._at == rows:
             self._group_left(now_ns)
         return True
+
+    def _burst_of(self, size: int) -> tuple[int, int]:
+        """Datagrams of this size: bytes on the wire, and how many one send takes."""
+        wire = self._params.wire_bytes(size)
+        most = min(BURST_SEGMENTS_MAX, BURST_BYTES_MAX // size, self._params.burst_bytes // wire)
+        self._bursts[size] = wire, max(1, most)
+        return self._bursts[size]
 
     def _group_left(self, now_ns: int) -> None:
         self._group = None
@@ -222,7 +232,7 @@ class Sender:
     def _next_group(self, now_ns: int) -> None:
         """Fill up to D blocks of one shape from one precedence's queue. link §6 (6), (7)"""
         level = self._queue.next_level()
-        used = self._filler.fill(level, self._plain[0])
+        used = self._filler.fill(level, self._plain[0][: self._room])
         self._note_given_up()
         if not used:  # a stream had nothing for it
             if self._filler.finished:
@@ -231,19 +241,19 @@ class Sender:
         # What is left over has no room for a record, so a full block has full symbols.
         more = bool(level) and level[0].ready
         shape = self._full_shape if more else self._params.shape(used)
-        plaintexts = [_padded(self._plain[0], used, shape)]
-        while len(plaintexts) < len(self._plain) and self._fills_a_block(level):
-            plain = self._plain[len(plaintexts)]
-            used = self._filler.fill(level, plain)
-            plaintexts.append(_padded(plain, used, shape))
+        blocks = [_padded(self._plain[0], used, shape)]
+        while len(blocks) < len(self._plain) and self._fills_a_block(level):
+            plain = self._plain[len(blocks)]
+            used = self._filler.fill(level, plain[: self._room])
+            blocks.append(_padded(plain, used, shape))
         self._note_given_up()
-        self.counters["payload_bytes"] += sum(map(len, plaintexts))
-        if self._next_block + len(plaintexts) > NUMBER_MAX:
+        self.counters["payload_bytes"] += sum(map(len, blocks))
+        if self._next_block + len(blocks) > NUMBER_MAX:
             raise Broken(Reason.ARGUMENT, "the session's block numbers are used up: restart send")
-        self._group = self._maker.group(self._next_block, shape, plaintexts)
+        self._group = self._maker.group(self._next_block, shape, blocks)
         self._at = 0
-        self._next_block += len(plaintexts)
-        self.counters["blocks"] += len(plaintexts)
+        self._next_block += len(blocks)
+        self.counters["blocks"] += len(blocks)
 
     def _note_given_up(self) -> None:
         for message in self._filler.given_up:
@@ -293,7 +303,8 @@ def _flat(rows: Bytes2) -> memoryview:
 
 
 def _padded(plain: memoryview, used: int, shape: Shape) -> memoryview:
+    """A block with room for its seal, zero after what is used."""
     k, _, symbol_bytes = shape
-    size = k * symbol_bytes - SEAL_TAG_BYTES
+    size = k * symbol_bytes
     plain[used:size] = bytes(size - used)
     return plain[:size]

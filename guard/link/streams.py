@@ -74,24 +74,24 @@ class Streams:
             if len(self._streams) > STREAMS_MAX:
                 self.dropped.append(next(iter(self._streams)))
                 del self._streams[self.dropped[-1]]
-        end = record.offset + record.plain_bytes
-        total = record.total or (end if not record.plain_bytes else 0)
+        size = record.plain_bytes
+        end = record.offset + size
+        total = record.total if size or record.total else end
         if (
             stream.precedence != record.precedence
             or (stream.ended and (end > stream.total or total not in (0, stream.total)))
-            or (total and stream.seen_bytes > total)
+            or (total and not stream.ended and stream.seen_bytes > total)
         ):
             raise Malformed(Reason.BLOCK_MALFORMED, "two pieces of a stream disagree")
-        if total or not record.plain_bytes:
+        if not stream.ended and (total or not size):
             stream.total, stream.ended = total, True
-        if not record.plain_bytes:
+        held = stream.held
+        if not size or not held.missing(record.offset, end - 1):
             return stream, False
-        new = bool(stream.held.missing(record.offset, end - 1))
-        if new and len(stream.held) >= HOLES_MAX and (record.offset - 1) not in stream.held:
+        if len(held) >= HOLES_MAX and (record.offset - 1) not in held:
             return stream, False
-        if new:
-            stream.held.add(record.offset, end - 1)
-        return stream, new
+        held.add(record.offset, end - 1)
+        return stream, True
 
     def forget(self, sequence: int) -> None:
         """The stream is complete, or not wanted any more."""

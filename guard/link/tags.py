@@ -16,19 +16,20 @@ from guard.link.wire import TAG_BYTES, TAG_OFFSET, Bytes2
 _TAG_WORD = TAG_OFFSET // 8
 _PIECE = np.complex128  # any type of 16 bytes: it is only copied
 _CHUNK_BYTES = 70_000  # a burst: stays in the second-level cache
-_PLANS_MAX = 64
+_PLANS_MAX = 32
 
 
 class _Plan:
     """Views of the scratch arrays for bursts of one shape, made once."""
 
     def __init__(
-        self, rows: int, size: int, masked: NDArray[np.uint64], mixed: NDArray[np.uint64],
+        self, rows: int, size: int, mask: NDArray[np.uint64], mixed: NDArray[np.uint64],
         turned: NDArray[np.complex128],
     ) -> None:  # fmt: skip
         words = size // 8
-        self.masked = masked[: rows * words].reshape(rows, words)
-        self.masked_bytes = masked[: rows * words].data.cast("B")
+        self.mask = np.tile(mask[:words], (rows, 1))
+        self.masked = mixed[: rows * words].reshape(rows, words)
+        self.masked_bytes = mixed[: rows * words].data.cast("B")
         self.mixed = mixed[: rows * words].view(_PIECE).reshape(rows, words // 2).T
         self.turned = turned[: rows * words // 2].reshape(words // 2, rows)
         self.turned_words = self.turned.view(np.uint64)
@@ -52,7 +53,6 @@ class DatagramTags:
         counters[:, 1] = np.arange(pieces)
         self._mask = np.frombuffer(offsets.update(counters.tobytes()), dtype=np.uint64)
         size = max(_CHUNK_BYTES, datagram_bytes_max)
-        self._masked = np.empty(size // 8, dtype=np.uint64)
         self._mixed = np.empty(size // 8 + 2, dtype=np.uint64)
         self._mixed_bytes = self._mixed.data.cast("B")
         self._turned = np.empty(size // ALIGN_BYTES, dtype=_PIECE)
@@ -80,10 +80,9 @@ class DatagramTags:
 
     def _chunk(self, rows: Bytes2) -> NDArray[np.uint64]:
         plan = self._plan(*rows.shape)
-        masked = plan.masked
-        np.bitwise_xor(rows.view(np.uint64), self._mask[: masked.shape[1]], out=masked)
-        masked[:, _TAG_WORD] = self._mask[_TAG_WORD]  # the tag's own bytes count as zero
-        self._sum.update_into(plan.masked_bytes, self._mixed_bytes)
+        np.bitwise_xor(rows.view(np.uint64), plan.mask, out=plan.masked)
+        plan.masked[:, _TAG_WORD] = self._mask[_TAG_WORD]  # the tag's own bytes count as zero
+        self._sum.update_into(plan.masked_bytes, self._mixed_bytes)  # in place
         # XOR is fast down columns: turn the 16-byte pieces so that a datagram is a column.
         np.copyto(plan.turned, plan.mixed)
         np.bitwise_xor.reduce(plan.turned_words, axis=0, out=plan.summed)
@@ -95,7 +94,7 @@ class DatagramTags:
         if plan is None:
             if len(self._plans) >= _PLANS_MAX:
                 self._plans.clear()
-            plan = _Plan(rows, size, self._masked, self._mixed, self._turned)
+            plan = _Plan(rows, size, self._mask, self._mixed, self._turned)
             self._plans[rows, size] = plan
         return plan
 

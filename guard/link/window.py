@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from guard.link.fec import Codec
 from guard.link.opening import BlockOpener
 from guard.link.params import HEADER_BYTES, LinkParams
-from guard.link.wire import ASSOCIATED_BYTES, INDEX_OFFSET, Bytes2, Header
+from guard.link.wire import ASSOCIATED_BYTES, INDEX_OFFSET, NUMBER_OFFSET, Bytes2, Header
 from schemas.reasons import Reason
 
 COPIES = "copies"
 _EMPTY, _OPEN, _DONE, _GIVEN_UP = 0, 1, 2, 3
-_INDICES = np.arange(256, dtype=np.uint8)
+_HEADS_MAX = 64
 
 
 class BlockWindow:
@@ -44,6 +44,7 @@ class BlockWindow:
         self._count = np.zeros(self._width, dtype=np.int64)
         self._slot = np.full(self._width, -1, dtype=np.int64)
         self._seen = np.zeros((self._width, 256), dtype=np.uint8)  # a bit a link
+        self._heads: dict[tuple[int, int, int], Bytes2] = {}  # of the repair symbols, by shape
         self._tries: dict[int, int] = {}  # place -> how often it did not open
         slots = min(self._width, params.window_bytes_max // params.slot_bytes)
         store = (slots, params.rows_max, params.symbol_bytes_max)
@@ -66,9 +67,7 @@ class BlockWindow:
                 return None
         elif not self._newest < number < self._newest + self._width // 2:
             return None
-        spare = rows[k:, :ASSOCIATED_BYTES].copy()
-        spare[:, INDEX_OFFSET] ^= _INDICES[k : len(rows)]
-        if (spare != rows[0, :ASSOCIATED_BYTES]).any():
+        if not self._repairs_follow(header, rows):
             return None
         plaintext = self._opener.open(header, rows[:k, HEADER_BYTES:])
         if plaintext is None:
@@ -77,10 +76,25 @@ class BlockWindow:
         self._shape[place] = _pack_one(header)
         self._seen[place, : len(rows)] = 1 << link
         self._status[place] = _DONE
-        self._release(place)
+        if self._slot[place] >= 0:
+            self._release(place)
         self._counters["symbols_spare"] += len(rows) - k
         self._counters["blocks_done"] += 1
         return plaintext
+
+    def _repairs_follow(self, header: Header, rows: Bytes2) -> bool:
+        """Whether the headers after the source symbols are those of the repair symbols."""
+        key = (header.k, header.r, header.symbol_bytes)
+        heads = self._heads.get(key)
+        if heads is None:
+            heads = np.empty((header.r, ASSOCIATED_BYTES), dtype=np.uint8)
+            heads[:] = rows[0, :ASSOCIATED_BYTES]
+            heads[:, INDEX_OFFSET] = np.arange(header.k, header.k + header.r)
+            if len(self._heads) >= _HEADS_MAX:
+                self._heads.clear()
+            self._heads[key] = heads
+        heads.view(">u8")[:, NUMBER_OFFSET // 8] = header.number
+        return heads.tobytes() == rows[header.k :, :ASSOCIATED_BYTES].tobytes()
 
     def is_over(self, number: int) -> bool:
         """Whether nothing can come of this block any more: done, given up, or too old."""
@@ -186,12 +200,15 @@ class BlockWindow:
             return place
         if number <= self._newest:
             return None
-        for new in range(max(self._newest + 1, number - self._width + 1), number + 1):
+        first = max(self._newest + 1, number - self._width + 1)
+        for new in range(first, number + 1):
             place = new % self._width
-            self._give_up(place)
+            if self._status[place] == _OPEN:
+                self._give_up(place)
             self._number[place] = new
             self._status[place] = _OPEN
-            self._shape[place] = self._count[place] = 0
+            self._shape[place] = 0
+            self._count[place] = 0
             self._seen[place] = 0
         self._newest = number
         return place

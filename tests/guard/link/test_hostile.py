@@ -192,7 +192,7 @@ def test_a_sound_key_in_unsound_hands_cannot_make_the_receiver_grow() -> None:
 
     def block(number: int, content: bytes) -> None:
         shape = SMALL.shape(len(content))
-        padded = content.ljust(shape[0] * shape[2] - 16, b"\0")
+        padded = bytearray(content.ljust(shape[0] * shape[2], b"\0"))
         for row in maker.group(number, shape, [memoryview(padded)]):
             pair.hear(row.tobytes())
 
