@@ -217,7 +217,10 @@ _next_port = PORT_FIRST
 def transfer(peer: Peer, base: Path, source: Source, pace_mbit: int, mtu_bytes: int) -> Run:
     """Send one file once."""
     with new_place(base, mtu_bytes) as place:
-        peer.prepare(place)
+        try:
+            peer.prepare(place)
+        except Missing as missing:
+            return _failed(str(missing))
         log = place.folder / "receiver.log"
         with Child(peer.receiver(place), log) as receiver:
             hosts = wait_bound(receiver, place.port)

@@ -1,10 +1,10 @@
 """The best pace at which a tool loses nothing on this machine.
 
-Upward from the tool's first pace, times 1.3 a step, until a run is not intact or two steps bring
+Upward from the tool's first pace, times 1.3 a step, until a run is not intact or three steps bring
 nothing; downward if the first one already loses; then, where a tool can, as fast as it sends. Of
-those that were intact, one with the best goodput is tried again, on the file that is to be measured,
-and taken if it is intact each time; else the next one. Goodputs within 5 % count as equal, and of
-equal ones the slowest pace is tried first: a faster pace that brings nothing only risks losses.
+those that were intact, one with the best goodput is tried again, on the file to be measured, and
+taken if it is intact each time; else the next one. Goodputs within 5 % count as equal, and of equal
+ones the slowest pace is tried first: a faster pace that brings nothing only risks losses.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from bench.peer_run import Peer, Run
 
 STEP = 1.3
 STEPS_MAX = 12
-IDLE_STEPS = 2
+IDLE_STEPS = 3
 CONFIRMING_RUNS = 3
 CANDIDATES_MAX = 5
 EQUAL = 0.95

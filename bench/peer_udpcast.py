@@ -1,6 +1,6 @@
 """udpcast (Debian's `udpcast`): udp-sender and udp-receiver in their mode without feedback.
 
-`--async` sends without asking. One HELLO, repeated after 10 ms, starts the transfer instead of the
+`--async` sends without asking. One HELLO, repeated after 1 ms, starts the transfer instead of the
 second that is its default. The rendezvous and the data both go to 127.0.0.1. Its bit rate is read
 as a 32-bit number: above 2,147 Mbit/s it hangs, so faster than that is only "as fast as it can".
 """
@@ -51,7 +51,7 @@ class Udpcast(Peer):
         argv = [
             debian_program("udpcast", "udp-sender"), *_common(place), "--file", str(source),
             "--mcast-data-address", "127.0.0.1", "--mcast-rdv-address", "127.0.0.1",
-            "--autostart", "1", "--rexmit-hello-interval", "10", "--async", *self._fec,
+            "--autostart", "1", "--rexmit-hello-interval", "1", "--async", *self._fec,
             *_pace(pace_mbit), "--blocksize", str(_packet(place.mtu_bytes)),
         ]  # fmt: skip
         return Start(argv)

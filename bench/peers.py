@@ -16,11 +16,14 @@ import json
 import math
 import os
 import platform
+import signal
 import statistics
+import sys
 import tempfile
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
@@ -29,7 +32,7 @@ from bench.peer_install import install
 from bench.peer_net import INSIDE, enter, raise_loopback
 from bench.peer_ours import Ours
 from bench.peer_pydiode import Pydiode
-from bench.peer_run import Missing, Peer, Run, Source, new_place, say, transfer
+from bench.peer_run import Missing, Peer, Place, Run, Source, new_place, say, transfer
 from bench.peer_search import Found, search
 from bench.peer_udpcast import Udpcast
 from bench.peer_uftp import Uftp
@@ -37,6 +40,8 @@ from bench.peer_uftp import Uftp
 TRIAL_BYTES_MAX = 256 * 2**20
 SMALL_BYTES = 1024
 MESSAGES = 7
+
+T = TypeVar("T")
 
 PEERS: tuple[Peer, ...] = (
     Udpcast("udpcast", fec="8x8/64"),
@@ -56,6 +61,7 @@ class Measured:
     peer: Peer
     version: str = ""
     missing: str = ""
+    last_why: str = ""
     found: Found | None = None
     runs: list[Run] = field(default_factory=list)
     latencies: list[Run] = field(default_factory=list)
@@ -72,10 +78,10 @@ def median(values: list[float]) -> float | None:
     return statistics.median(values) if values else None
 
 
-def rotated(names: list[Measured], by: int) -> list[Measured]:
-    """The order of round `by`: no tool always comes first, or always after the same one's start."""
-    by %= max(1, len(names))
-    return names[by:] + names[:by]
+def rotated(tools: list[T], by: int) -> list[T]:
+    """The order of round `by`: each tool comes first in turn."""
+    by %= max(1, len(tools))
+    return tools[by:] + tools[:by]
 
 
 def measure(tools: list[Measured], base: Path, args: argparse.Namespace) -> None:
@@ -87,32 +93,35 @@ def measure(tools: list[Measured], base: Path, args: argparse.Namespace) -> None
 
     def send(tool: Measured, what: Source, pace_mbit: int) -> Run:
         run = transfer(tool.peer, base, what, pace_mbit, args.mtu)
-        told = (
-            f"{run.goodput_mb_s:.0f} MB/s" if what is not small else f"{run.seconds * 1e3:.1f} ms"
-        )
+        tool.last_why = run.why or tool.last_why
         pace = f"{pace_mbit} Mbit/s" if pace_mbit else "no pace"
+        told = f"{run.goodput_mb_s:.1f} MB/s, {run.seconds * 1e3:.1f} ms"
         told = told if run.intact else f"not intact: {run.why}"
         say(f"bench: {tool.peer.name}, {pace}, {what.path.name}: {told}")
         return run
 
     for tool in tools:
-        tool.found = search(
-            tool.peer,
-            lambda pace, tool=tool: send(tool, short, pace),  # type: ignore[misc] # its own tool, 2026-11-25
-            lambda pace, tool=tool: send(tool, source, pace),  # type: ignore[misc] # its own tool, 2026-11-25
-        )
-    going = [tool for tool in tools if tool.found]
+        tool.found = search(tool.peer, partial(send, tool, short), partial(send, tool, source))
+        tool.missing = "" if tool.found else f"no run was intact; the last: {tool.last_why}"
+    going = [(tool, tool.found.pace_mbit) for tool in tools if tool.found]
     for number in range(args.runs):
-        for tool in rotated(going, number):
-            if tool.found:
-                tool.runs.append(send(tool, source, tool.found.pace_mbit))
+        for tool, pace_mbit in rotated(going, number):
+            tool.runs.append(send(tool, source, pace_mbit))
     for number in range(MESSAGES):
-        for tool in rotated(going, number):
-            if tool.found:
-                tool.latencies.append(send(tool, small, tool.found.pace_mbit))
-    for tool in rotated(going, 0):
+        for tool, pace_mbit in rotated(going, number):
+            tool.latencies.append(send(tool, small, pace_mbit))
+    for tool, _ in going:
         with new_place(base, args.mtu) as place:
-            tool.running_ms = tool.peer.running_ms(place)
+            tool.running_ms = running(tool.peer, place)
+
+
+def running(peer: Peer, place: Place) -> list[float] | None:
+    """Latencies between running processes; a tool that fails at it has none."""
+    try:
+        return peer.running_ms(place)
+    except (OSError, ValueError) as error:
+        say(f"bench: {peer.name}, running: {error}")
+        return None
 
 
 def row(tool: Measured, ours: Measured | None, mtu_bytes: int) -> dict[str, Any]:
@@ -221,6 +230,7 @@ def main() -> None:
         if args.install:
             install()
         enter("bench.peers")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: asked to end"))
     raise_loopback(args.mtu)
     tools = [Measured(peer) for peer in PEERS if peer.name in (args.only or names)]
     for tool in tools:
@@ -242,4 +252,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("bench: interrupted")
