@@ -25,6 +25,7 @@ from bench.peer_net import bound_hosts, fragments_made
 
 READY_S = 15.0  # until a receiver has bound its port
 GRACE_S = 5.0  # for a receiver whose sender has ended
+FAILED_GRACE_S = 0.5  # and for one whose sender said that it failed
 EXIT_S = 5.0  # for a process that should end by itself
 SLOWEST_MB_S = 8.0  # a transfer slower than this, after LIMIT_S more, is given up
 LIMIT_S = 20.0
@@ -283,7 +284,8 @@ def _wait_complete(
             return 0.0
         if sending and not sender.running():
             sending = False
-            until_s = min(until_s, time.monotonic() + peer.grace_s)
+            grace_s = min(peer.grace_s, FAILED_GRACE_S) if sender.code else peer.grace_s
+            until_s = min(until_s, time.monotonic() + grace_s)
         time.sleep(poll_s)
     return 0.0
 
