@@ -23,10 +23,10 @@ TOOLS_KEY := $(shell { pwd; cat $(TOOLS_LOCK) pyproject.toml; } | cksum | tr ' '
 RUNTIME := $(VENV)/.runtime-$(RUNTIME_KEY)
 TOOLS := $(VENV)/.tools-$(TOOLS_KEY)
 
-.PHONY: help demo test lint format bench lock clean
+.PHONY: help demo test lint format bench bench-peers lock clean
 
 help: ## list what there is to do
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 demo: $(RUNTIME) ## send messages through a throw-away site: both sides, link, ledgers
 	@$(BIN)/guard demo $(ARGS)
@@ -45,13 +45,16 @@ bench: $(RUNTIME) ## measure speed and where the time goes
 	@$(BIN)/python -m bench.chain
 	@$(BIN)/python -m bench.link
 
+bench-peers: $(RUNTIME) ## measure udpcast, uftp, pydiode and ours side by side (fetches them)
+	@$(BIN)/python -m bench.peers --install $(ARGS)
+
 lock: ## choose the newest versions again and write both locks (needs uv)
 	@command -v uv >/dev/null || { echo 'make lock needs uv: install it with  pip install uv' >&2; exit 1; }
 	@$(UV_COMPILE) pyproject.toml --group build --output-file $(LOCK)
 	@$(UV_COMPILE) --group tools --constraints $(LOCK) --output-file $(TOOLS_LOCK)
 
 clean: ## remove environments, caches and builds
-	@rm -rf $(VENV) .tox build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .tox .bench build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 UV_COMPILE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
