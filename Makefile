@@ -43,7 +43,8 @@ format: $(TOOLS) ## put the code in form and mend what can be mended
 
 bench: $(RUNTIME) ## measure speed and where the time goes
 	@$(BIN)/python -m bench.chain
-	@$(BIN)/python -m bench.link
+	@$(BIN)/python -m bench.code
+	@$(BIN)/guard bench link --rate 5Gbit/s
 
 bench-peers: $(RUNTIME) ## measure udpcast, uftp, pydiode and ours side by side (fetches them)
 	@$(BIN)/python -m bench.peers --install $(ARGS)

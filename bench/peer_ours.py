@@ -2,7 +2,7 @@
 
 The receiver prints one JSON object when the file has landed, and ends: that line is the moment of
 completion. The key is made once, by `guard link key`. The latency between running processes is the
-one that `python -m bench.link` measures, asked for in the same session.
+one that `guard bench link` measures, asked for in the same session.
 """
 
 import json
@@ -35,7 +35,7 @@ class Ours(Peer):
 
     def setting(self, pace_mbit: int, mtu_bytes: int) -> str:
         """The options that matter."""
-        return f"--rate {pace_mbit}Mbit/s --mtu {mtu_bytes}"
+        return f"40+4 symbols a block, --rate {pace_mbit}Mbit/s --mtu {mtu_bytes}"
 
     def prepare(self, place: Place) -> None:
         """The folder that it writes into, and a key of this place alone."""
@@ -47,7 +47,8 @@ class Ours(Peer):
         """Start of a receiver for one file."""
         argv = [
             *GUARD, "receive", "--listen", f"127.0.0.1:{place.port}", "--key", str(_key(place)),
-            "--out", str(place.output), "--count", "1", "--json",
+            "--out", str(place.output), "--count", "1", "--json", "--mtu", str(place.mtu_bytes),
+            "--rate", "10Gbit/s",
         ]  # fmt: skip
         return Start(argv, stdout=_report(place))
 
@@ -69,15 +70,14 @@ class Ours(Peer):
 
     def landed(self, place: Place) -> Path:
         """The one file in the output folder; the folder itself if there is not exactly one."""
-        files = [path for path in place.output.rglob("*") if path.is_file()]
+        files = [path for path in place.output.iterdir() if path.is_file()]
         return files[0] if len(files) == 1 else place.output
 
     def running_ms(self, place: Place) -> list[float] | None:
-        """Median milliseconds from the sender's call to the receiver's event, by bench.link."""
-        argv = [sys.executable, "-m", "bench.link", "--json", "--size-mb", "16", "--runs", "1"]
+        """Median milliseconds from the sender's call to the receiver's event."""
+        argv = [*GUARD[:-1], "bench", "link", "--json", "--size", "1", "--runs", "1", "--no-warm"]
         said = _ran([*argv, "--mtu", str(place.mtu_bytes), "--dir", str(place.folder)])
-        latency_ms = json.loads(said).get("latency_ms") if said else None
-        return None if latency_ms is None else [float(latency_ms)]
+        return [float(json.loads(said)["latency_ms"]["p50"])] if said else None
 
 
 def _key(place: Place) -> Path:

@@ -28,7 +28,7 @@ from guard.edge.rights import write_rights
 from guard.edge.site import Site, flow_number
 from guard.edge.sockets import feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
-from guard.edge.udp import open_receiver, open_sender
+from guard.edge.udp import bind_address, open_receiver, open_sender
 from guard.version import VERSION
 from schemas.errors import Broken
 from schemas.policy import DestinationChain, SourceChain, StageLine
@@ -94,14 +94,14 @@ class Supervisor:
 
     # -- what it opens before any role runs ------------------------------------------------
 
-    def _open_udp(self) -> socket.socket:
-        """The link's socket; the receiving one stays open over restarts, so that what arrives
-        meanwhile waits in it and the kernel never answers with ICMP."""
-        line = self._site.policy.link
-        address = self._site.file.link
-        if self._site.file.side == "low":
-            return open_sender(address)
-        return open_receiver(address, line.rate_mbit_per_s)
+    def _open_udp(self) -> list[socket.socket]:
+        """The links' sockets; the receiving ones stay open over restarts, so that what arrives
+        meanwhile waits in them and the kernel never answers with ICMP."""
+        file, line = self._site.file, self._site.policy.link
+        if file.side == "low":
+            source = bind_address(file.link_from)
+            return [open_sender(address, source) for address in file.links]
+        return [open_receiver(address, line.rate_mbit_per_s) for address in file.links]
 
     def _open_metrics(self) -> socket.socket:
         where = self._site.file.metrics
@@ -157,7 +157,7 @@ class Supervisor:
             }
         descriptors["feed"] = self._feed[0 if May.SERVE in role.may else 1].fileno()
         if role.may & (May.SEND_UDP | May.RECEIVE_UDP):
-            descriptors["udp"] = self._udp.fileno()
+            descriptors |= {f"udp{at}": link.fileno() for at, link in enumerate(self._udp)}
         if May.SERVE in role.may:
             descriptors["listener"] = self._metrics.fileno()
         user = self._users.get(seat.name)
@@ -210,6 +210,9 @@ class Supervisor:
             "seal_public": site.seal_public.hex(),
             "link": policy.link.model_dump(),
             "link_address": site.file.link,
+            "links": list(site.file.links),
+            "link_copies": int(site.file.link_mode == "copies"),
+            "link_from": site.file.link_from,
             "origin": f"checkvalve/{policy.flow}/{site.file.side}",
             "software": VERSION,
             "insecure": int(self._insecure),

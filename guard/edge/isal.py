@@ -21,6 +21,8 @@ from schemas.reasons import Reason
 SYSTEM_LIBRARY = "libisal.so.2"
 _TABLE_BYTES = 32  # a coefficient's table, at most
 _TABLES_KEPT = 128
+_PLACED_MAX = 1024
+_SYMBOLS_MAX = 128  # lost at once: as many as there can be of each kind
 _SELF_TEST_SHAPES = ((1, 3, 16), (5, 3, 48), (20, 9, 112), (80, 8, 1440))
 
 
@@ -42,6 +44,10 @@ class IsalCodec:
         self._tables: OrderedDict[tuple[int, ...], NDArray[np.uint8]] = OrderedDict()
         self._zeros = np.zeros(0, dtype=np.uint8)
         self._syndromes = np.zeros((0, 0), dtype=np.uint8)
+        self._between = np.zeros(0, dtype=np.uint64)
+        self._inverse = np.empty(_TABLE_BYTES * _SYMBOLS_MAX**2, dtype=np.uint8)
+        self._inverse_tables = _at(self._inverse)
+        self._placed: dict[object, NDArray[np.uint64]] = {}
 
     def encoder(self, sources: Symbols, repairs: Symbols) -> Callable[[], None]:
         """See `Codec.encoder`: with the addresses looked up once."""
@@ -61,29 +67,37 @@ class IsalCodec:
     def rebuild(self, k: int, symbols: Symbols, lost: list[int], repairs: list[int]) -> None:
         """See `Codec.rebuild`."""
         count, size = len(lost), symbols.shape[1]
-        if len(repairs) != count or not count:
+        if len(repairs) != count or not 0 < count <= _SYMBOLS_MAX:
             raise Broken(Reason.ARGUMENT, "as many repair symbols as symbols are lost")
         tables = self._tables_of(k, tuple([index - k for index in repairs]))
-        zeros, syndromes = self._scratch(count, size)
-        places = _places(symbols)
+        zeros, syndromes, between = self._scratch(count, size)
+        places = self._places_of(symbols)
         inputs = places[:k].copy()
-        inputs[lost] = _at(zeros)
-        between = _places(syndromes)
-        self._code(size, k, count, _at(tables), _at(inputs), _at(between))
+        inputs[lost] = zeros
+        self._code(size, k, count, _at(tables), _at(inputs), between)
         syndromes ^= symbols[repairs]
         inverse = minor_inverse(lost, repairs)
-        tables = np.empty(_TABLE_BYTES * count * count, dtype=np.uint8)
-        self._init(count, count, _at(inverse), _at(tables))
+        self._init(count, count, _at(inverse), self._inverse_tables)
         outputs = places[lost]
-        self._code(size, count, count, _at(tables), _at(between), _at(outputs))
+        self._code(size, count, count, self._inverse_tables, between, _at(outputs))
 
-    def _scratch(self, count: int, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """A symbol of zeros, and (count, size) bytes to work in."""
-        if len(self._zeros) < size:
+    def _places_of(self, symbols: Symbols) -> NDArray[np.uint64]:
+        """`_places`, remembered: a receiver's slots are always the same."""
+        key = (_at(symbols), symbols.strides, symbols.shape)
+        places = self._placed.get(key)
+        if places is None:
+            if len(self._placed) >= _PLACED_MAX:
+                self._placed.clear()
+            places = self._placed[key] = _places(symbols)
+        return places
+
+    def _scratch(self, count: int, size: int) -> tuple[int, NDArray[np.uint8], int]:
+        """Where a symbol of zeros is; (count, size) bytes to work in; where their places stand."""
+        if len(self._zeros) < size or self._syndromes.shape[1] != size:
             self._zeros = np.zeros(size, dtype=np.uint8)
-        if self._syndromes.shape[0] < count or self._syndromes.shape[1] != size:
-            self._syndromes = np.empty((count, size), dtype=np.uint8)
-        return self._zeros, self._syndromes[:count]
+            self._syndromes = np.empty((_SYMBOLS_MAX, size), dtype=np.uint8)
+            self._between = _places(self._syndromes)
+        return _at(self._zeros), self._syndromes[:count], _at(self._between)
 
     def _tables_of(self, k: int, repairs: tuple[int, ...]) -> NDArray[np.uint8]:
         """ISA-L's tables for these repair symbols, counted from 0, of k source symbols."""

@@ -7,11 +7,13 @@ others go on. Follows docs/spec/link.md §15.
 
 import select
 from collections.abc import Iterator, Sequence
+from typing import Self
 
+from guard.edge.spec import Spec
 from guard.edge.udp import ReceiverSocket, SenderSocket
 from schemas.errors import Overload
 
-READS_MAX = 64  # from one link before the next is looked at
+READS_MAX = 256  # from one link before the next is looked at
 
 
 class SendingLinks:
@@ -22,6 +24,15 @@ class SendingLinks:
         self._copies = copies
         self._turn = 0
         self.failed = [0] * len(sockets)
+
+    @classmethod
+    def adopt(cls, spec: Spec, addresses: Sequence[str], *, copies: bool) -> Self:
+        """Take over the sockets that a supervisor opened, `udp0` on, one for each address."""
+        sockets = [
+            SenderSocket.adopt(spec.descriptors[f"udp{at}"], address)
+            for at, address in enumerate(addresses)
+        ]
+        return cls(sockets, copies=copies)
 
     def send(self, buffer: memoryview, segment_bytes: int, *, heartbeat: bool = False) -> None:
         """Send one burst. Raises `Overload(LINK_DOWN)` if no link takes it: send it again."""
@@ -46,14 +57,31 @@ class SendingLinks:
 
 
 class ReceivingLinks:
-    """The receiver's ends. `fill_percent` is the fullest that a socket's memory was seen."""
+    """The receiver's ends."""
 
     def __init__(self, sockets: Sequence[ReceiverSocket]) -> None:
         self._sockets = sockets
         self._poll = select.poll()
         for socket in sockets:
             self._poll.register(socket, select.POLLIN)
-        self.fill_percent = 0
+        self._fill_percent = 0
+
+    @classmethod
+    def adopt(cls, spec: Spec, count: int, source_host: str) -> Self:
+        """Take over the bound sockets that a supervisor keeps, `udp0` on."""
+        return cls([
+            ReceiverSocket.adopt(spec.descriptors[f"udp{at}"], source_host or None)
+            for at in range(count)
+        ])  # fmt: skip
+
+    def smallest_buffer_bytes(self) -> int:
+        """The memory that the worst-off socket got, as it was asked for (the kernel doubles it)."""
+        return min(socket.buffer_bytes for socket in self._sockets) // 2
+
+    def fill_percent(self) -> int:
+        """How full the fullest socket has been since this was last asked."""
+        found, self._fill_percent = self._fill_percent, 0
+        return found
 
     @property
     def kernel_drops(self) -> int:
@@ -72,7 +100,7 @@ class ReceivingLinks:
     def reads(self) -> Iterator[tuple[memoryview, int, int]]:
         """(buffer, bytes a datagram, link) of what waits, up to a bound for each link."""
         for link, socket in enumerate(self._sockets):
-            self.fill_percent = max(self.fill_percent, socket.fill_percent)
+            self._fill_percent = max(self._fill_percent, socket.fill_percent)
             for _ in range(READS_MAX):
                 taken = socket.receive()
                 if taken is None:

@@ -21,6 +21,7 @@ from filters.policy_check import check_policy
 from guard.edge.clock import now_s
 from guard.edge.identity import SOURCE, Identity, check_own_key, read_identity
 from guard.edge.keys import public_of, read_secret, verifier
+from guard.link.lines import LINKS_MAX
 from schemas.errors import Forged, Malformed
 from schemas.policy import Chain, Closed, Policy, policy_digest, read_policy
 from schemas.reasons import Reason
@@ -35,6 +36,9 @@ class SiteFile(Closed):
     """`site.toml`.
 
     link        where `send` sends to, or where `receive` listens: ADDRESS:PORT
+    more_links  the same of further links side by side, in the same order on both sides
+    link_mode   over several links: "striped" (each burst by one of them) or "copies" (by all)
+    link_from   low: our own address on the link; high: the one address that may send; "": any
     metrics     "unix" (run/metrics.sock) or a loopback or management ADDRESS:PORT
     first_user  as root, roles run as this user id and the next ones; 0: all as one user
     demo        keys were made by `guard init` in one place: not for real traffic
@@ -42,9 +46,17 @@ class SiteFile(Closed):
 
     side: Literal["low", "high"]
     link: Address
+    more_links: Annotated[list[Address], Field(max_length=LINKS_MAX - 1, default_factory=list)]
+    link_mode: Literal["striped", "copies"] = "striped"
+    link_from: Annotated[str, Field(pattern=r"^[0-9a-f.:]{0,45}$")] = ""
     metrics: Annotated[str, Field(max_length=64)] = "unix"
     first_user: Annotated[int, Field(ge=0, le=2**31)] = 61_000
     demo: bool = False
+
+    @property
+    def links(self) -> list[str]:
+        """All links, in order."""
+        return [self.link, *self.more_links]
 
 
 @dataclass(frozen=True, slots=True)

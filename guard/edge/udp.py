@@ -184,8 +184,7 @@ def open_receiver(address: str, rate_mbit_per_s: int) -> socket.socket:
 
     The supervisor opens it before the link comes up and keeps a duplicate over restarts.
     """
-    wanted = rate_mbit_per_s * 1_000_000 // 8 * BUFFER_MS // 1000
-    wanted = max(BUFFER_BYTES_MIN, min(wanted, BUFFER_BYTES_MAX))
+    wanted = buffer_bytes(rate_mbit_per_s)
     opened = socket.socket(_family(read_address(address)), socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     try:
         opened.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, wanted)
@@ -194,6 +193,19 @@ def open_receiver(address: str, rate_mbit_per_s: int) -> socket.socket:
     opened.setsockopt(SOL_UDP, UDP_GRO, 1)  # from the first datagram on
     opened.bind(read_address(address))
     return opened
+
+
+def buffer_bytes(rate_mbit_per_s: int) -> int:
+    """The memory that a receiving socket should have: `BUFFER_MS` at this rate, within bounds."""
+    wanted = rate_mbit_per_s * 1_000_000 // 8 * BUFFER_MS // 1000
+    return max(BUFFER_BYTES_MIN, min(wanted, BUFFER_BYTES_MAX))
+
+
+def bind_address(host: str) -> str | None:
+    """What to bind a sender to for this own address of ours ("": None); the kernel picks a port."""
+    if not host:
+        return None
+    return f"[{host}]:0" if ":" in host else f"{host}:0"
 
 
 def read_address(text: str) -> Address:

@@ -24,11 +24,14 @@ _SENTENCES: dict[str, str] = {
     "the network doubles them, or a recording is played back",
     "kernel_drops": "this host dropped {0} buffers because the receiver's socket was full: nothing "
     "on the wire lost them; raise net.core.rmem_max (guard doctor) or lower the sender's rate",
+    "buffer_missing_bytes": "the receiver's socket has {0:,} bytes less memory than its rate "
+    "wants: raise net.core.rmem_max (guard doctor says to what)",
     "buffer_nearly_full": "the receiver's socket is more than 80 % full: datagrams will be dropped "
     "by this host; lower the sender's rate or give the receiver a core of its own",
 }
 _REASONS: dict[str, Reason] = {
     "kernel_drops": Reason.LINK_BUFFER,
+    "buffer_missing_bytes": Reason.LINK_BUFFER,
     "buffer_nearly_full": Reason.LINK_BUFFER,
 }
 

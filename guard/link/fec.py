@@ -54,6 +54,8 @@ def _tables() -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
 
 
 _LOG, _EXP = _tables()
+_ALL = np.arange(256)
+_LOG_OF_SUM = _LOG[_ALL[:, None] ^ _ALL]  # log(i + j); 0 where i = j, which then drops out
 
 
 def multiply(left: Symbols, right: Symbols) -> Symbols:
@@ -81,11 +83,10 @@ def minor_inverse(lost: list[int], repairs: list[int]) -> Symbols:
     """
     x = np.array(repairs)
     y = np.array(lost)
-    log_sums = _LOG[x[:, None] ^ y]
-    log_x = _LOG[x[:, None] ^ x]  # the diagonal is _LOG[0] = 0: it drops out
-    log_y = _LOG[y[:, None] ^ y]
-    by_x = (log_sums - log_x).sum(axis=1)
-    by_y = log_sums.sum(axis=0) - log_y.sum(axis=1)
+    column = x[:, None]
+    log_sums = _LOG_OF_SUM[column, y]
+    by_x = log_sums.sum(axis=1) - _LOG_OF_SUM[column, x].sum(axis=1)
+    by_y = log_sums.sum(axis=0) - _LOG_OF_SUM[y[:, None], y].sum(axis=1)
     inverse: Symbols = _EXP[(by_x + by_y[:, None] - log_sums.T) % 255]
     return inverse
 

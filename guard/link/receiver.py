@@ -137,7 +137,14 @@ class Receiver:
         """How full the socket's memory has been, and how many buffers this host's kernel dropped
         because it was full: told as alarms of their own, apart from loss on the wire."""
         self._counters["kernel_drops"] = kernel_drops
-        self._counters["buffer_nearly_full"] = int(fill_percent >= BUFFER_PERCENT_WARN)
+        self._counters["buffer_nearly_full"] += fill_percent >= BUFFER_PERCENT_WARN
+        self._counters["buffer_percent_max"] = max(
+            self._counters["buffer_percent_max"], fill_percent
+        )
+
+    def note_buffer_size(self, given_bytes: int, wanted_bytes: int) -> None:
+        """What memory the socket has at the start, and should have."""
+        self._counters["buffer_missing_bytes"] = max(0, wanted_bytes - given_bytes)
 
     def _drop(self, reason: Reason, datagrams: int) -> None:
         self._counters[reason] += datagrams

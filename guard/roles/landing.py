@@ -11,7 +11,15 @@ from pathlib import Path
 from guard.edge.clock import now_ms
 from guard.edge.segments import walk
 from guard.link.arrivals import ReceiverState
-from guard.link.events import Alarm, Checkpoint, Event, Gap, SessionOpened
+from guard.link.events import (
+    Alarm,
+    Checkpoint,
+    Event,
+    Gap,
+    LinkBack,
+    LinkDead,
+    SessionOpened,
+)
 from guard.link.events import Landed as LandedEnvelope
 from schemas.entry import Entry, Kind, alarm
 from schemas.reasons import Reason
@@ -40,11 +48,19 @@ def landing_parts(event: Event) -> tuple[bytes, ...]:
     if isinstance(event, Checkpoint):
         text = event.checkpoint.decode("utf-8", "backslashreplace")
         return write_landed_event({"kind": Kind.WITNESS, "time_ms": now_ms(), "checkpoint": text})
+    return write_landed_event(_alarm(event))
+
+
+def _alarm(event: Event) -> Entry:
+    """What an operator should look at."""
     if isinstance(event, Alarm):
-        return write_landed_event(alarm(now_ms(), event.reason, event.sentence))
-    return write_landed_event(
-        alarm(now_ms(), Reason.LINK_SILENT, "the link has been silent: no heartbeat came")
-    )
+        return alarm(now_ms(), event.reason, event.sentence)
+    if isinstance(event, LinkDead):
+        sentence = f"link {event.link + 1} is dead: nothing comes by it while another is heard"
+        return alarm(now_ms(), Reason.LINK_DEAD, sentence)
+    if isinstance(event, LinkBack):
+        return alarm(now_ms(), Reason.LINK_DEAD, f"link {event.link + 1} is heard again")
+    return alarm(now_ms(), Reason.LINK_SILENT, "the link has been silent: no heartbeat came")
 
 
 def state_event(state: ReceiverState) -> Entry:

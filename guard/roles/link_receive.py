@@ -21,7 +21,7 @@ from guard.edge.side_links import ReceivingLinks
 from guard.edge.sockets import Mouth
 from guard.edge.spec import Spec
 from guard.edge.stream_landing import Landing
-from guard.edge.udp import ReceiverSocket
+from guard.edge.udp import buffer_bytes
 from guard.link.arrivals import ReceiverState
 from guard.link.events import (
     Alarm,
@@ -62,11 +62,7 @@ class LinkReceive:
         self._folder = Path(spec.text("folder"))
         self._params = LinkParams(**spec.values["params"])  # type: ignore[arg-type] # made by guard.transfer
         self._codec = best_codec()
-        source = spec.text("source") or None
-        self._links = ReceivingLinks([
-            ReceiverSocket.adopt(spec.descriptors[f"udp{link}"], source)
-            for link in range(spec.number("link_count"))
-        ])  # fmt: skip
+        self._links = ReceivingLinks.adopt(spec, spec.number("link_count"), spec.text("source"))
         self._mouth = Mouth(spec.descriptors["tell"])
         self._tell_ns = 0
         self._stopping = False
@@ -89,7 +85,7 @@ class LinkReceive:
             now_ns = monotonic_ns()
             if now_ns >= tick_ns:
                 tick_ns = now_ns + _TICK_NS
-                self._receiver.note_buffer(self._links.fill_percent, self._links.kernel_drops)
+                self._receiver.note_buffer(self._links.fill_percent(), self._links.kernel_drops)
                 events += self._receiver.tick(now_ns)
             if events:
                 self._settle(events, now_ns)
@@ -110,6 +106,9 @@ class LinkReceive:
             sink=self._landing, links=self._spec.number("link_count"),
             streams=[one for one in streams if one.sequence not in landed],
         )  # fmt: skip
+        self._receiver.note_buffer_size(
+            self._links.smallest_buffer_bytes(), buffer_bytes(self._params.rate_bits_per_s // 10**6)
+        )
         self._keep_state()
         self._tell("open", session=before.session, complete=complete)
 
@@ -163,9 +162,7 @@ class LinkReceive:
     def _counters(self) -> dict[str, int]:
         return {
             **self._receiver.counters,
-            "kernel_drops": self._links.kernel_drops,
             "foreign": self._links.foreign,
-            "buffer_fill_percent": self._links.fill_percent,
         }
 
     def _tell(self, what: str, **facts: object) -> None:

@@ -17,7 +17,6 @@ from guard.edge.side_links import SendingLinks
 from guard.edge.sockets import Mouth
 from guard.edge.spec import Spec
 from guard.edge.stream_source import FileSource, PipeSource
-from guard.edge.udp import SenderSocket
 from guard.link.params import LinkParams
 from guard.link.sender import Burst, Sender
 from guard.link.trailer import Trailer
@@ -40,12 +39,10 @@ class LinkSend:
     def __init__(self, spec: Spec) -> None:
         params = LinkParams(**spec.values["params"])  # type: ignore[arg-type] # made by guard.transfer
         codec = best_codec()
-        addresses = spec.values["links"]
-        sockets = [
-            SenderSocket.adopt(spec.descriptors[f"udp{link}"], address)
-            for link, address in enumerate(addresses if isinstance(addresses, list) else [])
-        ]
-        self._links = SendingLinks(sockets, copies=bool(spec.values["copies"]))
+        links = spec.values["links"]
+        self._links = SendingLinks.adopt(
+            spec, links if isinstance(links, list) else [], copies=bool(spec.values["copies"])
+        )
         self._mouth = Mouth(spec.descriptors["tell"])
         self._sender = Sender(
             params, spec.keys["link"], spec.number("session"), spec.number("flow"), codec,
@@ -66,10 +63,13 @@ class LinkSend:
         started_ns, cpu_ns = monotonic_ns(), time.process_time_ns()
         while not self._sender.idle and not self._stopping:
             self._step()
+            if not self._sender.idle:
+                self._rest()
         sent_ns, cpu_ns = monotonic_ns(), time.process_time_ns() - cpu_ns
         heartbeats = self._sender.counters["heartbeats"] + HEARTBEATS_AFTER
         while self._sender.counters["heartbeats"] < heartbeats and not self._stopping:
             self._step()
+            self._rest()
         self._tell(
             "sent", started_ns=started_ns, sent_ns=sent_ns, cpu_ns=cpu_ns, stopped=self._stopping
         )
@@ -100,7 +100,11 @@ class LinkSend:
             wrong = source.wrong if isinstance(source, FileSource) else "the input failed"
             self._tell("given-up", sequence=sequence, sentence=wrong)
         self._sender.given_up.clear()
-        wait_ns = self._sender.wake_ns(now_ns) - monotonic_ns()
+
+    def _rest(self) -> None:
+        """Until the sender has something; a short time is spent looking at the clock."""
+        now_ns = monotonic_ns()
+        wait_ns = self._sender.wake_ns(now_ns) - now_ns
         if wait_ns > _SPIN_NS:
             time.sleep((min(wait_ns, _TELL_NS) - _SPIN_NS // 2) / 1e9)
 

@@ -18,15 +18,14 @@ from guard.edge.durable_number import read_number
 from guard.edge.isal import best_codec
 from guard.edge.journal import JournalWriter
 from guard.edge.link_parameters import link_params
+from guard.edge.side_links import ReceivingLinks
 from guard.edge.spec import Spec
-from guard.edge.udp import ReceiverSocket
-from guard.edge.waiting import wait_readable
+from guard.edge.udp import buffer_bytes
 from guard.link.receiver import Receiver
 from guard.roles.feed import Feed
 from guard.roles.landing import landing_parts, recover_state, state_event
 from schemas.sealed import write_landed_event
 
-BUFFERS_A_BATCH_MAX = 256
 _TICK_MS = 20
 _TIDY_NS = 10_000_000_000
 
@@ -47,7 +46,9 @@ class Receive:
         self._landed_folder = folder / "landed"
         self._params = link_params(spec)
         self._codec = best_codec()
-        self._socket = ReceiverSocket.adopt(spec.descriptors["udp"])
+        links = spec.values["links"]
+        self._link_count = len(links) if isinstance(links, list) else 1
+        self._links = ReceivingLinks.adopt(spec, self._link_count, spec.text("link_from"))
         self._feed = Feed(spec)
         self._stopping = False
         self._tidy_ns = 0
@@ -62,11 +63,15 @@ class Receive:
         self._journal.mark(self._journal.next_number)
         self._receiver = Receiver(
             self._params, self._spec.keys["link"], self._spec.number("flow_number"), self._codec,
-            recover_state(self._landed_folder),
+            recover_state(self._landed_folder), links=self._link_count,
         )  # fmt: skip
+        self._receiver.note_buffer_size(
+            self._links.smallest_buffer_bytes(), buffer_bytes(self._params.rate_bits_per_s // 10**6)
+        )
         while not self._stopping:
-            wait_readable(self._socket.fileno(), wait_ms=_TICK_MS)
+            self._links.wait(_TICK_MS)
             appended = self._take_all()
+            self._receiver.note_buffer(self._links.fill_percent(), self._links.kernel_drops)
             for event in self._receiver.tick(monotonic_ns()):
                 self._journal.append(landing_parts(event))
                 appended += 1
@@ -79,12 +84,8 @@ class Receive:
     def _take_all(self) -> int:
         """Every datagram that is there, up to a bound; gives how many records it made."""
         appended = 0
-        for _ in range(BUFFERS_A_BATCH_MAX):
-            taken = self._socket.receive()
-            if taken is None:
-                break
-            buffer, segment_bytes = taken
-            for event in self._receiver.take(buffer, segment_bytes, monotonic_ns()):
+        for buffer, segment_bytes, link in self._links.reads():
+            for event in self._receiver.take(buffer, segment_bytes, monotonic_ns(), link):
                 self._journal.append(landing_parts(event))
                 appended += 1
         return appended
@@ -104,5 +105,5 @@ class Receive:
 
     def _tell(self) -> None:
         self._feed.counters.update(self._receiver.counters)
-        self._feed.counters["kernel_drops"] = self._socket.kernel_drops
+        self._feed.counters["foreign"] = self._links.foreign
         self._feed.tell_if_due()

@@ -21,9 +21,9 @@ from guard.edge.isal import best_codec
 from guard.edge.journal import JournalReader
 from guard.edge.keys import verifier
 from guard.edge.link_parameters import link_params
+from guard.edge.side_links import SendingLinks
 from guard.edge.sockets import Ear, Mouth
 from guard.edge.spec import Spec
-from guard.edge.udp import SenderSocket
 from guard.link.sender import Sender
 from guard.roles.feed import Feed
 from schemas.entry import Kind
@@ -51,7 +51,10 @@ class Send:
         self._codec = best_codec()
         self._waiting: deque[tuple[int, int, bytes]] = deque()
         self._record_ns = 0
-        self._socket = SenderSocket.adopt(spec.descriptors["udp"], spec.text("link_address"))
+        links = spec.values["links"]
+        self._links = SendingLinks.adopt(
+            spec, links if isinstance(links, list) else [], copies=bool(spec.values["link_copies"])
+        )
         self._verify = verifier(bytes.fromhex(spec.text("seal_public")))
         self._entries = Mouth(spec.descriptors["send-entries"])
         self._witness = Ear(spec.descriptors["witness"])
@@ -68,11 +71,12 @@ class Send:
         while not (self._stopping and self._sender.idle):
             self._refill()
             for burst in self._sender.due(monotonic_ns()):
-                self._socket.send(burst.buffer, burst.segment_bytes)
+                self._links.send(burst.buffer, burst.segment_bytes, heartbeat=burst.heartbeat)
             self._record()
             if not self._hear_witness():
                 return
             self._feed.counters.update(self._sender.counters)
+            self._feed.counters["bursts_not_taken"] = sum(self._links.failed)
             sent = self._sender.complete_below - FIRST_SEQUENCE
             self._feed.counters["depth_sealed"] = self._reader.next_number - sent
             self._feed.tell_if_due()
