@@ -146,10 +146,12 @@ class _Worker:
 
     def end(self) -> int:
         """Ask it to end, and kill it if it does not."""
-        self.process.signal(signal.SIGTERM)
-        poll = select.poll()
-        poll.register(self.process.pidfd, select.POLLIN)
-        poll.poll(_END_WITHIN_S * 1000)
+        if self.process.ended() is None:
+            self.process.signal(signal.SIGTERM)
+            poll = select.poll()
+            poll.register(self.process.pidfd, select.POLLIN)
+            poll.poll(_END_WITHIN_S * 1000)
+        self._ear.close()
         return self.process.end()
 
 
@@ -265,7 +267,7 @@ class Receiving:
         return _Worker(RECEIVER, values, self._key, self.sockets, [], {})
 
     def _restart(self) -> Fact:
-        code = self._worker.process.end()
+        code = self._worker.end()
         self._failures += 1
         if self._failures > _RESTARTS_MAX:
             raise Broken(Reason.ROLE_FAILED, "the receiver ends again and again: see what it says")

@@ -63,6 +63,10 @@ class Ear:
         """For poll."""
         return self._socket.fileno()
 
+    def close(self) -> None:
+        """The writer sees that nobody hears."""
+        self._socket.close()
+
     def hear(self) -> bytes | None:
         """The next packet; waits for it. None when the writer is gone."""
         return self._heard(self._socket.recv_into(self._buffer, 0, socket.MSG_TRUNC))

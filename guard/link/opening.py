@@ -31,11 +31,12 @@ class BlockOpener:
         self._plains = [np.empty(size, dtype=np.uint8) for _ in range(PLAINS)]
         self._views = [plain.data for plain in self._plains]
         self._plain = 0
+        self._kept = False
         self._scratch = np.empty((0, 0), dtype=np.uint8)
 
     def keep(self) -> None:
         """The plaintext opened last is still needed: the next one goes elsewhere."""
-        self._plain = (self._plain + 1) % PLAINS
+        self._kept = True
 
     def header(self, number: int, k: int, r: int, symbol_bytes: int) -> Header:
         """The header of a block's first symbol."""
@@ -43,6 +44,9 @@ class BlockOpener:
 
     def open(self, header: Header, symbols: NDArray[np.uint8]) -> memoryview | None:
         """The plaintext that k source symbols hold, (k, S) bytes; None if it does not verify."""
+        if self._kept:
+            self._plain = (self._plain + 1) % PLAINS
+            self._kept = False
         k, symbol_bytes = header.k, header.symbol_bytes
         size = k * symbol_bytes
         plain = self._views[self._plain][: size - SEAL_TAG_BYTES]

@@ -345,7 +345,7 @@ class Receiver:
     def _heartbeat(
         self, session: Session, header: Header, sealed: bytes, now_ns: int, events: list[Event]
     ) -> None:
-        if header.number <= session.newest_heartbeat:
+        if header.number <= session.heartbeats.get(self._link, -1):
             self._drop(Reason.DATAGRAM_REPLAYED, 1)
             return
         try:
@@ -354,9 +354,13 @@ class Receiver:
         except (Forged, Malformed) as error:
             self._drop(error.reason, 1)
             return
-        session.newest_heartbeat = header.number
-        self._counters["heartbeats"] += 1
+        copy = header.number <= max(session.heartbeats.values(), default=-1)
+        session.heartbeats[self._link] = header.number
         self._opened(session, events)
+        if copy:
+            self._counters[COPIES] += 1
+            return
+        self._counters["heartbeats"] += 1
         checkpoint = session.joiner.take(beat)
         if checkpoint is not None:
             events.append(Checkpoint(checkpoint))

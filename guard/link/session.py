@@ -30,7 +30,7 @@ class Session:
         self.window = BlockWindow(params, self.opener, codec, counters)
         self.partials = Partials(params.envelope_bytes_max)
         self.joiner = CheckpointJoiner()
-        self.newest_heartbeat = -1
+        self.heartbeats: dict[int, int] = {}  # link -> number of the newest one
         self.unripe: Heartbeat | None = None  # the oldest that is not ripe
         self.unripe_until_ns = 0
         self.next_unripe: Heartbeat | None = None  # the newest after it
