@@ -104,6 +104,10 @@ class Reason(StrEnum):
     LINK_QUEUE_FULL = "link-queue-full"
     LINK_DOWN = "link-down"
     LINK_SILENT = "link-silent"
+    SESSION_COUNTER = "session-counter"
+    PROPOSAL_MALFORMED = "proposal-malformed"
+    PROPOSAL_SIGNATURES = "proposal-signatures"
+    PROPOSAL_STALE = "proposal-stale"
     GAP = "gap"
 
     # files, journals and the ledger
