@@ -38,8 +38,8 @@ def run(side: str, folder: Path, insecure: bool, as_json: bool) -> None:
         site = load_site(folder.absolute())
         if site.file.side != side:
             fail(f"{folder} is the {site.file.side} side's folder", EXIT_SITE)
-        supervisor = Supervisor(site, JOURNEYS[side], _teller(side, as_json), insecure=insecure)
         CHECKS[side](site.folder)
+        supervisor = Supervisor(site, JOURNEYS[side], _teller(side, as_json), insecure=insecure)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, supervisor.stop)
         supervisor.run()

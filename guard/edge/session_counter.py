@@ -57,9 +57,8 @@ def sound_counter(folder: Path, newest: int) -> int:
         raise _refusal(f"{path}, the link's session counter, is {state}", folder)
     counter = int(state)
     if counter < newest:
-        raise _refusal(
-            f"{path} has {counter}, and the ledger session {newest}: an old copy", folder
-        )
+        what = f"{path} has {counter}, and the ledger session {newest}: an old copy was put back"
+        raise _refusal(what, folder)
     if counter == 0 and durable_number.read_number(folder / CURSOR):
         what = f"{path} has 0, and {folder / CURSOR} says that messages were sent"
         raise _refusal(what, folder)
@@ -70,7 +69,7 @@ def sound_counter(folder: Path, newest: int) -> int:
             " site (docs/recovery.md)",
         )
     reset = pending_reset(folder)
-    if reset is not None and newest < reset.proposal.session != counter:
+    if reset is not None and max(newest, counter) < reset.proposal.session:
         raise _refusal(f"{folder / RESET} was begun and not finished", folder)
     return counter
 
