@@ -94,6 +94,7 @@ class Send:
             self._params, spec.keys["link"], number, spec.number("flow_number"), self._codec,
             complete_below=covered + FIRST_SEQUENCE,
         )  # fmt: skip
+        self._sender.set_checkpoint(self._checkpoint[HEARD.size :])
         if covered:
             self._tell_sent(0, covered)  # a break may have kept the last word from the ledger
 
@@ -117,8 +118,9 @@ class Send:
         number = take_session(folder, counter)
         entries.append({"kind": Kind.SESSION, "time_ms": now_ms(), "session": number})
         self._tell(entries)
-        while not HEARD.unpack_from(self._hear_audit())[0]:
-            continue
+        self._checkpoint = self._hear_audit()
+        while not HEARD.unpack_from(self._checkpoint)[0]:
+            self._checkpoint = self._hear_audit()
         if reset is not None:
             forget_reset(folder)
         return number

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -213,13 +212,13 @@ def test_a_ledger_that_another_key_signed_is_not_proposed_for(low: Path, guard: 
 
 
 @pytest.fixture
-def lost(site: Made) -> Iterator[Made]:
+def lost(site: Made) -> Made:
     """Both sides had seven sessions, and the low side's counter is there."""
     tell(site.low, session_entry(NEWEST))
     durable_number.put(site.low / "cursor" / COUNTER, NEWEST)
     land(site.high, *range(1, NEWEST + 1))
     tell(site.high, session_entry(NEWEST) | {"number": NEWEST - 1})
-    yield site
+    return site
 
 
 @pytest.mark.parametrize("harm", ["missing", "empty", "damaged", "old"])
@@ -241,9 +240,7 @@ def test_the_low_side_does_not_start_without_its_counter(
     assert sorted((lost.low / "ledger").iterdir()) == before
 
 
-def test_the_high_side_does_not_start_without_what_it_had_landed(
-    lost: Made, guard: Guard
-) -> None:
+def test_the_high_side_does_not_start_without_what_it_had_landed(lost: Made, guard: Guard) -> None:
     assert show(guard, lost.high)[0] == 0
     shutil.rmtree(lost.high / "landed")
     (lost.high / "landed").mkdir()

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -102,7 +103,7 @@ def test_a_person_signs_once_and_signatures_are_bounded() -> None:
      {"purpose": "a\nflow c3"}, {"ledger_size": 0}, {"ledger_root": b""}, {"flow": "C2"},
      {"counter": "lost"}, {"link_key": "AB" * 16}, {"session": 2**32}],
 )  # fmt: skip
-def test_a_proposal_out_of_bounds_is_not_written(change: dict[str, int]) -> None:
+def test_a_proposal_out_of_bounds_is_not_written(change: dict[str, Any]) -> None:
     proposal: Proposal = SignedProposal.read(APPROVED).proposal
     with pytest.raises(Malformed):
         replace(proposal, **change).text()
