@@ -3,6 +3,7 @@
 Format and rules: docs/spec/session-reset.md; what the persons do: docs/recovery.md.
 """
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from guard.edge.session_reset import (
     stopped,
 )
 from guard.edge.site import Site, load_site
-from schemas.errors import Broken
+from schemas.errors import Broken, CheckvalveError
 
 _SITE = click.option(
     "--site", "folder", required=True, metavar="DIR",
@@ -67,7 +68,9 @@ def show(folder: Path, as_json: bool) -> None:
 def _low(site: Site) -> dict[str, Any]:
     cursor = site.folder / "cursor"
     newest = ledger_memory(site.folder).newest  # first: the counter is never below it
-    pending = pending_reset(cursor)
+    pending = None
+    with contextlib.suppress(Broken):  # then `why` says so
+        pending = pending_reset(cursor)
     return {
         "side": "low",
         "flow": site.policy.flow,
@@ -93,7 +96,7 @@ def _why(site: Site) -> str:
     """Why the side would not start, or nothing."""
     try:
         (check_source if site.file.side == "low" else check_destination)(site.folder)
-    except Broken as error:
+    except CheckvalveError as error:
         return error.sentence
     return ""
 

@@ -119,7 +119,17 @@ def _landed(folder: Path) -> LandedMemory:
         records = found.position.number + 1
         kind, _, content = read_landed(found.payload)
         if kind is Landed.EVENT:
-            event = json.loads(content)
-            if event["kind"] in (Kind.SESSION, Kind.LINK_STATE):
-                newest = max(newest, int(event["session"]))
+            newest = max(newest, _session_of(content))
     return LandedMemory(newest, records)
+
+
+def _session_of(untrusted_event: bytes) -> int:
+    """The session that the receiver wrote down here, or 0. It hears the network: not believed."""
+    try:
+        event = json.loads(untrusted_event)
+        told = event["kind"] in (Kind.SESSION, Kind.LINK_STATE)
+        return int(event["session"]) if told else 0
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Malformed(
+            Reason.RECORD_MALFORMED, "a record of the landed journal is no event of a link"
+        ) from error

@@ -40,9 +40,14 @@ def counter_state(folder: Path) -> str:
 
 
 def pending_reset(folder: Path) -> SignedProposal | None:
-    """What two persons have set and the ledger has not heard of. Raises `Malformed`."""
+    """What two persons have set and the ledger has not heard of. Raises `Broken`: it is damaged."""
     untrusted = _read(folder / RESET, PROPOSAL_BYTES_MAX + 1)
-    return None if untrusted is None else SignedProposal.read(untrusted)
+    if untrusted is None:
+        return None
+    try:
+        return SignedProposal.read(untrusted)
+    except Malformed as error:
+        raise _refusal(f"{folder / RESET} is damaged", folder) from error
 
 
 def sound_counter(folder: Path, newest: int) -> int:

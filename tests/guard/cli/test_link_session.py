@@ -252,6 +252,25 @@ def test_the_high_side_does_not_start_without_what_it_had_landed(lost: Made, gua
     assert "is lost or an old copy: it has 6 records and session 6" in done.stderr
 
 
+def test_a_landed_journal_with_what_is_no_event_is_a_sentence(lost: Made, guard: Guard) -> None:
+    journal = JournalWriter.open(lost.high / "landed")
+    journal.mark(journal.next_number)
+    journal.append((*write_landed_event({})[:1], b"[[["))
+    journal.sync()
+    journal.close()
+    done = guard("run", "high", "--site", lost.high)
+    assert (done.exit_code, len(done.stderr.splitlines())) == (3, 1)
+
+
+def test_a_damaged_note_is_shown_and_applied_over(low: Path, guard: Guard, proposal: Path) -> None:
+    (low / "cursor" / "reset").write_bytes(b"not a proposal")
+    for number in (1, 2):
+        approve(guard, proposal, number)
+    assert show(guard, low)[1]["pending"] is None
+    assert apply(guard, proposal, low).exit_code == 0
+    assert show(guard, low)[0] == 0
+
+
 def test_fewer_records_than_the_chain_has_settled_is_lost_too(lost: Made, guard: Guard) -> None:
     durable_number.put(lost.high / "attempt" / "settled", NEWEST + 1)
     assert show(guard, lost.high)[0] == 1
