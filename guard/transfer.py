@@ -250,8 +250,12 @@ class Receiving:
                 yield self._restart()
             yield {"what": ""}
 
+    def ask_to_stop(self) -> None:
+        """`facts` ends soon; from another thread."""
+        self._stopping = True
+
     def stop(self) -> None:
-        """End the receiver, close the sockets; `facts` then ends."""
+        """End the receiver and close the sockets, when nobody is in `facts` any more."""
         self._stopping = True
         self._worker.end()
         for one in self.sockets:

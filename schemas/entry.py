@@ -24,7 +24,8 @@ class Kind(StrEnum):
     DUPLICATE = "duplicate"  # destination: came again, was dropped
     GAP = "gap"  # destination: sequence numbers lost on the link
     WITNESS = "witness"  # destination: a checkpoint of the source side's ledger
-    SESSION = "session"  # destination: the sender opened a new session of the link
+    SESSION = "session"  # either side: a new session of the link began
+    SESSION_RESET = "session-reset"  # source: two persons set the session counter
     LINK_STATE = "link-state"  # destination: the link's receiver wrote down all it has
     ALARM = "alarm"  # either side: something that should never happen
 

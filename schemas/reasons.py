@@ -106,6 +106,10 @@ class Reason(StrEnum):
     LINK_SILENT = "link-silent"
     LINK_BUFFER = "link-buffer"
     LINK_DEAD = "link-dead"
+    SESSION_COUNTER = "session-counter"
+    PROPOSAL_MALFORMED = "proposal-malformed"
+    PROPOSAL_SIGNATURES = "proposal-signatures"
+    PROPOSAL_STALE = "proposal-stale"
     GAP = "gap"
 
     # files, journals and the ledger

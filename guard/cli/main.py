@@ -1,9 +1,8 @@
 """`guard`: the command line. Each command is a file beside this one, loaded when it is used."""
 
-from importlib import import_module
-
 import click
 
+from guard.cli.lazy import Lazy
 from guard.version import VERSION
 
 _COMMANDS = {
@@ -21,24 +20,9 @@ _COMMANDS = {
 }
 
 
-class _Lazy(click.Group):
-    """A group that imports a command only when it is asked for, so that each starts quickly."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands in the order of a newcomer's day."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name, imported now."""
-        if cmd_name not in _COMMANDS:
-            return None
-        module, _, name = _COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(module), name)
-        return command
-
-
 @click.group(
-    cls=_Lazy,
+    cls=Lazy,
+    table=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 as asked, 1 the answer is no, 2 wrong usage, 3 the site or policy is not"
     " as it must be, 70 a mistake of ours. Shell completion: see docs/cli.md.",

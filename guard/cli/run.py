@@ -9,12 +9,14 @@ from typing import Any
 import click
 
 from guard.cli.output import EXIT_SITE, errors, fail, printable, sentences
+from guard.edge.link_memory import check_destination, check_source
 from guard.edge.site import load_site
 from guard.high import HIGH
 from guard.low import LOW
 from guard.supervise import Supervisor
 
 JOURNEYS = {"low": LOW, "high": HIGH}
+CHECKS = {"low": check_source, "high": check_destination}
 
 
 @click.command(epilog="Example: guard run low --site /srv/checkvalve/low")
@@ -29,12 +31,14 @@ JOURNEYS = {"low": LOW, "high": HIGH}
 def run(side: str, folder: Path, insecure: bool, as_json: bool) -> None:
     """Run the low (source) or high (destination) side in the foreground.
 
-    Ends in good order on SIGTERM or Ctrl-C: what was taken is finished first.
+    Ends in good order on SIGTERM or Ctrl-C: what was taken is finished first. Does not start when
+    what keeps a session of the link from being used twice is lost: see guard link session show.
     """
     with sentences():
         site = load_site(folder.absolute())
         if site.file.side != side:
             fail(f"{folder} is the {site.file.side} side's folder", EXIT_SITE)
+        CHECKS[side](site.folder)
         supervisor = Supervisor(site, JOURNEYS[side], _teller(side, as_json), insecure=insecure)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, supervisor.stop)

@@ -13,18 +13,22 @@ HANDLED_RANGES_MAX = 4096
 
 
 class SourceFacts:
-    """The source side: which accepted messages are settled, and how far the outbox is sealed."""
+    """The source side: which accepted messages are settled, how far the outbox is sealed, and the
+    newest session of the link (`session`, for `send`: its counter is never below it)."""
 
     def __init__(self) -> None:
         self.settled = 0
         self.sequence = 0
         self.sealed = 0
         self.envelope = ""
+        self.session = 0
 
     def see(self, entry: Entry) -> None:
         """Take one entry, in the ledger's order."""
         if "number" in entry:
             self.settled = max(self.settled, int(entry["number"]) + 1)
+        if entry["kind"] in (Kind.SESSION, Kind.SESSION_RESET):
+            self.session = max(self.session, int(entry["session"]))
         if entry["kind"] == Kind.COMMITTED:
             self.sequence = int(entry["sequence"])
             self.sealed = int(entry["sealed"]) + 1

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from guard.edge.findings import Finding, fail, ok, warn
+from guard.edge.link_memory import check_destination, check_source
 from guard.edge.policy_files import faults_of, read_policy_file
 from guard.edge.site import SiteFile, load_site
 from schemas.errors import CheckvalveError
@@ -88,6 +89,7 @@ def site_findings(folder: Path, file: SiteFile) -> Iterator[Finding]:
     yield _loads(folder, file)
     yield _policy(folder)
     yield _keys(folder)
+    yield _sessions(folder, file)
     yield _reachable(folder, file)
     yield _users(folder, file)
     if file.demo:
@@ -128,6 +130,19 @@ def _keys(folder: Path) -> Finding:
         names = " ".join(str(path) for path in open_)
         return fail("keys", f"{open_[0]} is open to other users", f"chmod go= {names}")
     return ok("keys", "for their owner only")
+
+
+def _sessions(folder: Path, file: SiteFile) -> Finding:
+    """What keeps a session of the link from being used, or believed, twice."""
+    name = "link sessions"
+    try:
+        newest = (check_source if file.side == "low" else check_destination)(folder)
+    except CheckvalveError as error:
+        return fail(name, error.sentence, f"guard link session show --site {folder}")
+    except OSError as error:
+        told = f"{error.filename} cannot be read ({error.strerror})"
+        return warn(name, told, "run guard doctor as root")
+    return ok(name, f"the newest is {newest}, and all that remembers sessions agrees")
 
 
 def _reachable(folder: Path, file: SiteFile) -> Finding:

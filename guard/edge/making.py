@@ -13,6 +13,9 @@ from guard.edge.clock import now_s
 from guard.edge.identity import AUTHORITY, SOURCE
 from guard.edge.issuing import demonstration_authority, issue
 from guard.edge.keys import new_secret, public_of, signer, write_secret
+from guard.edge.operators import DEMONSTRATION
+from guard.edge.operators import FOLDER as OPERATORS
+from guard.edge.session_counter import make_counter
 from guard.edge.site import chain_of, signed_bytes
 from guard.edge.spreading import spread_folders_of
 from schemas.errors import Malformed
@@ -24,6 +27,7 @@ _LOW_FOLDERS = ("accepted", "sealed", "cursor", "held", "ledger", "run", "keys",
 _HIGH_FOLDERS = ("landed", "attempt", "held", "ledger", "run", "keys", "trust")
 _CERTIFICATE_DAYS = 365
 _CLOCK_SKEW_S = 300
+_DEMONSTRATION_OPERATORS = 2
 _PRIVATE_MODE = 0o700
 _SHARED_MODE = 0o755
 
@@ -82,6 +86,8 @@ def make_site(folder: Path, pack: Path, link_to: str, listen: str) -> Made:
         write_secret(side / "keys" / "ledger.key", ledger)
         (side / "trust" / "ledger.pub").write_text(public_of(ledger).hex() + "\n")
     write_secret(folder / "policy.key", policy_key)
+    make_counter(low / "cursor")
+    _make_operators(folder, low / "trust" / OPERATORS)
     _make_folder(low / "spool", _SHARED_MODE)
     spread_folders_of(low / "spool")
     for name in policy.senders:
@@ -110,6 +116,15 @@ def _make_side(side: Path, name: str, folders: tuple[str, ...], policy_text: str
     (side / "policy.sig").write_text(signer(policy_key)(signed_bytes(digest)).hex() + "\n")
     (side / "trust" / "policy.pub").write_text(public_of(policy_key).hex() + "\n")
     return digest
+
+
+def _make_operators(keys: Path, trust: Path) -> None:
+    """Two persons for trying what takes two, by names that only a site with `demo = true` takes."""
+    _make_folder(trust, _SHARED_MODE)
+    for number in range(1, _DEMONSTRATION_OPERATORS + 1):
+        name, key = f"{DEMONSTRATION}{number}", new_secret()
+        write_secret(keys / f"{name}.key", key)
+        (trust / f"{name}.pub").write_text(public_of(key).hex() + "\n")
 
 
 def _certify(sides: tuple[Path, ...], domain: str, public: bytes) -> None:

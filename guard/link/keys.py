@@ -16,6 +16,7 @@ from schemas.reasons import Reason
 LINK_KEY_BYTES = 32
 TAG_KEY_BYTES = 48
 SESSION_KEY_BYTES = 32
+KEY_ID_BYTES = 16
 
 _SALT = b"checkvalve link 1"
 _BLOCK_NONCE = bytes(4)
@@ -32,6 +33,11 @@ def derive(link_key: bytes, info: bytes, length_bytes: int) -> bytes:
 def tag_key(link_key: bytes, flow: int) -> bytes:
     """The key of the datagram tags. link §4 (1)"""
     return derive(link_key, b"tag" + flow.to_bytes(4, "big"), TAG_KEY_BYTES)
+
+
+def key_id(link_key: bytes, flow: int) -> str:
+    """What names the link key to people, and tells nothing of it: 32 hexadecimal digits."""
+    return derive(link_key, b"id" + flow.to_bytes(4, "big"), KEY_ID_BYTES).hex()
 
 
 class SessionSeal:

@@ -3,7 +3,8 @@
 Hears entries from the roles of its side (packets of JSON lists), writes a batch with its signed
 checkpoint, and tells the tail of the lane how many packets are durable, with the ledger's size
 and root; `ingest` hears how many of its own are. The first thing it tells is where to go on, read
-from the ledger itself. The source side's checkpoints also go to `send`, for the link's heartbeats.
+from the ledger itself. `send` hears first the newest session of the link that the ledger has, then
+each checkpoint, for the link's heartbeats, with how many of its own packets are durable.
 If the ledger cannot be written the process ends, and with it the lane: nothing is released unheard.
 """
 
@@ -13,17 +14,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 from guard.core.facts import DestinationFacts, SourceFacts
+from guard.core.ledger import INTEGER_MAX
+from guard.core.session_reset import PROPOSAL_BYTES_MAX, SESSION_MAX
 from guard.edge.clock import now_ms
 from guard.edge.ledger_files import LedgerWriter
 from guard.edge.sockets import Ear, Mouth, readable
 from guard.edge.spec import Spec
 from guard.roles.feed import Feed
-from schemas.entry import Entry, Kind
+from schemas.entry import Entry, Kind, alarm
+from schemas.reasons import Reason
 
 DURABLE = struct.Struct(">QQ32s")
 HEARD = struct.Struct(">Q")
 PACKETS_A_BATCH_MAX = 64
 _IDLE_MS = 500
+_OF_SEND: dict[str, frozenset[str]] = {
+    Kind.SENT: frozenset({"kind", "time_ms", "count", "last"}),
+    Kind.SESSION: frozenset({"kind", "time_ms", "session"}),
+    Kind.SESSION_RESET: frozenset({"kind", "time_ms", "session", "signers", "proposal"}),
+}
+_TEXTS = frozenset({"kind", "signers", "proposal"})
 
 
 def prepare(spec: Spec) -> Callable[[], None]:
@@ -41,12 +51,13 @@ class Audit:
         self._ears = list(ears.values())
         self._tail = ears["release-entries" if spec.side == "low" else "deliver-entries"]
         self._ingest = ears.get("ingest-entries")
+        self._send = ears.get("send-entries")
         self._durable = Mouth(given["durable"])
         self._ingest_durable = Mouth(given["ingest-durable"]) if self._ingest else None
         self._witness = Mouth(given["witness"]) if "witness" in given else None
         self._feed = Feed(spec)
         self._heard_from_tail = 0
-        self._heard_from_ingest = self._told_ingest = 0
+        self._heard_from_ingest = self._told_ingest = self._heard_from_send = 0
 
     def work(self) -> None:
         """Recover the ledger, write the run's first entry, say where to go on, write what comes."""
@@ -54,6 +65,8 @@ class Audit:
         folder = Path(self._spec.text("folder")) / "ledger"
         key, origin = self._spec.keys["ledger"], self._spec.text("origin")
         self._ledger = LedgerWriter.open(folder, key, origin, facts.see)
+        if self._witness is not None and isinstance(facts, SourceFacts):
+            self._witness.tell(json.dumps({"session": facts.session}).encode())
         self._append([self._run_entry()])
         self._durable.tell(json.dumps(facts.state()).encode())
         while self._ears:
@@ -107,7 +120,8 @@ class Audit:
                     break
                 self._heard_from_tail += ear is self._tail
                 self._heard_from_ingest += ear is self._ingest
-                entries += json.loads(packet)
+                self._heard_from_send += ear is self._send
+                entries += of_send(packet) if ear is self._send else json.loads(packet)
         return entries
 
     def _append(self, entries: list[Entry]) -> None:
@@ -117,7 +131,7 @@ class Audit:
         for entry in entries:
             self._count(entry)
         if self._witness is not None:
-            self._witness.tell_if_room(checkpoint)
+            self._witness.tell_if_room(HEARD.pack(self._heard_from_send) + checkpoint)
 
     def _count(self, entry: Entry) -> None:
         parts = [str(entry["kind"]), str(entry.get("stage", "")), str(entry.get("reason", ""))]
@@ -127,3 +141,30 @@ class Audit:
         elif entry["kind"] in (Kind.SENT, Kind.DELIVERED):
             amount = int(entry["count"])
         self._feed.add("entry|" + "|".join(parts), amount)
+
+
+def of_send(untrusted_packet: bytes) -> list[Entry]:
+    """What `send` tells, or an alarm: its entries are of its own kinds, their fields in bounds.
+
+    It stands at the link, and where the others go on depends on what the ledger has.
+    """
+    try:
+        entries: list[Entry] = json.loads(untrusted_packet)
+        right = all(_may_send_tell(entry) for entry in entries)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        right, entries = False, []
+    if right:
+        return entries
+    return [alarm(now_ms(), Reason.ROLE_FAILED, "send told the ledger what is not its to tell")]
+
+
+def _may_send_tell(entry: Entry) -> bool:
+    """Raises KeyError for a kind that is not of `send`."""
+    texts = [entry[name] for name in entry if name in _TEXTS]
+    numbers = [entry[name] for name in entry if name not in _TEXTS]
+    return (
+        entry.keys() == _OF_SEND[str(entry["kind"])]
+        and all(type(it) is str and len(it) <= PROPOSAL_BYTES_MAX for it in texts)
+        and all(type(it) is int and 0 <= it <= INTEGER_MAX for it in numbers)
+        and entry.get("session", 1) in range(1, SESSION_MAX + 1)
+    )

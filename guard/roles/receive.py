@@ -24,6 +24,8 @@ from guard.edge.udp import buffer_bytes
 from guard.link.receiver import Receiver
 from guard.roles.feed import Feed
 from guard.roles.landing import landing_parts, recover_state, state_event
+from schemas.errors import Broken
+from schemas.reasons import Reason
 from schemas.sealed import write_landed_event
 
 _TICK_MS = 20
@@ -60,6 +62,7 @@ class Receive:
     def work(self) -> None:
         """Recover from the journal what has landed, then land what comes until asked to stop."""
         self._journal = JournalWriter.open(self._landed_folder)
+        self._check_whole()
         self._journal.mark(self._journal.next_number)
         self._receiver = Receiver(
             self._params, self._spec.keys["link"], self._spec.number("flow_number"), self._codec,
@@ -80,6 +83,19 @@ class Receive:
                 self._journal.mark(self._journal.next_number)
             self._tidy()
             self._tell()
+
+    def _check_whole(self) -> None:
+        """Raises `Broken`: what the chain has settled is not there, so what else is not?
+
+        A receiver that forgot its sessions would open recorded ones (link §4 (3)).
+        """
+        settled = read_number(self._attempt_folder / "settled") or 0
+        if self._journal.next_number < settled:
+            raise Broken(
+                Reason.SESSION_COUNTER,
+                f"{self._landed_folder} has {self._journal.next_number} records and {settled} were"
+                " settled: it is lost or an old copy (docs/recovery.md)",
+            )
 
     def _take_all(self) -> int:
         """Every datagram that is there, up to a bound; gives how many records it made."""

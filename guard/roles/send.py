@@ -2,8 +2,8 @@
 
 Follows the journal up to its mark (what the ledger has), verifies each envelope's signature, hands
 it to the link's sender, and moves its cursor on disk past what has left. After a start the session
-is a new one and what the cursor does not cover goes again: the receiver drops what it has. The
-UDP socket is never read.
+is a new one, which the ledger has before anything leaves, and what the cursor does not cover goes
+again: the receiver drops what it has. The UDP socket is never read.
 """
 
 import json
@@ -21,14 +21,17 @@ from guard.edge.isal import best_codec
 from guard.edge.journal import JournalReader
 from guard.edge.keys import verifier
 from guard.edge.link_parameters import link_params
+from guard.edge.session_counter import forget_reset, pending_reset, sound_counter, take_session
 from guard.edge.side_links import SendingLinks
 from guard.edge.sockets import Ear, Mouth
 from guard.edge.spec import Spec
 from guard.link.sender import Sender
+from guard.roles.audit import HEARD
 from guard.roles.feed import Feed
-from schemas.entry import Kind
-from schemas.errors import Overload
+from schemas.entry import Entry, Kind
+from schemas.errors import Broken, Overload
 from schemas.manifest import LENGTH_BYTES, SIGNATURE_CONTEXT
+from schemas.reasons import Reason
 from schemas.sealed import read_sealed
 
 FIRST_SEQUENCE = 1
@@ -87,9 +90,7 @@ class Send:
         """Take the next session number, durably, before anything is sent."""
         spec = self._spec
         folder = Path(spec.text("folder"))
-        session = DurableNumber(folder / "cursor" / "session")
-        number = (session.value or 0) + 1
-        session.set(number)
+        number = self._take_session(folder / "cursor")
         self._cursor = DurableNumber(folder / "cursor" / "cursor")
         covered = self._cursor.value or 0
         self._reader = JournalReader(folder / "sealed", covered)
@@ -97,8 +98,42 @@ class Send:
             self._params, spec.keys["link"], number, spec.number("flow_number"), self._codec,
             complete_below=covered + FIRST_SEQUENCE,
         )  # fmt: skip
+        self._sender.set_checkpoint(self._checkpoint[HEARD.size :])
         if covered:
             self._tell_sent(0, covered)  # a break may have kept the last word from the ledger
+
+    def _take_session(self, folder: Path) -> int:
+        """The next session: on disk, then in the ledger. Its key is used for nothing before that.
+
+        So the ledger has every session that anything was sent in, and an older copy of the counter
+        is known. Raises `Broken`: the counter is lost or lower, or the audit role is gone.
+        """
+        newest = int(json.loads(self._hear_audit())["session"])
+        counter = sound_counter(folder, newest)
+        reset = pending_reset(folder)
+        entries: list[Entry] = []
+        if reset is not None and reset.proposal.session > newest:
+            signers = ",".join(each.name for each in reset.signatures)
+            entries.append({
+                "kind": Kind.SESSION_RESET, "time_ms": now_ms(),
+                "session": reset.proposal.session, "signers": signers,
+                "proposal": reset.write().decode(),
+            })  # fmt: skip
+        number = take_session(folder, counter)
+        entries.append({"kind": Kind.SESSION, "time_ms": now_ms(), "session": number})
+        self._tell(entries)
+        self._checkpoint = self._hear_audit()
+        while not HEARD.unpack_from(self._checkpoint)[0]:
+            self._checkpoint = self._hear_audit()
+        if reset is not None:
+            forget_reset(folder)
+        return number
+
+    def _hear_audit(self) -> bytes:
+        packet = self._witness.hear()
+        if packet is None:
+            raise Broken(Reason.LEDGER_UNWRITABLE, "the audit role ended before anything was sent")
+        return packet
 
     def _refill(self) -> None:
         """Offer what is committed, as far as the link's queue has room."""
@@ -137,15 +172,17 @@ class Send:
         self._tell_sent(after - before, after)
 
     def _tell_sent(self, count: int, last: int) -> None:
-        entry = {"kind": Kind.SENT, "time_ms": now_ms(), "count": count, "last": last}
-        self._entries.tell(json.dumps([entry], separators=(",", ":")).encode())
+        self._tell([{"kind": Kind.SENT, "time_ms": now_ms(), "count": count, "last": last}])
+
+    def _tell(self, entries: list[Entry]) -> None:
+        self._entries.tell(json.dumps(entries, separators=(",", ":")).encode())
 
     def _hear_witness(self) -> bool:
         newest = b""
         while packet := self._witness.hear_now():
             newest = packet
         if newest:
-            self._sender.set_checkpoint(newest)
+            self._sender.set_checkpoint(newest[HEARD.size :])
         return packet is not None
 
     def _wait(self) -> None:

@@ -107,8 +107,9 @@ class Ends:
         return found
 
     def stop(self) -> None:
-        self.receiving.stop()
+        self.receiving.ask_to_stop()
         self._hearing.join(10)
+        self.receiving.stop()
 
 
 @contextmanager

@@ -15,7 +15,9 @@ CHECKS = {
     "erasure code", "clock", "UDP_SEGMENT, UDP_GRO", "net.core.rmem_max", "net.core.wmem_max",
     "MTU", "nftables", "file system", "sync", "free space",
 }  # fmt: skip
-SITE_CHECKS = {"site", "policy", "keys", "folders above", "users", "demo keys"}
+SITE_CHECKS = {
+    "site", "policy", "keys", "link sessions", "folders above", "users", "demo keys",
+}  # fmt: skip
 
 
 def findings(guard: Guard, *words: object) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -59,6 +61,16 @@ def test_a_changed_policy_an_open_key_and_a_strange_link_are_failures(
     assert "not what the policy key signed" in checks["site"]["found"]
     assert checks["keys"]["mend"].startswith("chmod go= ")
     assert checks["nftables"]["grade"] == "warn"
+
+
+def test_a_lost_session_counter_is_a_failure_and_says_where_to_look(
+    site: Made, guard: Guard
+) -> None:
+    (site.low / "cursor" / "session").unlink()
+    code, checks = findings(guard, "--site", site.low)
+    assert code == 1
+    assert "is missing: nothing is sent" in checks["link sessions"]["found"]
+    assert checks["link sessions"]["mend"] == f"guard link session show --site {site.low}"
 
 
 @pytest.mark.skipif(not ROOT, reason="without root all processes have one user")

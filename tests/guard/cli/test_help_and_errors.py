@@ -9,6 +9,8 @@ import pytest
 
 from guard.cli.doctor import doctor
 from guard.cli.init import init
+from guard.cli.link import link
+from guard.cli.link_session import session
 from guard.cli.policy import policy
 from guard.cli.run import run
 from guard.cli.status import status
@@ -19,6 +21,8 @@ from tests.guard.cli.conftest import Guard
 COMMANDS: dict[str, click.Command] = {
     "init": init, "run": run, "submit": submit, "status": status, "doctor": doctor,
     "policy": policy, **{f"policy {name}": each for name, each in policy.commands.items()},
+    "link": link, "link session": session,
+    **{f"link session {name}": each for name, each in session.commands.items()},
 }  # fmt: skip
 NO = "/nonexistent"
 BAD = [
@@ -47,6 +51,51 @@ BAD = [
     ["policy", "new-key", f"{NO}/key"],
     ["doctor", "--site", NO],
     ["doctor", "--site", "TOP"],
+    ["link", "session", "show", "--site", NO],
+    ["link", "session", "show", "--site", "TOP"],
+    [
+        "link",
+        "session",
+        "propose",
+        "--site",
+        "LOW",
+        "--receiver",
+        "-1",
+        "--purpose",
+        "x",
+        "--out",
+        "TOP/p",
+    ],
+    [
+        "link",
+        "session",
+        "propose",
+        "--site",
+        "HIGH",
+        "--receiver",
+        "1",
+        "--purpose",
+        "x",
+        "--out",
+        "TOP/p",
+    ],
+    [
+        "link",
+        "session",
+        "propose",
+        "--site",
+        "LOW",
+        "--receiver",
+        "1",
+        "--purpose",
+        "\x1b[2J",
+        "--out",
+        "TOP/p",
+    ],
+    ["link", "session", "approve", "FILE", "--name", "a", "--key", "FILE", "--yes"],
+    ["link", "session", "approve", "/dev/zero", "--name", "a", "--key", "FILE", "--yes"],
+    ["link", "session", "apply", "FILE", "--site", "LOW"],
+    ["link", "session", "apply", NO, "--site", "LOW"],
     ["run", "low", "--site", "HIGH"],
     ["run", "low", "--site", NO],
     ["init", "LOW"],
