@@ -55,6 +55,11 @@ class SendingLinks:
         if wrong is not None and not taken:
             raise wrong
 
+    def close(self) -> None:
+        """Close the sockets."""
+        for socket in self._sockets:
+            socket.close()
+
 
 class ReceivingLinks:
     """The receiver's ends."""

@@ -57,7 +57,7 @@ class Running:
         ends: list[Ear | Mouth] = [self.entries, self.feed, self.send._entries]
         for end in (*ends, self.send._witness, self.send._feed._mouth):
             end._socket.close()
-        self.send._socket.close()
+        self.send._links.close()
         self.wire.close()
         if hasattr(self.send, "_reader"):
             self.send._reader.close()
@@ -79,12 +79,12 @@ def start(folder: Path, newest: int) -> Running:
     address = f"127.0.0.1:{wire.getsockname()[1]}"
     entries, witness, feed = one_way_pair(), one_way_pair(), feed_pair()
     descriptors = {
-        "udp": open_sender(address).detach(), "send-entries": entries[1].detach(),
+        "udp0": open_sender(address).detach(), "send-entries": entries[1].detach(),
         "witness": witness[0].detach(), "feed": feed[1].detach(),
     }  # fmt: skip
     values: dict[str, Value] = {
         "folder": str(folder), "flow_number": 7, "link": LINK.model_dump(),
-        "link_address": address, "seal_public": SEAL_PUBLIC, "payload_bytes_max": 1000,
+        "link_address": address, "links": [address], "link_copies": 0, "seal_public": SEAL_PUBLIC, "payload_bytes_max": 1000,
     }  # fmt: skip
     send = Send(Spec("send", "x:y", "low", descriptors, values, {"link": bytes(32)}))
     audit = Mouth(witness[1].detach())
