@@ -84,7 +84,8 @@ def start(folder: Path, newest: int) -> Running:
     }  # fmt: skip
     values: dict[str, Value] = {
         "folder": str(folder), "flow_number": 7, "link": LINK.model_dump(),
-        "link_address": address, "links": [address], "link_copies": 0, "seal_public": SEAL_PUBLIC, "payload_bytes_max": 1000,
+        "link_address": address, "links": [address], "link_copies": 0,
+        "seal_public": SEAL_PUBLIC, "payload_bytes_max": 1000,
     }  # fmt: skip
     send = Send(Spec("send", "x:y", "low", descriptors, values, {"link": bytes(32)}))
     audit = Mouth(witness[1].detach())
