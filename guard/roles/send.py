@@ -15,6 +15,7 @@ from pathlib import Path
 
 import cbor2
 
+from guard.core.compact_verification import Bound, is_compact, signed_by
 from guard.edge.clock import monotonic_ns, now_ms
 from guard.edge.durable_number import DurableNumber
 from guard.edge.isal import best_codec
@@ -53,6 +54,8 @@ class Send:
         self._record_ns = 0
         self._socket = SenderSocket.adopt(spec.descriptors["udp"], spec.text("link_address"))
         self._verify = verifier(bytes.fromhex(spec.text("seal_public")))
+        self._flow = spec.text("flow")
+        self._domains = spec.text("source_domain"), spec.text("destination_domain")
         self._entries = Mouth(spec.descriptors["send-entries"])
         self._witness = Ear(spec.descriptors["witness"])
         self._feed = Feed(spec)
@@ -110,8 +113,12 @@ class Send:
             self._waiting.popleft()
 
     def _checked(self, record: bytes) -> tuple[int, int, bytes]:
-        sequence, precedence, envelope = read_sealed(record)
-        self._check(envelope)
+        sequence, precedence, policy_digest, envelope = read_sealed(record)
+        if is_compact(envelope):
+            bound = Bound(self._flow, *self._domains, sequence, policy_digest)
+            self._verify(*signed_by(envelope, bound))
+        else:
+            self._check(envelope)
         return sequence, precedence, envelope
 
     def _check(self, envelope: bytes) -> None:
