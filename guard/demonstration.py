@@ -204,13 +204,16 @@ class Demonstration:
     def latencies_ms(self) -> list[float]:
         """From a file's drop to its appearance in the output queue, ascending."""
         at_ns = {dropped.name: dropped.at_ns for dropped in self.dropped}
+        sequences = self.account.delivering
         arrived_ns = {
-            path.stem: path.stat().st_ctime_ns for path in self.delivered_files()
-        }  # fmt: skip
+            sequences[path.stem]: path.stat().st_ctime_ns
+            for path in self.delivered_files()
+            if path.stem in sequences
+        }
         return sorted(
-            (arrived_ns[ident] - at_ns[name]) / 1e6
-            for ident, (_, name) in self.account.committed.items()
-            if ident in arrived_ns and name in at_ns
+            (arrived_ns[sequence] - at_ns[name]) / 1e6
+            for sequence, name in self.account.committed.values()
+            if sequence in arrived_ns and name in at_ns
         )
 
     def delivered_files(self) -> Iterable[Path]:

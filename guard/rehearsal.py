@@ -22,7 +22,7 @@ from guard.core.frame import Frame
 from guard.core.journey import CHAIN, Journey, May, Role, State
 from guard.core.notice import Notice, Place, What
 from guard.core.release import Cleared, Expected, Judge, Stopped
-from guard.core.sealing import seal
+from guard.core.sealing import sealer
 from guard.core.verification import Accepts, open_envelope
 from guard.edge.clock import monotonic_ns, now_s
 from guard.edge.keys import new_secret, public_of, signer, verifier
@@ -33,7 +33,7 @@ from guard.edge.sockets import Inlet, Outlet, close_descriptor, feed_pair, one_w
 from guard.edge.spec import Spec
 from guard.supervise import Seat, seats_of
 from schemas.errors import Broken, CheckvalveError
-from schemas.manifest import Manifest
+from schemas.manifest import Form, Manifest
 from schemas.message import Message, Meta
 from schemas.policy import Chain, Policy
 from schemas.reasons import Reason
@@ -250,10 +250,11 @@ class Rehearsal:
             len(message.payload), meta.type, meta.label, meta.precedence, ",".join(queues),
             meta.accepted_s, now_s(), bytes(32), bytes(32), 0, bytes(32),
         )  # fmt: skip
-        envelope = seal(manifest, message.payload, signer(self._seal_key))
+        form = Form(policy.link.manifest)
+        envelope = sealer(form)(manifest, message.payload, signer(self._seal_key))
         accepts = Accepts(
             policy.flow, policy.source_domain, policy.destination_domain, {bytes(32)},
-            policy.payload_bytes_max,
+            policy.payload_bytes_max, form,
         )  # fmt: skip
         opened, payload = open_envelope(
             envelope, self._number, accepts, verifier(public_of(self._seal_key))

@@ -101,7 +101,7 @@ class Supervisor:
         if file.side == "low":
             source = bind_address(file.link_from)
             return [open_sender(address, source) for address in file.links]
-        return [open_receiver(address, line.rate_mbit_per_s) for address in file.links]
+        return [open_receiver(address, line.mbit_per_s) for address in file.links]
 
     def _open_metrics(self) -> socket.socket:
         where = self._site.file.metrics
@@ -165,11 +165,18 @@ class Supervisor:
             role, seat.kind, self._site.policy.payload_bytes_max,
             user.uid if user else None, user.gid if user else None,
         )  # fmt: skip
-        documents = self._site.documents if seat.line is not None else {}
+        documents = self._site.documents if seat.line is not None else self._dictionary(role)
         return Spec(
             seat.name, role.run, self._site.file.side, descriptors, values,
             self._keys_for(seat, keys), documents, rights,
         )  # fmt: skip
+
+    def _dictionary(self, role: Role) -> dict[str, bytes]:
+        """The one document that the ends of the link read, if the policy names one."""
+        name = self._site.policy.link.dictionary
+        if name is None or not role.may & (May.SEND_UDP | May.RECEIVE_UDP):
+            return {}
+        return {name: self._site.documents[name]}
 
     def _keys_for(self, seat: Seat, receipt_keys: dict[str, bytes]) -> dict[str, bytes]:
         may, own = seat.role.may, self._site.keys
@@ -209,6 +216,7 @@ class Supervisor:
             "scope": scope.hex(),
             "seal_public": site.seal_public.hex(),
             "link": policy.link.model_dump(),
+            "manifest": policy.link.manifest,
             "link_address": site.file.link,
             "links": list(site.file.links),
             "link_copies": int(site.file.link_mode == "copies"),

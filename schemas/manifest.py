@@ -4,11 +4,13 @@ Follows docs/spec/manifest.md. The manifest is a map with integer keys in determ
 (RFC 8949 §4.2); COSE_Sign1 (RFC 9052) signs it with Ed25519. An envelope is the length of the
 COSE_Sign1 in four bytes, the COSE_Sign1, and the payload. This module has the names and the
 bounds; the source side writes with `guard.core.sealing`, the destination side reads with
-`guard.core.verification`, which share nothing but this.
+`guard.core.verification`, which share nothing but this. For links where a byte is a millisecond
+there is a compact form (§5), which carries only what the destination side cannot know.
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
+from struct import Struct
 
 FORMAT = 1
 MANIFEST_BYTES_MAX = 8192
@@ -16,6 +18,22 @@ COSE_SIGN1_TAG = 18
 PROTECTED_EDDSA = b"\xa1\x01\x27"  # {1: -8}: algorithm EdDSA  # RFC 9053 §2.2
 SIGNATURE_CONTEXT = "Signature1"
 LENGTH_BYTES = 4
+SIGNATURE_BYTES = 64
+DIGEST_BYTES = 32
+ID_BYTES = 16
+
+COMPACT_CONTEXT = "checkvalve compact manifest 1"
+COMPACT_FORM = 0x10  # in the first byte, which is 0 in a full envelope; the precedence is below it
+COMPACT_HEAD = Struct(">B64s2sII")  # form, signature, policy, released, ledger size
+COMPACT_POLICY_BYTES = 2
+COMPACT_TEXTS_BYTES_MAX = 4096
+
+
+class Form(StrEnum):
+    """How a manifest is written; the signed policy of each side names one."""
+
+    FULL = "full"
+    COMPACT = "compact"
 
 
 class Key(IntEnum):
@@ -53,6 +71,9 @@ class Manifest:
     policy_digest    of the source side's policy; ledger_size and ledger_root of the last
                      checkpoint of the source side's ledger before this message's batch
     queues           comma-separated; name: as dropped, "" unless the policy lets it cross
+
+    Opened from a compact envelope, receipts_digest and ledger_root are empty: the source side's
+    ledger has both (§5).
     """
 
     flow: str

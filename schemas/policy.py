@@ -19,6 +19,8 @@ POLICY_BYTES_MAX = 256 * 1024
 LINE_BYTES_MAX = 4096  # the TOML reader's time grows with the square of a dotted key
 STAGES_MAX = 48
 PAYLOAD_BYTES_MAX = 16 * 1024 * 1024
+BITS_PER_MBIT = 1_000_000
+RATE_MBIT_PER_S = 1000
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Domain = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_-]{0,31}$")]
@@ -84,15 +86,49 @@ class DestinationChain(Chain):
 
 
 class LinkLine(Closed):
-    """The link's parameters, as docs/spec/link.md names them; both sides must agree on them."""
+    """The link's parameters, as docs/spec/link.md names them; both sides must agree on them.
+
+    rate         one of rate_mbit_per_s and rate_bit_per_s; 1000 Mbit/s if neither is named
+    repeats      how often each message is sent again, whole, so long after it was sent
+    tag          datagrams carry a tag; off only for a cable that nobody else can reach
+    manifest     how `release` writes it, and the weakest form that `verify` takes
+    compression  of whole envelopes; with `dictionary`, a document of each chain that the policy has
+    """
 
     mtu_bytes: Annotated[int, Field(ge=576, le=9216)] = 1500
     k_max: Annotated[int, Field(ge=1, le=252)] = 64
     r_max: Annotated[int, Field(ge=3, le=254)] = 24
     repair_percent: Annotated[int, Field(ge=0, le=400)] = 15
     interleave_blocks: Annotated[int, Field(ge=1, le=64)] = 1
-    rate_mbit_per_s: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    rate_mbit_per_s: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    rate_bit_per_s: Annotated[int, Field(ge=1_000, le=100_000 * BITS_PER_MBIT)] | None = None
     heartbeat_ms: Annotated[int, Field(ge=20, le=60_000)] = 100
+    repeats: Annotated[int, Field(ge=0, le=16)] = 0
+    repeat_pause_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 2000
+    tag: bool = True
+    manifest: Literal["full", "compact"] = "full"
+    compression: Literal["off", "lz4", "zstd", "dictionary"] = "off"
+    dictionary: FileName | None = None
+
+    @model_validator(mode="after")
+    def _one_rate_and_one_dictionary(self) -> Self:
+        if self.rate_mbit_per_s is not None and self.rate_bit_per_s is not None:
+            raise ValueError("name rate_mbit_per_s or rate_bit_per_s, not both")
+        if (self.compression == "dictionary") != (self.dictionary is not None):
+            raise ValueError('compression = "dictionary" needs a dictionary, and only it has one')
+        return self
+
+    @property
+    def bits_per_s(self) -> int:
+        """The rate on the wire, whichever way it is written."""
+        if self.rate_bit_per_s is not None:
+            return self.rate_bit_per_s
+        return (self.rate_mbit_per_s or RATE_MBIT_PER_S) * BITS_PER_MBIT
+
+    @property
+    def mbit_per_s(self) -> int:
+        """The same, rounded up: what buffers are sized for."""
+        return -(-self.bits_per_s // BITS_PER_MBIT)
 
 
 class Policy(Closed):
@@ -108,6 +144,15 @@ class Policy(Closed):
     source: SourceChain | None = None
     destination: DestinationChain | None = None
     link: LinkLine = LinkLine()
+
+    @model_validator(mode="after")
+    def _dictionary_is_a_document(self) -> Self:
+        """Of every chain: a side reads, and its signature covers, its own chain's documents."""
+        name = self.link.dictionary
+        for side, chain in (("source", self.source), ("destination", self.destination)):
+            if name is not None and chain is not None and name not in chain.documents:
+                raise ValueError(f"the link reads {name}, which the {side} chain's documents lack")
+        return self
 
 
 def read_policy(untrusted_bytes: bytes) -> Policy:

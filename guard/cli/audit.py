@@ -14,6 +14,7 @@ from guard.cli.output import EXIT_NO, console, print_json, printable, sentences
 from guard.report.ledger_verifier import Verification, verify_ledger
 from schemas.entry import Entry, Kind
 from schemas.errors import Malformed
+from schemas.message import ID_HEX_DIGITS
 from schemas.reasons import Reason
 
 _TITLES = {
@@ -88,8 +89,10 @@ def show(which: str, site: Path, as_json: bool) -> None:
         seen: list[tuple[str, int, Entry]] = []
         for side, ledger in sides.items():
             seen += [(side, number, entry) for number, entry in _verified_entries(ledger)]
-        ids = _matching(which, [entry for _, _, entry in seen])
-    wanted = [found for found in seen if found[2].get("id") in ids]
+        entries = [entry for _, _, entry in seen]
+        names = _source_ids(entries)
+        ids = _matching(which, entries, names)
+    wanted = [found for found in seen if names.get(str(found[2].get("id"))) in ids]
     if as_json:
         print_json([{"side": side, "entry": number, **entry} for side, number, entry in wanted])
         return
@@ -153,7 +156,22 @@ def _verified_entries(ledger: Path) -> Iterator[tuple[int, Entry]]:
     yield from entries
 
 
-def _matching(which: str, entries: list[Entry]) -> set[str]:
+def _source_ids(entries: list[Entry]) -> dict[str, str]:
+    """Each id that stands in these entries -> the id that the source side gave the message.
+
+    Under a compact manifest no id travels: on the destination side it is how the SHA-256 of the
+    envelope begins, which the source's ledger has (manifest §5).
+    """
+    ids = {str(entry["id"]) for entry in entries if "id" in entry}
+    told = {
+        str(entry["envelope"])[:ID_HEX_DIGITS]: str(entry["id"])
+        for entry in entries
+        if "envelope" in entry
+    }
+    return {ident: told.get(ident, ident) for ident in ids}
+
+
+def _matching(which: str, entries: list[Entry], names: dict[str, str]) -> set[str]:
     """The ids of the messages that the user means. Raises `Malformed` if none or several."""
     named = [entry for entry in entries if "id" in entry]
     ids: set[str] = set()
@@ -166,6 +184,7 @@ def _matching(which: str, entries: list[Entry]) -> set[str]:
         }  # fmt: skip
     if not ids:
         ids = {str(e["id"]) for e in named if str(e.get("name", "")).endswith(which)}
+    ids = {names[ident] for ident in ids}
     if not ids:
         raise Malformed(Reason.ARGUMENT, f"no ledger here knows {printable(which)}")
     if len(ids) > 1:

@@ -27,6 +27,7 @@ from guard.report.policy_words import (
     crossing_in_words,
     explanation_as_json,
     keeping_in_words,
+    link_in_words,
     stages_in_words,
 )
 from schemas.errors import CheckvalveError
@@ -120,13 +121,8 @@ def _show(found: Policy) -> None:
         console.print("\n[bold]What crosses[/]")
         for sentence in crossing_in_words(found):
             _sentence(sentence)
-    link = found.link
-    _sentence(
-        f"Over the link: up to {link.rate_mbit_per_s:,} Mbit/s in datagrams for an MTU of"
-        f" {link.mtu_bytes:,} bytes; blocks of up to {link.k_max} source symbols; at least 3"
-        f" and at least {link.repair_percent} % repair symbols; a heartbeat every"
-        f" {link.heartbeat_ms} ms."
-    )
+    for sentence in link_in_words(found.link):
+        _sentence(sentence)
     if found.destination is not None:
         _show_chain(f"On the destination side ({found.destination_domain})", found.destination)
         _sentence("What fails a stage here is held: the source side had passed it.")

@@ -1,4 +1,4 @@
-"""Sealing, on the source side: manifest and payload become a signed envelope.
+"""Sealing, on the source side: manifest and payload become a signed envelope, full or compact.
 
 Takes a `Manifest`, the payload and a signer; gives the envelope's bytes. Follows
 docs/spec/manifest.md; the signer is passed in, so no key is read here.
@@ -7,15 +7,24 @@ docs/spec/manifest.md; the signer is passed in, so no key is read here.
 from collections.abc import Callable
 
 from schemas.cbor import encode, encode_numbered
+from schemas.errors import Malformed
 from schemas.manifest import (
+    COMPACT_CONTEXT,
+    COMPACT_FORM,
+    COMPACT_HEAD,
+    COMPACT_POLICY_BYTES,
+    COMPACT_TEXTS_BYTES_MAX,
     COSE_SIGN1_TAG,
     FORMAT,
     LENGTH_BYTES,
     PROTECTED_EDDSA,
+    SIGNATURE_BYTES,
     SIGNATURE_CONTEXT,
+    Form,
     Key,
     Manifest,
 )
+from schemas.reasons import Reason
 
 Signer = Callable[[bytes], bytes]
 _TAG = bytes([0xC0 | COSE_SIGN1_TAG])
@@ -27,6 +36,55 @@ def seal(manifest: Manifest, payload: bytes, sign: Signer) -> bytes:
     to_sign = encode([SIGNATURE_CONTEXT, PROTECTED_EDDSA, b"", content])  # RFC 9052 §4.4
     cose = _TAG + encode([PROTECTED_EDDSA, {}, content, sign(to_sign)])
     return len(cose).to_bytes(LENGTH_BYTES, "big") + cose + payload
+
+
+def seal_compact(manifest: Manifest, payload: bytes, sign: Signer) -> bytes:
+    """The compact envelope (manifest §5). What it leaves out is signed or in the ledger.
+
+    Raises `Malformed(MANIFEST_MALFORMED)` for times, sizes or texts that the form has no room
+    for: the message is then held, and nothing of it leaves.
+    """
+    waited_s = manifest.released_s - manifest.accepted_s
+    texts = (manifest.type, manifest.label, manifest.queues, manifest.name)
+    told = encode(waited_s) + b"".join(encode(text) for text in texts)
+    if max(manifest.released_s, manifest.ledger_size) >= 2**32 or manifest.released_s < 0:
+        raise _no_room("its times or the ledger's size")
+    if len(told) > COMPACT_TEXTS_BYTES_MAX:
+        raise _no_room("its type, label, queues and name")
+    form, policy = COMPACT_FORM | manifest.precedence, manifest.policy_digest[:COMPACT_POLICY_BYTES]
+    unsigned = COMPACT_HEAD.pack(
+        form, bytes(SIGNATURE_BYTES), policy, manifest.released_s, manifest.ledger_size
+    )
+    rest = unsigned[1 + SIGNATURE_BYTES :] + told + payload
+    bound = compact_bound(
+        manifest.flow, manifest.source_domain, manifest.destination_domain,
+        manifest.sequence, manifest.policy_digest,
+    )  # fmt: skip
+    signature = sign(compact_signed(unsigned[:1] + rest, bound))
+    return unsigned[:1] + signature + rest
+
+
+def compact_bound(
+    flow: str, source_domain: str, destination_domain: str, sequence: int, policy_digest: bytes
+) -> bytes:
+    """What a compact manifest's signature covers though it does not travel (§5 (3))."""
+    return encode(
+        [COMPACT_CONTEXT, flow, source_domain, destination_domain, sequence, policy_digest]
+    )
+
+
+def compact_signed(content: bytes, bound: bytes) -> bytes:
+    """The bytes that are signed: the detached content of a COSE_Sign1 with external data."""
+    return encode([SIGNATURE_CONTEXT, PROTECTED_EDDSA, bound, content])  # RFC 9052 §4.4
+
+
+def sealer(form: Form) -> Callable[[Manifest, bytes, Signer], bytes]:
+    """`seal` or `seal_compact`, as the policy's link line says."""
+    return seal_compact if form is Form.COMPACT else seal
+
+
+def _no_room(what: str) -> Malformed:
+    return Malformed(Reason.MANIFEST_MALFORMED, f"a compact manifest has no room for {what}")
 
 
 def _as_map(manifest: Manifest) -> dict[int, int | str | bytes]:

@@ -3,17 +3,25 @@
 Takes an envelope's bytes, the sealing public key and what this side's policy accepts; gives the
 manifest and the payload, or raises. Reads CBOR with the `cbor2` library (the source side writes
 with our own encoder) and insists that writing the value again gives the very same bytes. Follows
-docs/spec/manifest.md.
+docs/spec/manifest.md; a compact envelope is read in `guard.core.compact_verification`.
 """
 
 import hashlib
 import io
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import cbor2
 
+from guard.core.compact_verification import (
+    Bound,
+    is_compact,
+    policy_prefix,
+    read_compact,
+    signed_by,
+)
 from schemas.errors import Forged, Malformed
 from schemas.manifest import (
     COSE_SIGN1_TAG,
@@ -21,7 +29,9 @@ from schemas.manifest import (
     LENGTH_BYTES,
     MANIFEST_BYTES_MAX,
     PROTECTED_EDDSA,
+    SIGNATURE_BYTES,
     SIGNATURE_CONTEXT,
+    Form,
     Key,
     Manifest,
 )
@@ -31,7 +41,6 @@ from schemas.reasons import Reason
 VerifySignature = Callable[[bytes, bytes], None]
 """(signature, signed bytes) -> None; raises `Forged` when it does not verify."""
 
-_SIGNATURE_BYTES = 64
 # What is signed is an array of four; all but the last part are the same for every manifest.
 _SIGNED_HEAD = b"\x84" + b"".join(
     cbor2.dumps(part) for part in (SIGNATURE_CONTEXT, PROTECTED_EDDSA, b"")
@@ -39,7 +48,7 @@ _SIGNED_HEAD = b"\x84" + b"".join(
 _COSE_START = (  # tag 18, array of 4, the protected header, an empty unprotected header
     bytes([0xC0 | COSE_SIGN1_TAG, 0x84, 0x40 | len(PROTECTED_EDDSA)]) + PROTECTED_EDDSA + b"\xa0"
 )
-_SIGNATURE_HEAD = bytes([0x58, _SIGNATURE_BYTES])
+_SIGNATURE_HEAD = bytes([0x58, SIGNATURE_BYTES])
 _LENGTH_WIDTHS = {b"\x58": 1, b"\x59": 2}
 _CONTENT_BYTES_MIN = 128  # its four digests alone are as long
 _CBOR_MAP = 5
@@ -69,13 +78,17 @@ _FIELDS: dict[Key, tuple[type, int, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Accepts:
-    """What this side's signed policy takes: one flow between two domains, under these policies."""
+    """What this side's signed policy takes: one flow between two domains, under these policies.
+
+    form: the weakest form of a manifest that is taken; a compact one only where the policy says so.
+    """
 
     flow: str
     source_domain: str
     destination_domain: str
     policy_digests: Collection[bytes]
     payload_bytes_max: int
+    form: Form = Form.FULL
 
 
 def open_envelope(
@@ -87,6 +100,8 @@ def open_envelope(
     MANIFEST_OTHER_FLOW, MANIFEST_SEQUENCE, MANIFEST_POLICY or MANIFEST_DIGEST for what does not
     verify or is not for this side.
     """
+    if accepts.form is Form.COMPACT and is_compact(untrusted_envelope):
+        return _open_compact(untrusted_envelope, sequence, accepts, verify)
     untrusted_cose, payload = _split(untrusted_envelope)
     content, signature = _cose_parts(untrusted_cose)
     signed = _SIGNED_HEAD + cbor2.dumps(content)
@@ -107,6 +122,39 @@ def open_envelope(
     if hashlib.sha256(payload).digest() != manifest.payload_digest:
         raise Forged(Reason.MANIFEST_DIGEST, "the payload is not the one that was sealed")
     return manifest, payload
+
+
+def _open_compact(
+    untrusted_envelope: bytes, sequence: int, accepts: Accepts, verify: VerifySignature
+) -> tuple[Manifest, bytes]:
+    """The same for a compact one: what does not travel is bound by the signature.  # manifest §5"""
+    prefix = policy_prefix(untrusted_envelope)
+    named = sorted(digest for digest in accepts.policy_digests if digest.startswith(prefix))
+    if not named:
+        raise Forged(Reason.MANIFEST_POLICY, "it was released under a policy not accepted here")
+    bound = _bound_by_signature(untrusted_envelope, sequence, accepts, named, verify)
+    manifest, payload = read_compact(untrusted_envelope, bound)
+    if len(payload) > accepts.payload_bytes_max:
+        raise Forged(Reason.MANIFEST_DIGEST, "the payload is longer than this side takes")
+    return manifest, payload
+
+
+def _bound_by_signature(
+    untrusted_envelope: bytes,
+    sequence: int,
+    accepts: Accepts,
+    named: list[bytes],
+    verify: VerifySignature,
+) -> Bound:
+    """What the signature verifies with. More than one policy only where digests begin alike."""
+    for digest in named:
+        bound = Bound(
+            accepts.flow, accepts.source_domain, accepts.destination_domain, sequence, digest
+        )
+        with suppress(Forged):
+            verify(*signed_by(untrusted_envelope, bound))
+            return bound
+    raise Forged(Reason.MANIFEST_SIGNATURE, "the signature does not verify")
 
 
 def _split(untrusted_envelope: bytes) -> tuple[bytes, bytes]:
@@ -130,7 +178,7 @@ def _cose_parts(untrusted_cose: bytes) -> tuple[bytes, bytes]:
     if not untrusted_cose.startswith(_COSE_START) or not shortest:
         raise Malformed(Reason.MANIFEST_MALFORMED, "the manifest is no COSE_Sign1 of this form")
     untrusted_signature = untrusted_rest[content_end:]
-    whole = len(untrusted_signature) == len(_SIGNATURE_HEAD) + _SIGNATURE_BYTES
+    whole = len(untrusted_signature) == len(_SIGNATURE_HEAD) + SIGNATURE_BYTES
     if not whole or not untrusted_signature.startswith(_SIGNATURE_HEAD):
         raise Malformed(Reason.MANIFEST_MALFORMED, "the signature is not 64 bytes")
     content = untrusted_rest[content_at:content_end]

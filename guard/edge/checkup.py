@@ -38,5 +38,5 @@ def _needs(folder: Path | None, file: SiteFile | None) -> LinkNeeds:
         except (OSError, CheckvalveError):
             line = LinkLine()
     if file is None:
-        return LinkNeeds("", "127.0.0.1:0", line.rate_mbit_per_s, line.mtu_bytes)
-    return LinkNeeds(file.side, file.link, line.rate_mbit_per_s, line.mtu_bytes)
+        return LinkNeeds("", "127.0.0.1:0", line.mbit_per_s, line.mtu_bytes)
+    return LinkNeeds(file.side, file.link, line.mbit_per_s, line.mtu_bytes)

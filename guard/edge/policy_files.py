@@ -12,7 +12,7 @@ from pathlib import Path
 from filters.policy_check import chains_of, policy_faults, stage_faults
 from guard.edge import durable
 from guard.edge.keys import public_of, read_secret, signer
-from guard.edge.link_parameters import link_params
+from guard.edge.link_parameters import coder_of, link_params
 from guard.edge.site import DOCUMENT_BYTES_MAX, chain_of, read_public, read_site_file, signed_bytes
 from guard.edge.spec import Spec, Value
 from schemas.errors import Malformed
@@ -90,6 +90,8 @@ def faults_of(file: PolicyFile) -> list[str]:
         faults += stage_faults(file.own, file.documents)
     try:
         link_params(_link_spec(file.policy))
+        if file.policy.link.dictionary not in file.missing:
+            coder_of(file.policy.link, file.documents)
     except Malformed as error:
         faults.append(error.sentence)
     return faults

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from filters import catalog
-from schemas.policy import Chain, Policy, StageLine
+from schemas.policy import BITS_PER_MBIT, Chain, LinkLine, Policy, StageLine
 from schemas.stage import Kind, StageType
 
 _DOES = {
@@ -17,6 +17,15 @@ _DOES = {
     Kind.NORMALIZE: "rebuilds:",
     Kind.TRANSFORM: "changes:",
     Kind.ROUTE: "routes:",
+}
+_MANIFEST = {
+    "full": "A signed manifest: sequence, id, digest, size, type, label, times, policy digest.",
+    "compact": "A compact signed manifest: type, label, times; receipts and id are in the ledger.",
+}
+_COMPRESSED = {
+    "off": "Nothing is compressed.",
+    "lz4": "Envelopes are compressed with lz4.",
+    "zstd": "Envelopes are compressed with zstd.",
 }
 
 
@@ -103,9 +112,31 @@ def crossing_in_words(policy: Policy) -> list[str]:
     named = "crosses, as metadata" if source.name_crosses else "does not cross"
     return [
         f"The payload as stage {rebuilt} gave it: written anew from what was read, not copied.",
-        "A signed manifest: sequence, id, digest, size, type, label, times, policy digest.",
+        _MANIFEST[policy.link.manifest],
         f"The dropped file's name {named}.",
     ]
+
+
+def link_in_words(link: LinkLine) -> list[str]:
+    """The link's parameters, a sentence each."""
+    whole, rest = divmod(link.bits_per_s, BITS_PER_MBIT)
+    rate = f"{link.bits_per_s:,} bit/s" if rest else f"{whole:,} Mbit/s"
+    dictionary = f"Envelopes are compressed with zstd and the dictionary {link.dictionary}."
+    return [
+        f"Over the link: up to {rate} in datagrams for an MTU of {link.mtu_bytes:,} bytes;"
+        f" blocks of up to {link.k_max} source symbols; at least 3 and at least"
+        f" {link.repair_percent} % repair symbols; a heartbeat every {link.heartbeat_ms} ms.",
+        _COMPRESSED.get(link.compression, dictionary),
+        *_repeats_in_words(link),
+        *([] if link.tag else ["Datagrams carry no tag: only for a cable nobody else can reach."]),
+    ]
+
+
+def _repeats_in_words(link: LinkLine) -> list[str]:
+    if not link.repeats:
+        return []
+    seconds = link.repeat_pause_ms / 1000
+    return [f"Each message is sent {link.repeats + 1} times, {seconds:g} s apart."]
 
 
 def keeping_in_words(policy: Policy) -> list[str]:
@@ -139,7 +170,7 @@ def explanation_as_json(
         "payload_bytes_max": policy.payload_bytes_max,
         "crosses": crossing_in_words(policy),
         "keeps": keeping_in_words(policy),
-        "link": policy.link.model_dump(),
+        "link": policy.link.model_dump() | {"bits_per_s": policy.link.bits_per_s},
     }
     for side, chain in (("source", policy.source), ("destination", policy.destination)):
         if chain is not None:

@@ -17,7 +17,7 @@ from guard.edge.clock import monotonic_ns
 from guard.edge.durable_number import read_number
 from guard.edge.isal import best_codec
 from guard.edge.journal import JournalWriter
-from guard.edge.link_parameters import link_params
+from guard.edge.link_parameters import coder_of, link_line, link_params
 from guard.edge.side_links import ReceivingLinks
 from guard.edge.spec import Spec
 from guard.edge.udp import buffer_bytes
@@ -48,6 +48,7 @@ class Receive:
         self._landed_folder = folder / "landed"
         self._params = link_params(spec)
         self._codec = best_codec()
+        self._coder = coder_of(link_line(spec), spec.documents)
         links = spec.values["links"]
         self._link_count = len(links) if isinstance(links, list) else 1
         self._links = ReceivingLinks.adopt(spec, self._link_count, spec.text("link_from"))
@@ -66,7 +67,7 @@ class Receive:
         self._journal.mark(self._journal.next_number)
         self._receiver = Receiver(
             self._params, self._spec.keys["link"], self._spec.number("flow_number"), self._codec,
-            recover_state(self._landed_folder), links=self._link_count,
+            recover_state(self._landed_folder), coder=self._coder, links=self._link_count,
         )  # fmt: skip
         self._receiver.note_buffer_size(
             self._links.smallest_buffer_bytes(), buffer_bytes(self._params.rate_bits_per_s // 10**6)

@@ -14,7 +14,7 @@ from pathlib import Path
 from guard.core.frame import Frame
 from guard.core.notice import Notice
 from guard.core.release import Cleared, Stopped, summary
-from guard.core.sealing import seal
+from guard.core.sealing import sealer
 from guard.edge.clock import monotonic_ns, now_ms
 from guard.edge.held import HeldStore
 from guard.edge.journal import JournalReader, JournalWriter
@@ -26,7 +26,7 @@ from guard.roles.tail import Arrival, Lane, Scribe, judge_of
 from schemas.accepted import read_accepted
 from schemas.entry import Entry, Kind, alarm
 from schemas.errors import Broken, CheckvalveError, Forged
-from schemas.manifest import Manifest
+from schemas.manifest import Form, Manifest
 from schemas.message import Meta
 from schemas.reasons import Reason
 from schemas.receipt import Said
@@ -45,6 +45,7 @@ class Release:
         folder = Path(spec.text("folder"))
         self._spec = spec
         self._judge = judge_of(spec)
+        self._seal = sealer(Form(spec.text("manifest")))
         self._sign = signer(spec.keys["seal"])
         self._policy_digest = bytes.fromhex(spec.text("policy_digest"))
         self._lane = Lane(spec)
@@ -138,9 +139,9 @@ class Release:
         payload = cleared.message.payload
         time_ms = now_ms()
         manifest = self._manifest(cleared, frame, time_ms // 1000)
-        envelope = seal(manifest, payload, self._sign)
+        envelope = self._seal(manifest, payload, self._sign)
         position = self._sealed.append(
-            write_sealed(manifest.sequence, manifest.precedence, envelope)
+            write_sealed(manifest.sequence, manifest.precedence, self._policy_digest, envelope)
         )
         self._sequence = manifest.sequence
         entry = self._entry(Kind.COMMITTED, notice, "", "", "", summary(cleared.receipts))

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import cbor2
 
+from guard.core.compact_verification import Bound, is_compact, signed_by
 from guard.edge.clock import monotonic_ns, now_ms
 from guard.edge.durable_number import DurableNumber
 from guard.edge.isal import best_codec
 from guard.edge.journal import JournalReader
 from guard.edge.keys import verifier
-from guard.edge.link_parameters import link_params
+from guard.edge.link_parameters import coder_of, link_line, link_params
 from guard.edge.session_counter import forget_reset, pending_reset, sound_counter, take_session
 from guard.edge.side_links import SendingLinks
 from guard.edge.sockets import Ear, Mouth
@@ -52,6 +53,7 @@ class Send:
         self._spec = spec
         self._params = link_params(spec)
         self._codec = best_codec()
+        self._coder = coder_of(link_line(spec), spec.documents)
         self._waiting: deque[tuple[int, int, bytes]] = deque()
         self._record_ns = 0
         links = spec.values["links"]
@@ -59,6 +61,8 @@ class Send:
             spec, links if isinstance(links, list) else [], copies=bool(spec.values["link_copies"])
         )
         self._verify = verifier(bytes.fromhex(spec.text("seal_public")))
+        self._flow = spec.text("flow")
+        self._domains = spec.text("source_domain"), spec.text("destination_domain")
         self._entries = Mouth(spec.descriptors["send-entries"])
         self._witness = Ear(spec.descriptors["witness"])
         self._feed = Feed(spec)
@@ -96,7 +100,7 @@ class Send:
         self._reader = JournalReader(folder / "sealed", covered)
         self._sender = Sender(
             self._params, spec.keys["link"], number, spec.number("flow_number"), self._codec,
-            complete_below=covered + FIRST_SEQUENCE,
+            complete_below=covered + FIRST_SEQUENCE, coder=self._coder,
         )  # fmt: skip
         self._sender.set_checkpoint(self._checkpoint[HEARD.size :])
         if covered:
@@ -149,8 +153,12 @@ class Send:
             self._waiting.popleft()
 
     def _checked(self, record: bytes) -> tuple[int, int, bytes]:
-        sequence, precedence, envelope = read_sealed(record)
-        self._check(envelope)
+        sequence, precedence, policy_digest, envelope = read_sealed(record)
+        if is_compact(envelope):
+            bound = Bound(self._flow, *self._domains, sequence, policy_digest)
+            self._verify(*signed_by(envelope, bound))
+        else:
+            self._check(envelope)
         return sequence, precedence, envelope
 
     def _check(self, envelope: bytes) -> None:

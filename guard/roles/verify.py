@@ -23,7 +23,7 @@ from guard.roles.feed import Feed
 from guard.roles.head import Fed, Feeder
 from schemas.entry import Kind, alarm
 from schemas.errors import Forged, Malformed
-from schemas.manifest import Manifest
+from schemas.manifest import Form, Manifest
 from schemas.message import Message, Meta
 from schemas.reasons import Reason
 from schemas.sealed import Landed, read_landed
@@ -60,6 +60,7 @@ class Verify:
             spec.text("destination_domain"),
             frozenset(bytes.fromhex(digest) for digest in accepts),
             spec.number("payload_bytes_max"),
+            Form(spec.text("manifest")),
         )
         self._verify = verifier(bytes.fromhex(spec.text("seal_public")))
         self._feeder = Feeder(spec, self._attempt_folder)

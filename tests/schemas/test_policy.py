@@ -102,3 +102,54 @@ def test_the_digest_covers_the_file_and_each_document_under_its_name() -> None:
     }
     assert len(digests) == 6
     assert policy_digest(b"p", {"b": b"2", "a": b"1"}) in digests
+
+
+LINK = GOOD + '[[destination.stage]]\nname = "bounds"\n\n[link]\n'
+LINK = LINK.replace('["words.txt"]', '["words.txt", "d.zdict"]')
+LINK = LINK.replace("[[destination", '[destination]\ndocuments = ["d.zdict"]\n\n[[destination', 1)
+
+
+@pytest.mark.parametrize(
+    ("lines", "bits_per_s", "mbit_per_s"),
+    [
+        ("", 1_000_000_000, 1000),
+        ("rate_mbit_per_s = 25000", 25_000_000_000, 25_000),
+        ("rate_bit_per_s = 9600", 9600, 1),
+        ("rate_bit_per_s = 2400", 2400, 1),
+        ("rate_bit_per_s = 2500000", 2_500_000, 3),
+    ],
+)
+def test_a_rate_is_written_in_either_unit(lines: str, bits_per_s: int, mbit_per_s: int) -> None:
+    link = read_policy((LINK + lines).encode()).link
+    assert (link.bits_per_s, link.mbit_per_s) == (bits_per_s, mbit_per_s)
+
+
+def test_a_low_rate_link_is_read() -> None:
+    lines = 'manifest = "compact"\ncompression = "dictionary"\ndictionary = "d.zdict"\n'
+    link = read_policy((LINK + lines).encode()).link
+    assert (link.manifest, link.compression, link.dictionary) == (
+        "compact", "dictionary", "d.zdict",
+    )  # fmt: skip
+    assert read_policy(GOOD.encode()).link.manifest == "full"
+    assert read_policy(GOOD.encode()).link.compression == "off"
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("rate_mbit_per_s = 1\nrate_bit_per_s = 9600", "not both"),
+        ("rate_bit_per_s = 999", "greater than or equal to 1000"),
+        ("rate_bit_per_s = 100000000001", "less than or equal to 100000000000"),
+        ('manifest = "none"', "'full' or 'compact'"),
+        ('compression = "gzip"', "'off', 'lz4', 'zstd' or 'dictionary'"),
+        ('compression = "dictionary"', "needs a dictionary"),
+        ('compression = "zstd"\ndictionary = "d.zdict"', "only it has one"),
+        ('compression = "dictionary"\ndictionary = "../d"', "pattern"),
+        ('compression = "dictionary"\ndictionary = "words.txt"',
+         "the link reads words.txt, which the destination chain's documents lack"),
+    ],
+)  # fmt: skip
+def test_a_link_that_contradicts_itself(lines: str, words: str) -> None:
+    with pytest.raises(Malformed) as caught:
+        read_policy((LINK + lines).encode())
+    assert words in caught.value.sentence

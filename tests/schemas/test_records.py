@@ -19,6 +19,7 @@ from schemas.sealed import (
     write_sealed,
 )
 
+POLICY = bytes(range(32))
 NUMBERS = st.integers(0, 2**64 - 1)
 
 
@@ -35,13 +36,13 @@ def test_an_accepted_record_comes_back(meta: bytes, origin: bytes, payload: byte
 def test_sealed_and_landed_records_come_back(
     sequence: int, precedence: int, envelope: bytes
 ) -> None:
-    sealed = b"".join(write_sealed(sequence, precedence, envelope))
-    assert read_sealed(sealed) == (sequence, precedence, envelope)
+    sealed = b"".join(write_sealed(sequence, precedence, POLICY, envelope))
+    assert read_sealed(sealed) == (sequence, precedence, POLICY, envelope)
     landed = b"".join(write_landed(sequence, precedence, envelope))
     assert read_landed(landed) == (Landed.ENVELOPE, sequence, envelope)
     for cut in range(10):
         with pytest.raises(Malformed):
-            read_sealed(sealed[: min(cut, 9)])
+            read_sealed(sealed[: 41 - cut])
         with pytest.raises(Malformed):
             read_landed(landed[:cut])
 

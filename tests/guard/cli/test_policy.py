@@ -123,3 +123,56 @@ def test_a_key_is_never_written_over(guard: Guard, tmp_path: Path) -> None:
     assert result.exit_code == 3
     assert "exists" in result.stderr
     assert (tmp_path / "key").read_bytes() == before
+
+
+LOW_RATE = """[link]
+mtu_bytes = 576
+rate_bit_per_s = 9600
+manifest = "compact"
+compression = "dictionary"
+dictionary = "cot.zdict"
+"""
+
+
+@pytest.fixture
+def low_rate(policy: Path) -> Path:
+    """The same policy for a radio of 9,600 bit/s."""
+    text = policy.read_text("utf-8").partition("[link]")[0]
+    policy.write_text(text.replace('"words.txt"]', '"words.txt", "cot.zdict"]') + LOW_RATE)
+    shutil.copyfile(PACKS / "c2" / "cot.zdict", policy.parent / "cot.zdict")
+    return policy
+
+
+def test_a_low_rate_policy_has_no_faults_and_is_explained(low_rate: Path, guard: Guard) -> None:
+    checked = guard("policy", "check", low_rate)
+    assert (checked.exit_code, checked.stdout.rpartition(": ")[2]) == (0, "no faults\n")
+    shown = " ".join(guard("policy", "explain", low_rate).stdout.split())
+    assert "up to 9,600 bit/s in datagrams for an MTU of 576 bytes" in shown
+    assert "compressed with zstd and the dictionary cot.zdict" in shown
+    assert "A compact signed manifest" in shown
+    told = json.loads(guard("policy", "explain", low_rate, "--json").stdout)
+    assert told["link"]["bits_per_s"] == 9600
+    assert told["link"]["manifest"] == "compact"
+
+
+def test_the_digest_covers_the_dictionary(low_rate: Path, guard: Guard) -> None:
+    before = json.loads(guard("policy", "explain", low_rate, "--json").stdout)
+    dictionary = low_rate.parent / "cot.zdict"
+    dictionary.write_bytes(dictionary.read_bytes() + b"more")
+    after = json.loads(guard("policy", "explain", low_rate, "--json").stdout)
+    for side in ("source", "destination"):
+        assert before[side]["digest"] != after[side]["digest"]
+
+
+def test_a_dictionary_that_is_none_is_a_fault(low_rate: Path, guard: Guard) -> None:
+    (low_rate.parent / "cot.zdict").write_bytes(bytes.fromhex("37a430ec") + b"no tables" * 9)
+    shown = guard("policy", "check", low_rate)
+    assert shown.exit_code == 1
+    assert "link: the dictionary is no zstd dictionary" in shown.stderr
+
+
+def test_a_dictionary_that_is_not_there_is_a_fault(low_rate: Path, guard: Guard) -> None:
+    (low_rate.parent / "cot.zdict").unlink()
+    shown = guard("policy", "check", low_rate)
+    assert shown.exit_code == 1
+    assert "document cot.zdict is neither in" in shown.stderr

@@ -133,6 +133,78 @@ def signed(data: bytes) -> bytes:
     return bytes.fromhex("846a5369676e61747572653143a1012740") + head + data
 
 
+def compact(
+    envelope: bytes, told: dict[str, Value], public: bytes
+) -> tuple[dict[str, Value], bytes]:
+    """§5: the fields and the payload; told: flow, domains, sequence and policy digest in hex."""
+    reader = Reader(envelope)
+    form, signature, prefix = reader.take(1), reader.take(64), reader.take(2)
+    released, size = (int.from_bytes(reader.take(4), "big") for _ in range(2))
+    if not 0x10 <= form[0] <= 0x14 or not reader.left:
+        raise WrongError("form")
+    policy = bytes.fromhex(str(told["policy_digest"]))
+    if policy[:2] != prefix:
+        raise WrongError("policy")
+    external = b"\x86" + text("checkvalve compact manifest 1")
+    external += b"".join(text(str(told[name])) for name in ("flow", "source_domain"))
+    external += text(str(told["destination_domain"])) + number(int(told["sequence"]))
+    external += head(BYTES, 32) + policy
+    content = form + envelope[65:]
+    signed = b"\x84" + text("Signature1") + head(BYTES, 3) + bytes.fromhex("a10127")
+    signed += head(BYTES, len(external)) + external + head(BYTES, len(content)) + content
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, signed)
+    except InvalidSignature as error:
+        raise WrongError("signature") from error
+    before = len(reader.left)
+    major, waited = reader.head()
+    if major > 1:
+        raise WrongError("waited")
+    accepted = released - (waited if major == NUMBER else -1 - waited)
+    if not 0 <= accepted <= 2**40:
+        raise WrongError("accepted")
+    fields: dict[str, Value] = {**told, "precedence": form[0] - 16, "released_s": released}
+    fields |= {"accepted_s": accepted, "ledger_size": size}
+    for name, least, most in (
+        ("type", 1, 127),
+        ("label", 0, 256),
+        ("queues", 0, 527),
+        ("name", 0, 255),
+    ):
+        raw = reader.value(TEXT)
+        assert isinstance(raw, bytes)
+        try:
+            fields[name] = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise WrongError("no UTF-8") from error
+        if not least <= len(raw.decode("utf-8")) <= most:
+            raise WrongError("bound")
+    if before - len(reader.left) > 4096:
+        raise WrongError("texts")
+    payload = reader.left
+    fields |= {"payload_digest": hashlib.sha256(payload).hexdigest(), "payload_bytes": len(payload)}
+    fields["id"] = hashlib.sha256(envelope).hexdigest()[:32]
+    return fields, payload
+
+
+def head(major: int, argument: int) -> bytes:
+    """The shortest head."""
+    if argument < 24:
+        return bytes([major * 32 + argument])
+    low = 24 + sum(argument >= 2**bits for bits in (8, 16, 32))
+    return bytes([major * 32 + low]) + argument.to_bytes(2 ** (low - 24), "big")
+
+
+def text(value: str) -> bytes:
+    """A text string."""
+    return head(TEXT, len(value.encode())) + value.encode()
+
+
+def number(value: int) -> bytes:
+    """An unsigned integer."""
+    return head(NUMBER, value)
+
+
 def opened(envelope: bytes, public: bytes) -> tuple[dict[str, Value], bytes]:
     """§4 (1) to (3) and (6): what is sealed, whoever it is for."""
     told, payload = split(envelope)
