@@ -61,16 +61,16 @@ class Ends:
         """The frame."""
         return _mac(self.to_mac) + _mac(self.from_mac) + struct.pack("!H", ethertype) + rest
 
-    def packet(self, protocol: int, rest: bytes, *, options: bytes = b"",
+    def packet(self, protocol: int, rest: bytes, *, hops: int = 255, options: bytes = b"",
                more_fragments: bool = False) -> bytes:  # fmt: skip
         """One IP packet in its frame. options: of IPv4, whole words."""
         if self.six:
-            head = struct.pack("!IHBB", 0x60000000, len(rest), protocol, 255)
+            head = struct.pack("!IHBB", 0x60000000, len(rest), protocol, hops)
             return self.ethernet(IPV6, head + self._addresses() + rest)
         words = 5 + len(options) // 4
         head = struct.pack(
             "!BBHHHBBH", 0x40 | words, 0, words * 4 + len(rest), 1,
-            0x2000 if more_fragments else 0, 64, protocol, 0,
+            0x2000 if more_fragments else 0, hops, protocol, 0,
         )  # fmt: skip
         head += self._addresses() + options
         head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]

@@ -41,6 +41,8 @@ MACS = {"low": "02:00:00:00:99:01", "high": "02:00:00:00:99:02"}
 TOOLS_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
 EGRESS_KERNEL_MIN = (5, 16)
 ADDRESSES_WITHIN_S = 15.0
+COMES_WITHIN_S = 15.0
+QUIET_S = 1.5  # MLD reports are repeated within a second
 
 _CLONE_NEWNET = 0x40000000
 _ETH_P_ALL = 3
@@ -148,6 +150,7 @@ class Capture:
         self._socket.setblocking(False)
         self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # "it is down": it comes up yet
         self._frames: list[bytes] = []
+        self._quiet_from = 0
 
     def frames(self) -> list[bytes]:
         """All so far."""
@@ -161,19 +164,29 @@ class Capture:
         """How many of each kind, for people: `icmp 3/3`, `icmp6 143`, `arp`."""
         return Counter(map(kind_of, self.frames()))
 
-    def await_frame(self, suits: Callable[[bytes], bool], within_s: float = 10.0) -> bytes:
-        """The first frame that suits; fails the test if none comes."""
-        deadline_s = time.monotonic() + within_s
+    def await_frame(self, suits: Callable[[bytes], bool], start: int = 0) -> bytes:
+        """The first frame, not counting the first `start`, that suits; fails if none comes."""
+        deadline_s = time.monotonic() + COMES_WITHIN_S
         while True:
-            for frame in self.frames():
+            for frame in self.frames()[start:]:
                 if suits(frame):
                     return frame
             assert time.monotonic() < deadline_s, f"no such frame came; there were {self.kinds()}"
             time.sleep(0.01)
 
-    def await_kind(self, kind: str) -> None:
-        """Until a frame of this kind has come; fails the test if none comes."""
-        self.await_frame(lambda frame: kind_of(frame) == kind)
+    def await_kind(self, kind: str, *, since_quiet: bool = False) -> None:
+        """Until a frame of this kind has come, or come since `await_quiet`; else fails the test."""
+        start = self._quiet_from if since_quiet else 0
+        self.await_frame(lambda frame: kind_of(frame) == kind, start)
+
+    def await_quiet(self) -> None:
+        """Until nothing has come for a second and a half: what an interface says at its start."""
+        seen, since_s = len(self.frames()), time.monotonic()
+        while time.monotonic() - since_s < QUIET_S:
+            time.sleep(0.05)
+            if len(self.frames()) > seen:
+                seen, since_s = len(self.frames()), time.monotonic()
+        self._quiet_from = seen
 
     def close(self) -> None:
         """Stop."""
