@@ -19,6 +19,7 @@ from guard.edge.udp import read_address
 _RULES_WITHIN_S = 10
 _RULES = {"low": "checkvalve_low", "high": "checkvalve_high"}
 _HOOKS = ("ingress", "egress")
+_OFFLOADS = "offloads"
 _CHECKSUMS = {4: "tx-checksum-ipv4", 6: "tx-checksum-ipv6"}
 _ANY_CHECKSUM = "tx-checksum-ip-generic"
 _SEGMENTATION = "tx-udp-segmentation"
@@ -85,40 +86,40 @@ def _offloads(needs: LinkNeeds) -> Finding:
 
     rx-udp-gro-forwarding is not asked for: the receiver's socket asks for its datagrams together.
     """
-    name = "offloads"
     if not needs.side or needs.is_loopback:
-        return ok(name, "the link is on the loopback interface, which has them all")
+        return ok(_OFFLOADS, "the link is on the loopback interface, which has them all")
     try:
         interface = needs.interface()
         features = features_of(interface)
     except OSError as error:
-        return warn(name, f"what the interface can do is not readable ({error.strerror})",
+        return warn(_OFFLOADS, f"what the interface can do is not readable ({error.strerror})",
                     "ethtool -k INTERFACE")  # fmt: skip
     if needs.side == "high":
-        return _gro(name, interface, features)
-    return _segmentation(name, interface, features, ipaddress.ip_address(needs.host).version)
+        return receiving_finding(interface, features)
+    return sending_finding(interface, features, ipaddress.ip_address(needs.host).version)
 
 
-def _gro(name: str, interface: str, features: dict[str, Feature]) -> Finding:
+def receiving_finding(interface: str, features: dict[str, Feature]) -> Finding:
+    """What an interface's offloads mean for the receiver."""
     if _GRO in features and not features[_GRO].is_on:
         told = f"{interface} has {_GRO} off: every datagram comes in by itself, which costs a core"
-        return warn(name, told, f"ethtool -K {interface} gro on")
-    return ok(name, f"{interface} brings datagrams in together ({_GRO} is on)")
+        return warn(_OFFLOADS, told, f"ethtool -K {interface} gro on")
+    return ok(_OFFLOADS, f"{interface} brings datagrams in together ({_GRO} is on)")
 
 
-def _segmentation(name: str, interface: str, features: dict[str, Feature],
-                  version: int) -> Finding:  # fmt: skip
-    checksums = (_ANY_CHECKSUM, _CHECKSUMS[version])
+def sending_finding(interface: str, features: dict[str, Feature], ip_version: int) -> Finding:
+    """What an interface's offloads mean for the sender."""
+    checksums = (_ANY_CHECKSUM, _CHECKSUMS[ip_version])
     if not any(features[each].is_on for each in checksums if each in features):
         told = f"{interface} computes no checksums: a burst may go out a datagram a call"
-        return warn(name, told, f"ethtool -K {interface} tx on")
+        return warn(_OFFLOADS, told, f"ethtool -K {interface} tx on")
     cut = features.get(_SEGMENTATION, Feature(is_on=False, can_change=False))
     if cut.is_on:
-        return ok(name, f"{interface} cuts bursts into datagrams itself ({_SEGMENTATION} is on)")
+        return ok(_OFFLOADS, f"{interface} cuts bursts into datagrams ({_SEGMENTATION} is on)")
     if cut.can_change:
         told = f"{interface} has {_SEGMENTATION} off: the kernel cuts bursts into datagrams"
-        return warn(name, told, f"ethtool -K {interface} {_SEGMENTATION} on")
-    return ok(name, f"{interface} cannot cut bursts into datagrams, so the kernel does")
+        return warn(_OFFLOADS, told, f"ethtool -K {interface} {_SEGMENTATION} on")
+    return ok(_OFFLOADS, f"{interface} cannot cut bursts into datagrams, so the kernel does")
 
 
 def _rules(needs: LinkNeeds) -> Finding:

@@ -71,10 +71,12 @@ def features_of(name: str) -> dict[str, Feature]:
     blocks = -(-count // _BLOCK_BITS)
     asked = struct.pack("=II", _GET_FEATURES, blocks)
     bits = _ethtool(name, asked + bytes(blocks * _BLOCK.size))[8:]
-    return {
+    found = {
         _text(names[number * _STRING_BYTES :][:_STRING_BYTES]): _feature(bits, number)
         for number in range(count)
     }
+    found.pop("", None)  # bits that have no name
+    return found
 
 
 def _feature(bits: bytes, number: int) -> Feature:

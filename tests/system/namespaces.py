@@ -118,6 +118,11 @@ class Side:
                 words, cwd=ROOT, stdout=subprocess.PIPE, text=True, pass_fds=tuple(kept)
             )
 
+    def setting(self, name: str, value: str) -> None:
+        """As `sysctl -w NAME=VALUE`, of the network only: `net/ipv4/ip_forward`."""
+        with self.inside():
+            (Path("/proc/sys") / name).write_text(value)
+
     def counter(self, name: str) -> int:
         """A counter of this namespace's kernel, as `Udp.NoPorts` or `Udp6NoPorts`."""
         with self.inside():
@@ -261,6 +266,9 @@ def _side(stack: ExitStack, name: Literal["low", "high"]) -> Side:
 
 
 def _configure(side: Side, mtu_bytes: int) -> None:
+    """Answers are not rationed: a gap of a millisecond has to show."""
+    side.setting("net/ipv4/icmp_ratelimit", "0")
+    side.setting("net/ipv6/icmp/ratelimit", "0")
     side.run("ip", "link", "set", "dev", "lo", "up")
     side.run("ip", "link", "set", "dev", INTERFACE, "address", side.mac, "mtu", str(mtu_bytes))
     side.run("ip", "address", "add", f"{side.hosts[4]}/30", "dev", INTERFACE)

@@ -17,8 +17,8 @@ from tests.system.namespaces import INTERFACE, Pair, diode_pair, needs_namespace
 
 pytestmark = needs_namespaces
 
-MESSAGES = 1000
-BEFORE_THE_FORGERY = 100
+MESSAGES = 600
+BEFORE_THE_FORGERY = 60
 ENDS_WITHIN_S = 60
 SMALL_MTU = {4: 576, 6: 1280}
 LARGE_BYTES = 1400  # a datagram that fits the interface and not the forged MTU

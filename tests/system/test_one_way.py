@@ -13,13 +13,13 @@ from contextlib import ExitStack
 import pytest
 
 from guard.edge.udp import open_receiver
-from tests.system.link_end import RATE_MBIT, await_landed, await_ready, link_end
-from tests.system.namespaces import Pair, diode_pair, needs_namespaces
+from tests.system.link_end import BUFFER_FOR_MBIT, await_landed, await_ready, link_end
+from tests.system.namespaces import RULES, Pair, diode_pair, needs_namespaces
 
 pytestmark = needs_namespaces
 
-MESSAGES = 1000  # 20 MB: two seconds at the ends' pace
-BEFORE_THE_KILL = 100
+MESSAGES = 600  # 12 MB: two seconds at the ends' pace
+BEFORE_THE_KILL = 60
 ENDS_WITHIN_S = 60
 LINGER_S = 1.5  # MLD reports are repeated within a second, router solicitations begin after one
 PORT_UNREACHABLE = {4: "icmp 3/3", 6: "icmp6 1"}
@@ -63,7 +63,7 @@ def test_nothing_comes_back_when_the_receiver_is_killed_in_mid_transfer(
         descriptor = None
         if kept:
             with shipped.high.inside():
-                descriptor = stack.enter_context(open_receiver(address, RATE_MBIT)).fileno()
+                descriptor = stack.enter_context(open_receiver(address, BUFFER_FOR_MBIT)).fileno()
         receiver = stack.enter_context(
             link_end(shipped.high, "receive", address, MESSAGES, descriptor)
         )
@@ -103,3 +103,12 @@ def test_without_the_rules_the_kernel_answers_and_is_counted(version: int) -> No
         for kind in (PORT_UNREACHABLE[version], *AT_LINK_UP):
             pair.against.await_kind(kind)
         assert pair.answers().keys() >= {PORT_UNREACHABLE[version], *AT_LINK_UP}
+
+
+def test_loading_the_rules_again_leaves_no_gap(shipped: Pair) -> None:
+    rules = str(RULES / "checkvalve-high.nft")
+    with link_end(shipped.low, "send", shipped.high.address(4), MESSAGES) as sender:
+        while sender.poll() is None:
+            shipped.high.run("nft", "-f", rules)
+        assert sender.returncode == 0
+    assert shipped.answers() == NOTHING

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from ipaddress import IPv4Address
-from pathlib import Path
 
 from tests.system.frames import EXPERIMENTAL, ICMP, ICMP6, IGMP, TCP, UDP, Ends, icmp, kind_of
 from tests.system.namespaces import (
@@ -41,6 +40,7 @@ ETHERTYPE_EXPERIMENTAL = 0x88B5
 # What the kernel tried to say about datagrams of the link that nobody took, and what about others.
 TRIED = ("Icmp.OutDestUnreachs", "Icmp6OutDestUnreachs")
 UNTRIED = ("Icmp.OutParmProbs", "Icmp.OutTimeExcds", "Icmp.OutEchoReps", "Icmp6OutEchoReplies")
+SOL_PACKET, PACKET_QDISC_BYPASS = 263, 20
 SPOKEN = ("udp", "tcp", "icmp 8/0", "icmp6 128", "icmp6 135", "ethertype 0x88b5")
 Frames = dict[str, list[bytes]]
 
@@ -92,8 +92,8 @@ def link_local(side: Side) -> str:
 def provoked(pair: Pair) -> Iterator[Frames]:
     """The high side is in a group and waits for pieces shortly; the low side sends everything."""
     with ExitStack() as stack:
+        pair.high.setting("net/ipv4/ipfrag_time", str(PIECES_KEPT_S))
         with pair.high.inside():
-            Path("/proc/sys/net/ipv4/ipfrag_time").write_text(str(PIECES_KEPT_S))
             member = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             joined = IPv4Address(GROUP).packed + IPv4Address(pair.high.hosts[4]).packed
             member.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
@@ -103,8 +103,9 @@ def provoked(pair: Pair) -> Iterator[Frames]:
         yield frames
 
 
-def raw_send(side: Side, frames: list[bytes]) -> None:
+def raw_send(side: Side, frames: list[bytes], *, around_the_queue: bool = False) -> None:
     with side.inside(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        raw.setsockopt(SOL_PACKET, PACKET_QDISC_BYPASS, around_the_queue)
         raw.bind((INTERFACE, 0))
         for frame in frames:
             raw.send(frame)
@@ -128,8 +129,10 @@ def speak(side: Side, other: Side) -> None:
                 stream.connect((other.hosts[version], PORT))
             with suppress(OSError):
                 datagram.sendto(b"?", (STRANGER, PORT))  # asks who that is
-    with suppress(OSError):
-        raw_send(side, [Ends(side.mac, other.mac, "", "").ethernet(ETHERTYPE_EXPERIMENTAL, b"?")])
+    frame = Ends(side.mac, other.mac, "", "").ethernet(ETHERTYPE_EXPERIMENTAL, b"?")
+    for around_the_queue in (False, True):
+        with suppress(OSError):
+            raw_send(side, [frame], around_the_queue=around_the_queue)
 
 
 def await_counted(side: Side, names: Collection[str]) -> None:
@@ -188,9 +191,8 @@ def network_behind(high: Side) -> Iterator[Capture]:
             high.run("ip", f"-{version}", "address", "add", own, "dev", "inside0")
             high.run("ip", "neighbour", "replace", host, "lladdr", BEHIND_MAC, "dev", "inside0",
                      "nud", "permanent")  # fmt: skip
-        with high.inside():
-            Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
-            Path("/proc/sys/net/ipv6/conf/all/forwarding").write_text("1")
+        high.setting("net/ipv4/ip_forward", "1")
+        high.setting("net/ipv6/conf/all/forwarding", "1")
         behind.await_quiet()
         yield behind
 
