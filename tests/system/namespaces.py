@@ -22,7 +22,8 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -150,7 +151,8 @@ class Capture:
         with side.inside():
             self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
             self._socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _CAPTURE_BYTES)
+            with suppress(PermissionError):  # root of a user namespace may not
+                self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _CAPTURE_BYTES)
             self._socket.bind((interface, _ETH_P_ALL))
         self._socket.setblocking(False)
         self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # "it is down": it comes up yet
@@ -290,15 +292,23 @@ def _named_in(words: Sequence[str]) -> list[int]:
 
 
 def _new_namespace() -> int:
-    """A descriptor of a new, empty network namespace; this thread stays where it is."""
-    before = _this_namespace()
-    try:
-        _checked(_LIBC.unshare(_CLONE_NEWNET))
-        made = _this_namespace()
-        _checked(_LIBC.setns(before, _CLONE_NEWNET))
-    finally:
-        os.close(before)
-    return made
+    """A descriptor of a new, empty network namespace.
+
+    Made by a thread of its own: where going back is refused, it is not this one that is stranded.
+    """
+
+    def make() -> int:
+        before = _this_namespace()
+        try:
+            _checked(_LIBC.unshare(_CLONE_NEWNET))
+            made = _this_namespace()
+            _checked(_LIBC.setns(before, _CLONE_NEWNET))
+        finally:
+            os.close(before)
+        return made
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(make).result()
 
 
 def _this_namespace() -> int:

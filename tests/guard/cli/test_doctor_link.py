@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from guard.edge.checkup_link import sending_finding
-from guard.edge.interfaces import Feature
 from guard.edge.making import Made, make_site, pack_folder
 from tests.guard.cli.conftest import Guard
 from tests.system.namespaces import (
@@ -161,23 +159,6 @@ def test_offloads_that_are_off_are_warnings_with_their_switch(
         found = doctor(guard, side, site)["offloads"]
         assert found["grade"] == "warn"
         assert found["mend"] == f"ethtool -K {INTERFACE} {name} on"
-
-
-@pytest.mark.parametrize(
-    ("is_on", "can_change", "grade"),
-    [(True, True, "ok"), (True, False, "ok"), (False, True, "warn"), (False, False, "ok")],
-)
-def test_only_a_segmentation_offload_that_can_be_turned_on_is_asked_for(
-    is_on: bool, can_change: bool, grade: str
-) -> None:
-    """What cards say of themselves differs, so it is an argument here."""
-    card = {
-        "tx-checksum-ipv6": Feature(is_on=True, can_change=False),
-        "tx-udp-segmentation": Feature(is_on, can_change),
-    }
-    found = sending_finding("eth9", card, ip_version=6)
-    assert found.grade == grade
-    assert found.mend == ("ethtool -K eth9 tx-udp-segmentation on" if grade == "warn" else "")
 
 
 def test_rules_count_only_on_the_links_interface_and_port(
