@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from guard.edge.checkup_host import host_findings
-from guard.edge.checkup_network import LinkNeeds, network_findings
+from guard.edge.checkup_link import LinkNeeds, link_findings
+from guard.edge.checkup_neighbours import neighbour_finding
+from guard.edge.checkup_network import network_findings
 from guard.edge.checkup_site import disk_findings, site_findings
 from guard.edge.findings import Finding
 from guard.edge.site import SiteFile, read_site_file
@@ -23,7 +25,10 @@ def check_up(folder: Path | None) -> Iterator[Finding]:
     """Every finding, one after the other. Raises `Malformed` if the folder is no side's."""
     file = read_site_file(folder) if folder is not None else None
     yield from host_findings(separate_users=file is None or file.first_user > 0)
-    yield from network_findings(_needs(folder, file))
+    needs = _needs(folder, file)
+    yield from network_findings(needs.rate_mbit_per_s)
+    yield from link_findings(needs)
+    yield neighbour_finding(needs)
     yield from disk_findings(folder)
     if folder is not None and file is not None:
         yield from site_findings(folder, file)

@@ -37,7 +37,9 @@ PLAIN_BYTES = _PLAIN.size
 class Coder(Protocol):
     """What compresses and expands: see `guard.link.compression`."""
 
-    coding: int
+    @property
+    def coding(self) -> int:
+        """What it writes, and the only one that it reads. link §7 (6)"""
 
     def shrink(self, plain: bytes | memoryview) -> bytes | None:
         """The coded bytes, or None if they would not be fewer."""

@@ -13,7 +13,7 @@ ROOT = os.geteuid() == 0
 CHECKS = {
     "python", "kernel", "root", "landlock", "seccomp", "sandbox", "memfd seals", "libmagic",
     "erasure code", "clock", "UDP_SEGMENT, UDP_GRO", "net.core.rmem_max", "net.core.wmem_max",
-    "MTU", "nftables", "file system", "sync", "free space",
+    "MTU", "offloads", "nftables", "neighbour", "file system", "sync", "free space",
 }  # fmt: skip
 SITE_CHECKS = {
     "site", "policy", "keys", "link sessions", "folders above", "users", "demo keys",
@@ -57,7 +57,9 @@ def test_a_changed_policy_an_open_key_and_a_strange_link_are_failures(
     settings.write_text(settings.read_text().replace("127.0.0.1:9", "240.0.0.1:9"))
     code, checks = findings(guard, "--site", site.low)
     assert code == 1
-    assert checks["site"]["grade"] == checks["keys"]["grade"] == checks["MTU"]["grade"] == "fail"
+    assert (
+        checks["site"]["grade"] == checks["keys"]["grade"] == checks["neighbour"]["grade"] == "fail"
+    )
     assert "not what the policy key signed" in checks["site"]["found"]
     assert checks["keys"]["mend"].startswith("chmod go= ")
     assert checks["nftables"]["grade"] == "warn"
