@@ -26,8 +26,9 @@ def link_line(spec: Spec) -> LinkLine:
 def link_params(spec: Spec) -> LinkParams:
     """The link of a side. Raises `Malformed` for numbers that do not fit together."""
     line = link_line(spec)
-    links = spec.values["links"]
-    together = len(links) if isinstance(links, list) and not spec.values["link_copies"] else 1
+    links = spec.values.get("links")
+    striped = isinstance(links, list) and not spec.values["link_copies"]
+    together = len(links) if isinstance(links, list) and striped else 1
     return LinkParams(
         mtu_bytes=line.mtu_bytes,
         ip_version=6 if spec.text("link_address").startswith("[") else 4,

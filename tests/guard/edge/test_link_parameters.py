@@ -37,10 +37,17 @@ def spec(line: LinkLine) -> Spec:
     ids=["unsaid", "10 Mbit/s", "9.6 kbit/s", "2.4 kbit/s"],
 )
 def test_a_burst_is_short_at_any_rate(line: LinkLine, bits_per_s: int, burst_s_max: float) -> None:
-    """Two datagrams at least, or nothing could be sent together."""
     params = link_params(spec(line))
     assert params.rate_bits_per_s == bits_per_s
-    assert 2 * line.mtu_bytes <= params.burst_wire_bytes <= bits_per_s / 8 * burst_s_max
+    assert line.mtu_bytes <= params.burst_bytes <= bits_per_s / 8 * burst_s_max
+
+
+def test_striped_links_are_paced_together_and_copies_each_alone() -> None:
+    told = spec(LinkLine(rate_mbit_per_s=10))
+    told.values.update({"links": ["127.0.0.1:1", "127.0.0.1:2"], "link_copies": 0})
+    assert link_params(told).rate_bits_per_s == 2 * 10**7
+    told.values["link_copies"] = 1
+    assert link_params(told).rate_bits_per_s == 10**7
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,8 @@ def start(folder: Path, newest: int) -> Running:
         "witness": witness[0].detach(), "feed": feed[1].detach(),
     }  # fmt: skip
     values: dict[str, Value] = {
-        "folder": str(folder), "flow_number": 7, "link": LINK.model_dump(),
+        "folder": str(folder), "flow": "t", "flow_number": 7, "source_domain": "LOW",
+        "destination_domain": "HIGH", "link": LINK.model_dump(),
         "link_address": address, "links": [address], "link_copies": 0,
         "seal_public": SEAL_PUBLIC, "payload_bytes_max": 1000,
     }  # fmt: skip
