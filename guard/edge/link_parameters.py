@@ -10,6 +10,8 @@ from schemas.manifest import COMPACT_HEAD, LENGTH_BYTES, MANIFEST_BYTES_MAX
 from schemas.policy import LinkLine
 from schemas.reasons import Reason
 
+_SILENCE_MS_MIN = 2000
+_SILENCE_HEARTBEATS = 5  # so many may be lost before anyone is told
 _CODINGS = {
     "off": Coding.NONE,
     "lz4": Coding.LZ4,
@@ -38,6 +40,7 @@ def link_params(spec: Spec) -> LinkParams:
         interleave_blocks=line.interleave_blocks,
         rate_bits_per_s=line.bits_per_s * together,
         heartbeat_ms=line.heartbeat_ms,
+        silence_ms=max(_SILENCE_MS_MIN, _SILENCE_HEARTBEATS * line.heartbeat_ms),
         repeats=line.repeats,
         repeat_pause_ms=line.repeat_pause_ms,
         tag=line.tag,

@@ -42,6 +42,11 @@ def test_a_burst_is_short_at_any_rate(line: LinkLine, bits_per_s: int, burst_s_m
     assert line.mtu_bytes <= params.burst_bytes <= bits_per_s / 8 * burst_s_max
 
 
+def test_rare_heartbeats_raise_no_false_alarm() -> None:
+    params = link_params(spec(LinkLine(heartbeat_ms=60_000)))
+    assert params.silence_ms >= 3 * 60_000
+
+
 def test_striped_links_are_paced_together_and_copies_each_alone() -> None:
     told = spec(LinkLine(rate_mbit_per_s=10))
     told.values.update({"links": ["127.0.0.1:1", "127.0.0.1:2"], "link_copies": 0})
