@@ -104,6 +104,7 @@ class SendOrder:
     copies: bool = False
     precedence: int = 0
     flow: int = 1
+    compression: str = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ class ReceiveOrder:
     source: str = ""
     replace: bool = False
     flow: int = 1
+    compression: str = "off"
 
 
 class _Worker:
@@ -170,6 +172,7 @@ class Sending:
             "folder": "/", "insecure": 0, "flow": order.flow, "session": self.session,
             "first_sequence": self.first_sequence, "precedence": order.precedence,
             "copies": int(order.copies), "links": list(order.links),
+            "compression": order.compression,
             "params": asdict(order.params), "files": [file.order for file in order.files],
         }  # fmt: skip
         reads = sorted({str(file.root) for file in order.files if file.root is not None})
@@ -266,7 +269,8 @@ class Receiving:
         boot = _BOOT_ID.read_text("ascii").strip().replace("-", "")
         values: dict[str, Value] = {
             "folder": str(self._state), "insecure": 0, "flow": order.flow, "boot": boot,
-            "source": order.source, "link_count": len(order.links), "params": asdict(order.params),
+            "compression": order.compression, "source": order.source,
+            "link_count": len(order.links), "params": asdict(order.params),
         }  # fmt: skip
         return _Worker(RECEIVER, values, self._key, self.sockets, [], {})
 

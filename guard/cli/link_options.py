@@ -16,8 +16,8 @@ from schemas.errors import Malformed
 
 _RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?) ?(k|M|G)?(?:bit/s)?", re.ASCII)
 _FACTORS = {None: 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
+COMPRESSIONS = ("off", "lz4", "zstd")
 WINDOW_BYTES_MAX = 64 * 2**20
-RECEIVE_MTU_DEFAULT = 1500
 
 
 class Rate(click.ParamType[int]):
@@ -77,6 +77,8 @@ def both_ends(command: Command) -> Command:
                      help="Flow number: one key may serve several flows."),
         click.option("--no-tag", is_flag=True,
                      help="Datagrams without tags, on both ends: only for a cable nobody reaches."),
+        click.option("--compress", type=click.Choice(COMPRESSIONS), default="off",
+                     show_default=True, help="Compression, the same on both ends."),
         click.option("--json", "as_json", is_flag=True, help="One JSON object at the end."),
     )):  # fmt: skip
         command = option(command)

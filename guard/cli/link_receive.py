@@ -72,6 +72,7 @@ def receive(addresses: tuple[str, ...], folder: Path, **options: Any) -> None:  
         receiving = Receiving(ReceiveOrder(
             Path(options["key_path"]), list(addresses), folder.absolute(), params,
             options["source"] or "", options["replace"], options["flow"],
+            options["compress"],
         ))  # fmt: skip
         report = _Report(options["count"], options["idle"], quiet=options["as_json"])
         with report.progress:

@@ -166,7 +166,7 @@ def _order(files: list[FileToSend], options: dict[str, Any]) -> SendOrder:
     precedence = _PRECEDENCES.index(options["precedence"])
     return SendOrder(
         Path(options["key_path"]), list(addresses), files, params, bound, options["copies"],
-        precedence, options["flow"],
+        precedence, options["flow"], options["compress"],
     )  # fmt: skip
 
 

@@ -48,6 +48,11 @@ def link_params(spec: Spec) -> LinkParams:
     )
 
 
+def plain_coder(compression: str) -> Coder:
+    """The compression of a link without a policy: "off", "lz4" or "zstd"."""
+    return Coder(_CODINGS[compression])
+
+
 def coder_of(line: LinkLine, documents: Mapping[str, bytes]) -> Coder:
     """The link's compression. Raises `Malformed` when the dictionary is missing or is none.
 

@@ -17,6 +17,7 @@ import numpy as np
 from guard.edge import durable
 from guard.edge.clock import monotonic_ns
 from guard.edge.isal import best_codec
+from guard.edge.link_parameters import plain_coder
 from guard.edge.side_links import ReceivingLinks
 from guard.edge.sockets import Mouth
 from guard.edge.spec import Spec
@@ -103,7 +104,8 @@ class LinkReceive:
         state = ReceiverState.rebuild_ranges(before.session, landed, before.gaps)
         self._receiver = Receiver(
             self._params, self._spec.keys["link"], self._spec.number("flow"), self._codec, state,
-            sink=self._landing, links=self._spec.number("link_count"),
+            coder=plain_coder(self._spec.text("compression")), sink=self._landing,
+            links=self._spec.number("link_count"),
             streams=[one for one in streams if one.sequence not in landed],
         )  # fmt: skip
         self._receiver.note_buffer_size(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from guard.edge.clock import monotonic_ns
 from guard.edge.isal import best_codec
+from guard.edge.link_parameters import plain_coder
 from guard.edge.side_links import SendingLinks
 from guard.edge.sockets import Mouth
 from guard.edge.spec import Spec
@@ -44,9 +45,11 @@ class LinkSend:
             spec, links if isinstance(links, list) else [], copies=bool(spec.values["copies"])
         )
         self._mouth = Mouth(spec.descriptors["tell"])
+        compression = spec.text("compression")
         self._sender = Sender(
             params, spec.keys["link"], spec.number("session"), spec.number("flow"), codec,
             complete_below=spec.number("first_sequence"),
+            coder=None if compression == "off" else plain_coder(compression),
         )  # fmt: skip
         self._sources: dict[int, FileSource | PipeSource] = {}
         self._spec = spec

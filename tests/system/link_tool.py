@@ -59,18 +59,16 @@ class Ends:
     """One receiver, and senders to it. `facts` are what the receiver has told so far."""
 
     def __init__(
-        self,
-        folder: Path,
-        sending: LinkParams = SENDING,
-        links: int = 1,
-        replace_files: bool = False,
-    ) -> None:
+        self, folder: Path, sending: LinkParams = SENDING, links: int = 1,
+        compression: str = "off",
+    ) -> None:  # fmt: skip
         self.sending = sending
         self.out = folder / "in"
         self.key = new_key(folder)
         self.order = ReceiveOrder(
-            self.key, ["127.0.0.1:0"] * links, self.out, receiving_params(sending)
-        )
+            self.key, ["127.0.0.1:0"] * links, self.out, receiving_params(sending),
+            compression=compression,
+        )  # fmt: skip
         self.receiving = Receiving(self.order)
         self.facts: list[Fact] = []
         self._hearing = threading.Thread(target=self._hear, daemon=True)

@@ -278,6 +278,18 @@ def test_a_lossy_link_loses_nothing(tmp_path: Path, channel: list[str], params: 
         assert (both.out / "source").read_bytes() == source.read_bytes()
 
 
+@pytest.mark.parametrize("compression", ["lz4", "zstd"])
+def test_compression_takes_fewer_bytes_on_the_wire(tmp_path: Path, compression: str) -> None:
+    text = b"the same line again, number %d\n"
+    source = tmp_path / "log"
+    source.write_bytes(b"".join(text % n for n in range(200_000)) + os.urandom(300_000))
+    with ends(tmp_path, compression=compression) as both:
+        facts = both.send(files_of(source), compression=compression)
+        both.wait("file")
+        assert (both.out / "log").read_bytes() == source.read_bytes()
+        assert facts[-1]["counters"]["wire_bytes"] < source.stat().st_size // 2
+
+
 def test_ipv6(tmp_path: Path) -> None:
     source = make_file(tmp_path / "source", 1_000_000)
     key = new_key(tmp_path)
