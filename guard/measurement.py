@@ -24,6 +24,8 @@ from typing import Any
 from guard.edge.isal import best_codec
 from guard.edge.keys import new_secret, write_secret
 from guard.edge.naming import FileToSend, files_below
+from guard.edge.stream_landing import Landing
+from guard.edge.stream_source import FileSource
 from guard.edge.udp import ReceiverSocket, SenderSocket, open_receiver, open_sender
 from guard.link.arrivals import ReceiverState
 from guard.link.events import Landed
@@ -31,10 +33,13 @@ from guard.link.params import LinkParams
 from guard.link.receiver import Receiver
 from guard.link.sender import Sender
 from guard.transfer import LinkKey, ReceiveOrder, Receiving, Sending, SendOrder
+from schemas.message import Precedence
 
 MESSAGES = 500
 MESSAGE_BYTES = 1000
-_MESSAGE_GAP_S = 0.002
+_MESSAGE_GAP_NS = 2_000_000
+_BULK_GAP_NS = 10_000_000
+_SPIN_NS = 60_000
 _GIVE_UP_S = 60.0
 _QUIET_S = 0.5
 _RATE_MBIT_BUFFER = 10_000
@@ -78,7 +83,9 @@ def measure(bench: Bench, tell: Tell) -> dict[str, Any]:
         copies.append(_bare(bench.params, bench.size_bytes, source, bench.folder / "copied"))
         runs.append(_transfer(bench, source, expected))
     tell(f"{bench.messages} messages of {MESSAGE_BYTES} bytes")
-    latency = message_latency_ms(bench.params, bench.messages)
+    latency = message_latency_ms(bench.params, bench.messages, bench.folder)
+    tell("FLASH messages beside a file at full rate")
+    flash = message_latency_ms(bench.params, bench.messages, bench.folder, source)
     found: dict[str, Any] = {
         name: round(statistics.median(run[name] for run in runs), 3)
         for name in ("goodput_mb_s", "cpu_s", "cpu_send_s", "cpu_receive_s")
@@ -91,6 +98,7 @@ def measure(bench: Bench, tell: Tell) -> dict[str, Any]:
         "bare_file_mb_s": round(copy, 1),
         "ratio_file": round(found["goodput_mb_s"] / copy, 3) if copy else None,
         "latency_ms": latency,
+        "flash_ms": flash,
         "intact": sum(run["intact"] for run in runs),
         "runs": bench.runs,
         "goodput_min_mb_s": round(min(goodputs), 1),
@@ -208,9 +216,12 @@ def _bare(params: LinkParams, size: int, source: Path | None, target: Path | Non
     return rate
 
 
-def _echo(pipe: Connection, socket: ReceiverSocket, params: LinkParams, key: bytes) -> None:
-    """Receive messages; tell when each was there."""
-    receiver = Receiver(params, key, 1, best_codec(), ReceiverState())
+def _echo(
+    pipe: Connection, socket: ReceiverSocket, params: LinkParams, key: bytes, folder: Path
+) -> None:
+    """Receive messages, and streams into a folder; tell when each message was there."""
+    landing = Landing(folder, bytes(16))
+    receiver = Receiver(params, key, 1, best_codec(), ReceiverState(), sink=landing)
     pipe.send("ready")
     times: dict[int, int] = {}
     while select.select([socket], [], [], 2.0)[0]:
@@ -218,37 +229,67 @@ def _echo(pipe: Connection, socket: ReceiverSocket, params: LinkParams, key: byt
             for event in receiver.take(*taken, time.monotonic_ns()):
                 if isinstance(event, Landed):
                     times[event.sequence] = time.monotonic_ns()
+        landing.flush()
     pipe.send(times)
 
 
-def message_latency_ms(params: LinkParams, count: int) -> dict[str, float]:
-    """From the sender's call to the receiver's event, of lone messages over loopback."""
+def message_latency_ms(
+    params: LinkParams, count: int, folder: Path, bulk: Path | None = None
+) -> dict[str, float]:
+    """From the sender's call to the receiver's event, of messages over loopback: lone ones, or
+    FLASH ones while a file is sent at full rate."""
     socket, to = _listen()
     key = new_secret()
     here, there = _FORK.Pipe()
     params = replace(params, heartbeat_ms=60_000, silence_ms=600_000)
-    far = _FORK.Process(target=_echo, args=(there, socket, params, key))
+    landing = folder / "pieces"
+    shutil.rmtree(landing, ignore_errors=True)
+    landing.mkdir()
+    wide = replace(params, k_max=252, r_max=254)
+    far = _FORK.Process(target=_echo, args=(there, socket, wide, key, landing))
     far.start()
     here.recv()
     socket.close()
-    near = SenderSocket(open_sender(to), to)
-    sender = Sender(params, key, 1, 1, best_codec())
-    message = os.urandom(MESSAGE_BYTES)
-    called: dict[int, int] = {}
-    for sequence in range(1, count + 1):
-        time.sleep(_MESSAGE_GAP_S)
-        called[sequence] = time.monotonic_ns()
-        sender.offer(sequence, 0, message)
-        while not sender.idle:
-            for burst in sender.due(time.monotonic_ns()):
-                near.send(burst.buffer, burst.segment_bytes)
+    called = _send_messages(SenderSocket(open_sender(to), to), params, key, count, bulk)
     times = here.recv()
     far.join()
-    near.close()
     took = sorted((times[one] - at) / 1e6 for one, at in called.items() if one in times)
+    if not took:
+        return {"p50": 0.0, "p99": 0.0, "max": 0.0, "arrived": 0}
     return {
         "p50": round(took[len(took) // 2], 3),
         "p99": round(took[len(took) * 99 // 100], 3),
         "max": round(took[-1], 3),
         "arrived": len(took),
     }
+
+
+def _send_messages(
+    socket: SenderSocket, params: LinkParams, key: bytes, count: int, bulk: Path | None
+) -> dict[int, int]:
+    """Offer a message every 2 ms, 10 ms beside a file; gives when each was offered."""
+    sender = Sender(params, key, 1, 1, best_codec())
+    message = os.urandom(MESSAGE_BYTES)
+    called: dict[int, int] = {}
+    gap_ns = _MESSAGE_GAP_NS if bulk is None else _BULK_GAP_NS
+    if bulk is not None:
+        sender.offer_stream(count + 1, 0, FileSource(bulk, bulk.stat().st_size, b""))
+    next_ns = time.monotonic_ns() + gap_ns
+    while len(called) < count or not (bulk or sender.idle):
+        now_ns = time.monotonic_ns()
+        if now_ns >= next_ns and len(called) < count:
+            next_ns = now_ns + gap_ns
+            called[len(called) + 1] = time.monotonic_ns()
+            sender.offer(len(called), Precedence.FLASH, message)
+        for burst in sender.due(time.monotonic_ns()):
+            socket.send(burst.buffer, burst.segment_bytes)
+        if bulk is not None and sender.idle:
+            break
+        wait_ns = min(sender.wake_ns(now_ns), next_ns) - time.monotonic_ns()
+        if wait_ns > _SPIN_NS:
+            time.sleep((wait_ns - _SPIN_NS // 2) / 1e9)
+    while not sender.idle and bulk is None:
+        for burst in sender.due(time.monotonic_ns()):
+            socket.send(burst.buffer, burst.segment_bytes)
+    socket.close()
+    return called
