@@ -36,33 +36,36 @@ class FileSource:
 
     def read_into(self, offset: int, out: memoryview) -> int:
         """See `StreamSource.read_into`."""
-        done = 0
-        if offset < self._size:
-            content = out[: self._size - offset]
-            try:
-                done = self._read(offset, content)
-            except OSError as error:
-                self.wrong = error.strerror or "cannot be read"
-            if done < len(content):
-                self.wrong = self.wrong or "became shorter while it was sent"
-                self.close()
-                return done
+        size, left = len(out), self._size - offset
+        if left >= size and self._descriptor >= 0:  # the common case
+            done = os.preadv(self._descriptor, [out], offset)
+            if done == size:
+                return size
+        done = self._content(offset, out[: max(0, left)])
+        if done < min(size, left):
+            self.wrong = self.wrong or "became shorter while it was sent"
+            self.close()
+            return done
         end = offset + done - self._size
-        more = self._trailer[end : end + len(out) - done] if end >= 0 else b""
+        more = self._trailer[end : end + size - done] if end >= 0 else b""
         out[done : done + len(more)] = more
-        if offset + len(out) == self.total_bytes:
+        if offset + size == self.total_bytes:
             self.close()
         return done + len(more)
 
-    def _read(self, offset: int, out: memoryview) -> int:
-        if self._descriptor < 0:
-            self._descriptor = os.open(self._path, _READ)
+    def _content(self, offset: int, out: memoryview) -> int:
+        """What there is of the file itself; `wrong` says why it cannot be read."""
         done = 0
-        while done < len(out):
-            got = os.preadv(self._descriptor, [out[done:]], offset + done)
-            if not got:
-                break
-            done += got
+        try:
+            if self._descriptor < 0 and len(out):
+                self._descriptor = os.open(self._path, _READ)
+            while done < len(out):
+                got = os.preadv(self._descriptor, [out[done:]], offset + done)
+                if not got:
+                    break
+                done += got
+        except OSError as error:
+            self.wrong = error.strerror or "cannot be read"
         return done
 
     def close(self) -> None:

@@ -1,10 +1,14 @@
 """Blocks on the sender's side: from plaintexts to a burst of finished datagrams.
 
-Takes plaintexts of one shape (up to D of them), gives one array of datagrams in the order they are
-sent: sealed, coded, headed and tagged in place. Pure; no loop a datagram. The array is used
-again for the next group. All that a shape has in common (headers but for the block's number, the
-code's addresses) is laid out once and kept. Follows docs/spec/link.md §3, §5 and §6.
+Gives the memory that plaintexts of one shape (up to D of them) are written into, and makes of it
+one array of datagrams in the order they are sent: sealed, coded, headed and tagged in place. Pure;
+no loop a datagram. The memory is used again for the next group. All that a shape has in common
+(headers but for the block's number, addresses, views) is laid out once and kept. Follows
+docs/spec/link.md §3, §5 and §6.
 """
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,41 +28,59 @@ from guard.link.wire import (
     Header,
     associated_data,
 )
-from schemas.errors import Broken
-from schemas.reasons import Reason
 
 Shape = tuple[int, int, int]
 """Source symbols, repair symbols, bytes of a symbol."""
 
 _LAYOUTS_MAX = 32
 _INDICES = np.arange(256, dtype=np.uint8)
+_AFTER_NUMBER = NUMBER_OFFSET + 8
+
+
+class Group(NamedTuple):
+    """Finished datagrams, back to back."""
+
+    buffer: memoryview
+    datagrams: int
+    datagram_bytes: int
 
 
 class _Layout:
-    """Where the datagrams of `blocks` blocks of one shape lie in the frames."""
+    """Where the datagrams of some blocks of one shape lie, and where their plaintexts do."""
 
-    def __init__(self, frames: Bytes2, shape: Shape, blocks: int, codec: Codec) -> None:
+    def __init__(
+        self, frames: Bytes2, plains: list[memoryview], shape: Shape, blocks: int, head: bytes,
+        codec: Codec, tags: DatagramTags | None,
+    ) -> None:  # fmt: skip
         k, r, symbol_bytes = shape
         size = HEADER_BYTES + symbol_bytes
         count = (k + r) * blocks
-        self.flat = frames.reshape(-1)[: count * size].reshape(count, size)
-        self.frames = self.flat.reshape(k + r, blocks, size)
-        self.numbers = self.flat.view(">u8").reshape(k + r, blocks, size // 8)[
-            :, :, NUMBER_OFFSET // 8
-        ]
-        symbols = [self.frames[:, place, HEADER_BYTES:] for place in range(blocks)]
+        flat = frames.reshape(-1)[: count * size].reshape(count, size)
+        self._head = head
+        self._frames = flat.reshape(k + r, blocks, size)
+        self.group = Group(flat.reshape(-1).data, count, size)
+        words = flat.view(">u8").reshape(k + r, blocks, size // 8)
+        symbols = [self._frames[:, place, HEADER_BYTES:] for place in range(blocks)]
+        self.numbers = [words[:, place, NUMBER_OFFSET // 8] for place in range(blocks)]
         self.sources = [one[:k] for one in symbols]
-        self.encoders = [codec.encoder(one[:k], one[k:]) for one in symbols] if r else []
+        self.sealed = [plain[: k * symbol_bytes] for plain in plains[:blocks]]
+        self.plaintexts = [one[:-SEAL_TAG_BYTES] for one in self.sealed]
+        self.squares = [
+            np.frombuffer(one, np.uint8).reshape(k, symbol_bytes) for one in self.sealed
+        ]
+        self.encoders = [codec.encoder(one[:k], one[k:]) for one in symbols if r]
+        self.write_tags: Callable[[], None] | None = tags.writer(flat) if tags else None
+        self.before_number, self.after_number = head[:NUMBER_OFFSET], head[_AFTER_NUMBER:]
 
-    def write_headers(self, head: bytes) -> None:
+    def write_headers(self) -> None:
         """Everything but the block's number and the tag, which is set to zero."""
-        self.frames[:, :, :ASSOCIATED_BYTES] = np.frombuffer(head, dtype=np.uint8)
-        self.frames[:, :, INDEX_OFFSET] = _INDICES[: len(self.frames), None]
-        self.frames[:, :, TAG_OFFSET : TAG_OFFSET + TAG_BYTES] = 0
+        self._frames[:, :, :ASSOCIATED_BYTES] = np.frombuffer(self._head, dtype=np.uint8)
+        self._frames[:, :, INDEX_OFFSET] = _INDICES[: len(self._frames), None]
+        self._frames[:, :, TAG_OFFSET : TAG_OFFSET + TAG_BYTES] = 0
 
 
 class BlockMaker:
-    """Makes the datagrams of one session."""
+    """Makes the datagrams of one session. `plains` is the memory for D plaintexts."""
 
     def __init__(
         self,
@@ -77,48 +99,48 @@ class BlockMaker:
         self._frames = np.zeros((rows, params.datagram_bytes_max), dtype=np.uint8)
         self._layouts: dict[tuple[Shape, int], _Layout] = {}
         self._laid: _Layout | None = None
+        room = params.block_symbols_max * params.symbol_bytes_max
+        self.plains = [memoryview(bytearray(room)) for _ in range(params.interleave_blocks)]
 
-    def group(self, first_number: int, shape: Shape, blocks: list[memoryview]) -> Bytes2:
-        """Datagrams of blocks `first_number` on, (rows, 32 + S), symbol by symbol round-robin.
+    def group(self, first_number: int, shape: Shape, blocks: int) -> Group:
+        """Datagrams of blocks `first_number` on, of the first plaintexts, round-robin by symbol.
 
-        Each of `blocks` is k x S bytes: the plaintext, zero after its last record, and 16 bytes
-        of room. It is sealed in place.
+        Each plaintext is k x S - 16 bytes of `plains`, zero after its last record; it is sealed
+        in place.
         """
-        k, r, symbol_bytes = shape
-        size = k * symbol_bytes
-        layout = self._layout(shape, len(blocks))
-        for place, block in enumerate(blocks):
-            if len(block) != size:
-                raise Broken(Reason.BLOCK_MALFORMED, "a block's plaintext does not fill it")
+        layout = self._layout(shape, blocks)
+        for place in range(blocks):
             number = first_number + place
-            head = Header(self._flags, self._session, number, k, r, 0, symbol_bytes)
-            plaintext = block[: size - SEAL_TAG_BYTES]
-            self._seal.seal_block(number, plaintext, associated_data(head), block)
-            sealed = np.frombuffer(block, dtype=np.uint8)
-            layout.sources[place][:] = sealed.reshape(k, symbol_bytes)
-            layout.numbers[:, place] = number
-            if r:
+            associated = layout.before_number + number.to_bytes(8, "big") + layout.after_number
+            self._seal.seal_block(
+                number, layout.plaintexts[place], associated, layout.sealed[place]
+            )
+            layout.sources[place][:] = layout.squares[place]
+            layout.numbers[place][:] = number
+            if layout.encoders:
                 layout.encoders[place]()
-        if self._tags:
-            self._tags.write(layout.flat)
-        return layout.flat
+        if layout.write_tags:
+            layout.write_tags()
+        return layout.group
 
     def _layout(self, shape: Shape, blocks: int) -> _Layout:
         layout = self._layouts.get((shape, blocks))
         if layout is None:
             if len(self._layouts) >= _LAYOUTS_MAX:
                 self._layouts.clear()
-            layout = _Layout(self._frames, shape, blocks, self._codec)
+            k, r, symbol_bytes = shape
+            head = associated_data(Header(self._flags, self._session, 0, k, r, 0, symbol_bytes))
+            layout = _Layout(
+                self._frames, self.plains, shape, blocks, head, self._codec, self._tags
+            )
             self._layouts[shape, blocks] = layout
         if layout is not self._laid:  # another shape has written over the headers
-            k, r, symbol_bytes = shape
-            head = Header(self._flags, self._session, 0, k, r, 0, symbol_bytes)
-            layout.write_headers(associated_data(head))
+            layout.write_headers()
             self._laid = layout
         return layout
 
-    def heartbeat(self, number: int, plaintext: bytes) -> Bytes2:
-        """The one datagram of a heartbeat, (1, 32 + S), in memory of its own."""
+    def heartbeat(self, number: int, plaintext: bytes) -> Group:
+        """The one datagram of a heartbeat, in memory of its own."""
         padded = len(plaintext) + SEAL_TAG_BYTES
         padded += -padded % 16
         header = Header(self._flags | FLAG_HEARTBEAT, self._session, number, 1, 0, 0, padded)
@@ -126,7 +148,6 @@ class BlockMaker:
         body = plaintext.ljust(padded - SEAL_TAG_BYTES, b"\0")
         sealed = self._seal.seal_heartbeat(number, body, associated)
         whole = bytearray(associated + bytes(TAG_BYTES) + sealed)
-        frame = np.frombuffer(whole, dtype=np.uint8).reshape(1, len(whole))
         if self._tags:
-            self._tags.write(frame)
-        return frame
+            self._tags.write(np.frombuffer(whole, dtype=np.uint8).reshape(1, len(whole)))
+        return Group(memoryview(whole), 1, len(whole))

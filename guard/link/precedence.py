@@ -34,7 +34,7 @@ class StreamSource(Protocol):
         """
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Waiting:
     """A message in the queue, `taken` bytes of which are already in blocks.
 
@@ -57,14 +57,10 @@ class Waiting:
         return self.source is None or self.source.ready
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Level:
     waiting: deque[Waiting] = field(default_factory=deque)
     passed_over: int = 0
-
-    @property
-    def ready(self) -> bool:
-        return bool(self.waiting) and self.waiting[0].ready
 
 
 class PrecedenceQueue:
@@ -85,7 +81,7 @@ class PrecedenceQueue:
     @property
     def ready(self) -> bool:
         """Whether the next block has something to be filled with."""
-        return any(level.ready for level in self._levels)
+        return any(level.waiting and level.waiting[0].ready for level in self._levels)
 
     @property
     def waiting_bytes(self) -> int:
@@ -105,14 +101,16 @@ class PrecedenceQueue:
 
     def next_level(self) -> deque[Waiting]:
         """The queue for the next block: the highest that waits, or one passed over too often."""
-        best: _Level | None = None
-        for level in reversed(self._levels):
-            if level.ready and (best is None or level.passed_over >= AGEING_BLOCKS):
-                best = level
-        if best is None:
+        able = [level for level in self._levels if level.waiting and level.waiting[0].ready]
+        if not able:
             raise Broken(Reason.ARGUMENT, "nothing waits on the link")
+        best = able[-1]
+        for level in able[:-1]:  # the lowest one comes first
+            if level.passed_over >= AGEING_BLOCKS:
+                best = level
+                break
         for level in self._levels:
-            level.passed_over = level.passed_over + 1 if level.ready and level is not best else 0
+            level.passed_over = level.passed_over + 1 if level in able and level is not best else 0
         return best.waiting
 
     def repeat_later(self, message: Waiting, due_ns: int) -> None:

@@ -8,7 +8,7 @@ no clock; nothing from outside is ever taken. Follows docs/spec/link.md §6, §7
 from collections import deque
 from typing import NamedTuple
 
-from guard.link.blocks import BlockMaker, Shape
+from guard.link.blocks import BlockMaker, Group
 from guard.link.fec import Codec
 from guard.link.filling import Filler
 from guard.link.heartbeat import LEVELS, Heartbeat, piece_bytes_max
@@ -26,7 +26,6 @@ from guard.link.params import (
 from guard.link.precedence import PrecedenceQueue, StreamSource, Waiting
 from guard.link.records import WHOLE_BYTES, Coder
 from guard.link.tags import DatagramTags
-from guard.link.wire import Bytes2
 from schemas.errors import Broken
 from schemas.reasons import Reason
 
@@ -75,13 +74,10 @@ class Sender:
         self._bursts: dict[int, tuple[int, int]] = {}  # datagram bytes -> (on the wire, a burst)
         self._room = params.block_bytes_max
         self._full_shape = params.shape(self._room)
-        self._plain = [
-            memoryview(bytearray(self._room + SEAL_TAG_BYTES))
-            for _ in range(params.interleave_blocks)
-        ]
+        self._plains = [plain[: self._room] for plain in self._maker.plains]
         self._next_block = 0
         self._blocks_complete = 0
-        self._group: Bytes2 | None = None  # datagrams not yet handed out, from `_at` on
+        self._group: Group | None = None  # datagrams not yet handed out, from `_at` on
         self._at = 0
         self._highest_below = complete_below
         self._complete_below = complete_below
@@ -187,14 +183,14 @@ class Sender:
             return True
         return False
 
-    def _next_burst(self, group: Bytes2, bursts: list[Burst], now_ns: int) -> bool:
-        rows, size = group.shape
+    def _next_burst(self, group: Group, bursts: list[Burst], now_ns: int) -> bool:
+        buffer, rows, size = group
         wire, most = self._bursts.get(size) or self._burst_of(size)
         at = self._at
         count = min(most, rows - at)
         if not self._may_leave(count * wire, now_ns):
             return False
-        bursts.append(Burst(_flat(group[at : at + count]), size))
+        bursts.append(Burst(buffer[at * size : (at + count) * size], size))
         self.counters["datagrams"] += count
         self._at = at + count
         if self._at == rows:
@@ -232,28 +228,32 @@ class Sender:
     def _next_group(self, now_ns: int) -> None:
         """Fill up to D blocks of one shape from one precedence's queue. link §6 (6), (7)"""
         level = self._queue.next_level()
-        used = self._filler.fill(level, self._plain[0][: self._room])
-        self._note_given_up()
+        used = self._filler.fill(level, self._plains[0])
         if not used:  # a stream had nothing for it
+            self._note_given_up()
             if self._filler.finished:
                 self._group_left(now_ns)
             return
         # What is left over has no room for a record, so a full block has full symbols.
         more = bool(level) and level[0].ready
         shape = self._full_shape if more else self._params.shape(used)
-        blocks = [_padded(self._plain[0], used, shape)]
-        while len(blocks) < len(self._plain) and self._fills_a_block(level):
-            plain = self._plain[len(blocks)]
-            used = self._filler.fill(level, plain[: self._room])
-            blocks.append(_padded(plain, used, shape))
-        self._note_given_up()
-        self.counters["payload_bytes"] += sum(map(len, blocks))
-        if self._next_block + len(blocks) > NUMBER_MAX:
+        end = shape[0] * shape[2] - SEAL_TAG_BYTES
+        self._plains[0][used:end] = bytes(end - used)
+        blocks = 1
+        while blocks < len(self._plains) and self._fills_a_block(level):
+            plain = self._plains[blocks]
+            used = self._filler.fill(level, plain)
+            plain[used:end] = bytes(end - used)
+            blocks += 1
+        if self._filler.given_up:
+            self._note_given_up()
+        if self._next_block + blocks > NUMBER_MAX:
             raise Broken(Reason.ARGUMENT, "the session's block numbers are used up: restart send")
         self._group = self._maker.group(self._next_block, shape, blocks)
         self._at = 0
-        self._next_block += len(blocks)
-        self.counters["blocks"] += len(blocks)
+        self._next_block += blocks
+        self.counters["payload_bytes"] += end * blocks
+        self.counters["blocks"] += blocks
 
     def _note_given_up(self) -> None:
         for message in self._filler.given_up:
@@ -287,24 +287,12 @@ class Sender:
             piece,
         )
         frame = self._maker.heartbeat(self._heartbeat_number, beat.write())
-        wire = self._params.wire_bytes(frame.shape[1])
+        wire = self._params.wire_bytes(frame.datagram_bytes)
         if not self._may_leave(wire, now_ns):
             self._heartbeat_ns = self._paced_until_ns
             return
-        self._heartbeat_ns = now_ns + self._params.heartbeat_ns(frame.shape[1])
+        self._heartbeat_ns = now_ns + self._params.heartbeat_ns(frame.datagram_bytes)
         self._heartbeat_number += 1
         self._checkpoint_at = (self._checkpoint_at + len(piece)) % max(1, len(self._checkpoint))
         self.counters["heartbeats"] += 1
-        bursts.append(Burst(_flat(frame), frame.shape[1], heartbeat=True))
-
-
-def _flat(rows: Bytes2) -> memoryview:
-    return rows.reshape(-1).data
-
-
-def _padded(plain: memoryview, used: int, shape: Shape) -> memoryview:
-    """A block with room for its seal, zero after what is used."""
-    k, _, symbol_bytes = shape
-    size = k * symbol_bytes
-    plain[used:size] = bytes(size - used)
-    return plain[:size]
+        bursts.append(Burst(frame.buffer, frame.datagram_bytes, heartbeat=True))

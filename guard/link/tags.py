@@ -5,6 +5,8 @@ field holds. Pure, and no loop a datagram: a burst is masked, encrypted and fold
 Follows docs/spec/link.md §5.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from cryptography.hazmat.primitives.ciphers.modes import ECB
@@ -29,6 +31,7 @@ class _Plan:
         words = size // 8
         self.mask = np.tile(mask[:words], (rows, 1))
         self.masked = mixed[: rows * words].reshape(rows, words)
+        self.own = self.masked[:, _TAG_WORD]
         self.masked_bytes = mixed[: rows * words].data.cast("B")
         self.mixed = mixed[: rows * words].view(_PIECE).reshape(rows, words // 2).T
         self.turned = turned[: rows * words // 2].reshape(words // 2, rows)
@@ -72,6 +75,23 @@ class DatagramTags:
         """Put each row's tag in its place."""
         rows.view(np.uint64)[:, _TAG_WORD] = self.tags(rows)
 
+    def writer(self, rows: Bytes2) -> Callable[[], None]:
+        """A call that puts the tags of these very rows in their place, for a sender's frames."""
+        count, size = rows.shape
+        each = max(1, _CHUNK_BYTES // size)
+        words = rows.view(np.uint64)
+        chunks = [
+            (words[at : at + each], words[at : at + each, _TAG_WORD], self._plan(
+                min(each, count - at), size, keep=False))
+            for at in range(0, count, each)
+        ]  # fmt: skip
+
+        def write() -> None:
+            for part, places, plan in chunks:
+                places[:] = self._sums(part, plan)
+
+        return write
+
     def matches(self, rows: Bytes2) -> NDArray[np.bool_]:
         """Which rows carry their tag. The caller counts and drops the others."""
         held: NDArray[np.uint64] = rows.view(np.uint64)[:, _TAG_WORD]
@@ -79,9 +99,11 @@ class DatagramTags:
         return same
 
     def _chunk(self, rows: Bytes2) -> NDArray[np.uint64]:
-        plan = self._plan(*rows.shape)
-        np.bitwise_xor(rows.view(np.uint64), plan.mask, out=plan.masked)
-        plan.masked[:, _TAG_WORD] = self._mask[_TAG_WORD]  # the tag's own bytes count as zero
+        return self._sums(rows.view(np.uint64), self._plan(*rows.shape))
+
+    def _sums(self, words: NDArray[np.uint64], plan: _Plan) -> NDArray[np.uint64]:
+        np.bitwise_xor(words, plan.mask, out=plan.masked)
+        plan.own[:] = self._mask[_TAG_WORD]  # the tag's own bytes count as zero
         self._sum.update_into(plan.masked_bytes, self._mixed_bytes)  # in place
         # XOR is fast down columns: turn the 16-byte pieces so that a datagram is a column.
         np.copyto(plan.turned, plan.mixed)
@@ -89,13 +111,14 @@ class DatagramTags:
         self._last.update_into(plan.summed_bytes, plan.closed_bytes)
         return plan.tags
 
-    def _plan(self, rows: int, size: int) -> _Plan:
+    def _plan(self, rows: int, size: int, *, keep: bool = True) -> _Plan:
         plan = self._plans.get((rows, size))
         if plan is None:
-            if len(self._plans) >= _PLANS_MAX:
-                self._plans.clear()
             plan = _Plan(rows, size, self._mask, self._mixed, self._turned)
-            self._plans[rows, size] = plan
+            if keep:
+                if len(self._plans) >= _PLANS_MAX:
+                    self._plans.clear()
+                self._plans[rows, size] = plan
         return plan
 
 

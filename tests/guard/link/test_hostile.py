@@ -192,9 +192,11 @@ def test_a_sound_key_in_unsound_hands_cannot_make_the_receiver_grow() -> None:
 
     def block(number: int, content: bytes) -> None:
         shape = SMALL.shape(len(content))
-        padded = bytearray(content.ljust(shape[0] * shape[2], b"\0"))
-        for row in maker.group(number, shape, [memoryview(padded)]):
-            pair.hear(row.tobytes())
+        end = shape[0] * shape[2] - 16
+        maker.plains[0][:end] = content.ljust(end, b"\0")
+        made = maker.group(number, shape, 1)
+        for at in range(made.datagrams):
+            pair.hear(bytes(made.buffer[at * made.datagram_bytes :][: made.datagram_bytes]))
 
     total = SMALL.envelope_bytes_max
     for number in range(6000):
