@@ -29,18 +29,25 @@ class Gap:
 
 
 class Piece(NamedTuple):
-    """Bytes of a stream, for the place where the stream lands. Late: a gap had been reported.
+    """Bytes of a stream, for the place where the stream lands. `total` is 0 while not known.
 
-    `data` stays as it is until three more pieces have been given.
+    `data` stays as it is until three more pieces have been given. What a sink must keep for a
+    restart of the receiver is the precedence, the total, and which bytes it has.
     """
 
     sequence: int
     offset: int
     data: memoryview
+    precedence: int = 0
+    total: int = 0
 
 
 class PieceSink(Protocol):
-    """Where the pieces of streams go, each once, at the moment it is opened."""
+    """Where the pieces of streams go, each at the moment it is opened.
+
+    No byte comes twice, unless pieces overlap: then those of the later one that are new land, and
+    the others with them.
+    """
 
     def land(self, piece: Piece) -> None:
         """Put it in its place."""

@@ -32,11 +32,12 @@ class BlockOpener:
         self._sealed_view = self._sealed.data
         self._plains = [memoryview(bytearray(size)) for _ in range(PLAINS)]
         self._plain = 0
+        self._kept = False
         self._scratch = np.empty((0, 0), dtype=np.uint8)
 
     def keep(self) -> None:
         """The plaintext opened last is still needed: the next one goes elsewhere."""
-        self._plain = (self._plain + 1) % PLAINS
+        self._kept = True
 
     def header(self, number: int, k: int, r: int, symbol_bytes: int) -> Header:
         """The header of a block's first symbol."""
@@ -50,6 +51,8 @@ class BlockOpener:
         else:
             self._sealed[:size].reshape(header.k, header.symbol_bytes)[:] = symbols
             sealed = self._sealed_view[:size]
+        if self._kept:
+            self._kept, self._plain = False, (self._plain + 1) % PLAINS
         plain = self._plains[self._plain][: size - SEAL_TAG_BYTES]
         try:
             self._seal.open_block(header.number, sealed, associated_data(header), plain)

@@ -20,6 +20,7 @@ DATAGRAM_BYTES_MAX = 65_488
 PIECE_BYTES_MAX = 2**20
 STREAM_BYTES_MAX = 2**62 - 1
 STREAM_ALIGN_BYTES = 4096  # pieces of whole pages land fastest
+STREAM_ALIGN_ROOM = 16 * STREAM_ALIGN_BYTES  # in less room they would waste too much of it
 CHECKPOINT_BYTES_MAX = 600
 SEQUENCE_MAX = 2**62 - 1
 NUMBER_MAX = 2**40 - 1

@@ -311,8 +311,9 @@ class Receiver:
         stream, new = self._streams.take(record)
         if new:
             session.opener.keep()
-            self._counters["stream_bytes"] += record.plain_bytes
-            self._sink.land(Piece(record.sequence, record.offset, data))
+            self._counters["stream_bytes"] += new
+            total = stream.total if stream.ended else 0
+            self._sink.land(Piece(record.sequence, record.offset, data, record.precedence, total))
         else:
             self._counters["pieces_repeated"] += bool(record.plain_bytes)
         if stream.complete:

@@ -224,9 +224,8 @@ class Sender:
         level = self._queue.next_level()
         used = self._filler.fill(level, self._plain[0])
         self._note_given_up()
-        if not used:  # a stream had nothing for it
-            if self._filler.finished:
-                self._group_left(now_ns)
+        if not used:  # a stream had nothing for it, or was given up
+            self._group_left(now_ns)
             return
         # What is left over has no room for a record, so a full block has full symbols.
         more = bool(level) and level[0].ready

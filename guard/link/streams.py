@@ -14,7 +14,7 @@ from schemas.reasons import Reason
 from schemas.sequences import Range, RangeSet
 
 STREAMS_MAX = 64
-HOLES_MAX = 65_536  # a stream: beyond it a piece that would leave one more hole is not taken
+HOLES_MAX = 65_536  # ranges of a stream: beyond it a piece that touches none is not taken
 
 
 @dataclass(slots=True)
@@ -59,34 +59,34 @@ class Streams:
         """The streams in progress of these sequences."""
         return [one for one in self._streams.values() if first <= one.sequence <= last]
 
-    def take(self, record: Record) -> tuple[Stream, bool]:
-        """Note a piece; gives its stream and whether its bytes are new.
+    def take(self, record: Record) -> tuple[Stream, int]:
+        """Note a piece; gives its stream and how many of its bytes are new.
 
         Raises `Malformed` where it disagrees with what is known of the stream.
         """
-        stream = self._streams.get(record.sequence)
+        stream = self._streams.pop(record.sequence, None)
         if stream is None:
-            stream = self._streams[record.sequence] = Stream(record.sequence, record.precedence)
-            if len(self._streams) > STREAMS_MAX:
+            stream = Stream(record.sequence, record.precedence)
+            if len(self._streams) >= STREAMS_MAX:
                 del self._streams[next(iter(self._streams))]
+        self._streams[record.sequence] = stream  # now the one touched last
         end = record.offset + record.plain_bytes
-        total = record.total or (end if not record.plain_bytes else 0)
+        total = record.total
+        ends = bool(total) or not record.plain_bytes
         if (
             stream.precedence != record.precedence
-            or (stream.ended and (end > stream.total or total not in (0, stream.total)))
-            or (total and stream.seen_bytes > total)
+            or (stream.ended and (end > stream.total or (ends and total != stream.total)))
+            or (ends and stream.seen_bytes > total)
         ):
             raise Malformed(Reason.BLOCK_MALFORMED, "two pieces of a stream disagree")
-        if total or not record.plain_bytes:
+        if ends:
             stream.total, stream.ended = total, True
-        if not record.plain_bytes:
-            return stream, False
-        new = bool(stream.held.missing(record.offset, end - 1))
-        if new and len(stream.held) >= HOLES_MAX and (record.offset - 1) not in stream.held:
-            return stream, False
-        if new:
-            stream.held.add(record.offset, end - 1)
-        return stream, new
+        missing = stream.held.missing(record.offset, end - 1)
+        touches = (record.offset - 1) in stream.held or end in stream.held
+        if not missing or (len(stream.held) >= HOLES_MAX and not touches):
+            return stream, 0
+        stream.held.add(record.offset, end - 1)
+        return stream, sum(last - first + 1 for first, last in missing)
 
     def forget(self, sequence: int) -> None:
         """The stream is complete, or not wanted any more."""
