@@ -150,7 +150,8 @@ class LinkParams:
         """Source symbols of a block at most, so that none holds the link for long (§13)."""
         wire = self.wire_bytes(self.datagram_bytes_max)
         rows = self.rate_bits_per_s * BLOCK_MS_MAX // 8000 // wire
-        return max(1, min(self.k_max, rows * 100 // (100 + self.repair_percent)))
+        fitting = (k for k in range(self.k_max, 1, -1) if k + self.repair_symbols(k) <= rows)
+        return next(fitting, 1)
 
     @property
     def block_bytes_max(self) -> int:
