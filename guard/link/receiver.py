@@ -40,11 +40,12 @@ from schemas.errors import Forged, Malformed
 from schemas.reasons import Reason
 
 _COUNTED = (
-    "datagrams", "bytes", "blocks_done", "blocks_rebuilt", "blocks_given_up", "symbols_spare",
+    "datagrams", "bytes", "blocks_done", "blocks_rebuilt", "blocks_given_up", "symbols_taken",
+    "symbols_spare",
     "messages_landed", "messages_late", "messages_repeated", "holes_closed", "sequences_missing",
     "streams_landed", "stream_bytes", "pieces_repeated", COPIES,
-    "heartbeats", Reason.DATAGRAM_MALFORMED, Reason.DATAGRAM_TAG, Reason.DATAGRAM_SESSION,
-    Reason.DATAGRAM_REPLAYED, Reason.BLOCK_TAG, Reason.BLOCK_MALFORMED,
+    "heartbeats", "heartbeats_refused", Reason.DATAGRAM_MALFORMED, Reason.DATAGRAM_TAG,
+    Reason.DATAGRAM_SESSION, Reason.DATAGRAM_REPLAYED, Reason.BLOCK_TAG, Reason.BLOCK_MALFORMED,
 )  # fmt: skip
 
 
@@ -106,6 +107,7 @@ class Receiver:
         if not 0 < segment_bytes < size:
             segment_bytes = size
         if not size:
+            self._counters["datagrams"] += 1
             self._drop(Reason.DATAGRAM_MALFORMED, 1)
             return events
         whole = size - size % segment_bytes
@@ -326,18 +328,24 @@ class Receiver:
     def _heartbeat(
         self, session: Session, header: Header, sealed: bytes, now_ns: int, events: list[Event]
     ) -> None:
-        if header.number <= session.newest_heartbeat:
+        if header.number <= session.newest_by_link[self._link]:
             self._drop(Reason.DATAGRAM_REPLAYED, 1)
             return
         try:
             plaintext = session.seal.open_heartbeat(header.number, sealed, associated_data(header))
             beat = Heartbeat.read(plaintext)
         except (Forged, Malformed) as error:
+            self._counters["heartbeats_refused"] += 1
             self._drop(error.reason, 1)
             return
-        session.newest_heartbeat = header.number
-        self._counters["heartbeats"] += 1
         self._opened(session, events)
+        session.newest_by_link[self._link] = header.number
+        if header.number <= session.newest_heartbeat:  # it came by another link before
+            self._counters[COPIES] += 1
+            return
+        session.newest_heartbeat = header.number
+        session.window.prove(beat.blocks_complete)
+        self._counters["heartbeats"] += 1
         checkpoint = session.joiner.take(beat)
         if checkpoint is not None:
             events.append(Checkpoint(checkpoint))

@@ -154,9 +154,7 @@ def is_run(rows: Bytes2, header: Header) -> bool:
     if header.esi + count > header.k + header.r:
         return False
     words = rows.view(np.uint64)
-    shape = int.from_bytes(bytes(rows[0, 16:24].data), sys.byteorder) - int(
-        _RAMP_WORDS[header.esi]
-    )
+    shape = int.from_bytes(bytes(rows[0, 16:24].data), sys.byteorder) - int(_RAMP_WORDS[header.esi])
     expected = _RAMP_WORDS[header.esi : header.esi + count] + np.uint64(shape)
     return bool(
         (words[:, 2] == expected).all()
