@@ -65,7 +65,7 @@ class World:
         self.session = 0
         self.sequence = 0
         self.rounds = 0
-        self.sent: dict[int, bytes] = {}
+        self.sent: dict[int, bytes] = {}  # what has landed, or will not, is forgotten
         self.sink = CheckingSink()
         self.landed: set[int] = set()
         self.missing: set[int] = set()
@@ -270,12 +270,13 @@ class World:
             match event:
                 case Landed(sequence, _, envelope, _):
                     assert sequence not in self.landed, "landed twice"
-                    assert envelope == self.sent[sequence], "a message is not what was sent"
+                    assert envelope == self.sent.pop(sequence), "a message is not what was sent"
                     self.landed.add(sequence)
                 case StreamLanded(sequence, total, _):
                     assert sequence not in self.landed, "landed twice"
-                    assert total == len(self.sent[sequence])
+                    assert total == len(self.sent.pop(sequence))
                     self.landed.add(sequence)
+                    del self.sink.sources[sequence]
                 case Gap(first, last):
                     told = set(range(first, last + 1))
                     assert not told & self.missing, "a gap was told twice"
@@ -310,13 +311,14 @@ class World:
             self._note(self.receiver.tick(self.now_ns))
         self.check_counts()
         assert set(range(first, self.sequence + 1)) <= self.landed, "the link has not recovered"
-        assert self.landed | self.missing == set(self.sent), "a sequence is unaccounted for"
+        every = set(range(1, self.sequence + 1))
+        assert self.landed | self.missing == every, "a sequence is unaccounted for"
         assert not self.landed & self.missing, "what landed in time was told missing"
 
     def told(self) -> str:
         """The counters for people."""
         counted = {str(one): self.receiver.counters[one] for one in ONCE}
-        lost = f", {len(self.missing)} of {len(self.sent)} sequences lost" if self.missing else ""
+        lost = f", {len(self.missing)} of {self.sequence} sequences lost" if self.missing else ""
         return ", ".join(f"{name} {value:,}" for name, value in counted.items() if value) + lost
 
 
