@@ -18,7 +18,7 @@ from types import FunctionType, ModuleType
 
 import numpy as np
 
-from tests.campaigns.world import WORLDS, World, referents
+from tests.campaigns.world import WORLDS, World, Worlds, referents
 
 DEFAULT_COUNT = 1_000_000
 DEFAULT_SEED = 1
@@ -52,13 +52,13 @@ def held(root: object, but: object) -> tuple[int, int]:
     return entries, size
 
 
-def campaign(count: int, seed: int) -> list[str]:
+def campaign(count: int, seed: int, worlds: Worlds = WORLDS) -> list[str]:
     """Run it; gives a line a world for people. Raises AssertionError at the first wrong answer."""
     lines = []
-    for name, make in WORLDS.items():
+    for name, make in worlds.items():
         chance = random.Random(f"{seed} {name}")
         world = make(chance)
-        share = -(-count // len(WORLDS))
+        share = -(-count // len(worlds))
         started = time.perf_counter()
         _run(world, share // 5)
         warm_rss, warm = rss_bytes(), held(world.receiver, world.sink)
@@ -83,14 +83,14 @@ def _run(world: World, hostile: int) -> None:
     world.check_counts()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, worlds: Worlds = WORLDS) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m tests.campaigns.datagrams")
     parser.add_argument("--count", type=int, default=DEFAULT_COUNT, help="hostile datagrams")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
     told = parser.parse_args(arguments)
     try:
-        lines = campaign(told.count, told.seed)
+        lines = campaign(told.count, told.seed, worlds)
     except BaseException:
         print(
             f"again: python -m tests.campaigns.datagrams --count {told.count} --seed {told.seed}",

@@ -72,6 +72,7 @@ class World:
         self.expected: Counter[str] = Counter()  # for each reason, where tags make it certain
         self.recorded: deque[tuple[bytes, int]] = deque(maxlen=RECORDED)
         self.old: deque[bytes] = deque(maxlen=OLD_RECORDED)
+        self.named: set[bytes] = set()  # session and number of what hostile datagrams were like
         self._codec = best_codec()
         self.receiver = Receiver(
             params, KEY, FLOW, self._codec, ReceiverState(), sink=self.sink, links=links
@@ -190,6 +191,7 @@ class World:
         whole = len(rows) == total and head[18] == 0
         if self.params.tag and not (whole and at >= k):
             self.expected[Reason.DATAGRAM_TAG] += 1  # else it is spare: nobody looked at its tag
+        self.named.add(head[4:16])
         self.hostile += 1
         self.genuine -= 1
         self._give([*rows[:at], bytes(changed), *rows[at + 1 :]], size, link)
@@ -236,6 +238,8 @@ class World:
     def judged(self, datagram: bytes) -> bytes:
         """Note the reason under which a hostile datagram must be counted: by §3, or its tag."""
         right = self._keeps_the_rules(datagram)
+        if right and not self.params.tag:
+            self.named.add(datagram[4:16])
         self.expected[Reason.DATAGRAM_TAG if right else Reason.DATAGRAM_MALFORMED] += 1
         return datagram
 
@@ -280,7 +284,11 @@ class World:
                 case Gap(first, last):
                     told = set(range(first, last + 1))
                     assert not told & self.missing, "a gap was told twice"
+                    assert not told & self.landed, "what landed was told missing"
                     self.missing |= told
+                    for sequence in told:  # nothing of it may come any more
+                        del self.sent[sequence]
+                        self.sink.sources.pop(sequence, None)
                 case StreamGap():
                     assert event.sequence in self.missing
 
@@ -294,6 +302,9 @@ class World:
                 assert counters[reason] == self.expected[reason], (reason, dict(counters))
             assert counters[Reason.BLOCK_TAG] == counters["heartbeats_refused"] == 0
             assert not self.missing, "hostile datagrams cost a message"
+        else:
+            lost = counters[Reason.BLOCK_TAG] - counters["heartbeats_refused"]
+            assert lost <= len(self.named), "a block was lost that no one named"
         assert counters[Reason.BLOCK_MALFORMED] == 0
 
     def finish(self) -> None:
@@ -324,7 +335,8 @@ class World:
 
 FAST = LinkParams(mtu_bytes=256, k_max=8, r_max=4, design_loss_ppm=0, rate_bits_per_s=10**11)
 
-WORLDS: dict[str, Callable[[random.Random], World]] = {
+Worlds = dict[str, Callable[[random.Random], World]]
+WORLDS: Worlds = {
     "tagged": lambda chance: World(chance, FAST),
     "tagged, 1500 bytes": lambda chance: World(chance, LinkParams(rate_bits_per_s=10**11)),
     "interleaved": lambda chance: World(chance, replace(FAST, interleave_blocks=4)),
