@@ -319,11 +319,15 @@ class Receiver:
         else:
             self._counters["pieces_repeated"] += bool(record.plain_bytes)
         if stream.complete:
-            self._streams.forget(record.sequence)
-            late = self._arrivals.land(record.sequence) is Arrival.LATE
+            self._stream_landed(stream, events)
+
+    def _stream_landed(self, stream: Stream, events: list[Event]) -> None:
+        self._streams.forget(stream.sequence)
+        arrival = self._arrivals.land(stream.sequence)
+        if arrival is not Arrival.REPEATED:
             self._counters["streams_landed"] += 1
             self._counters["holes_closed"] += self._arrivals.bound()
-            events.append(StreamLanded(record.sequence, stream.total, late))
+            events.append(StreamLanded(stream.sequence, stream.total, arrival is Arrival.LATE))
 
     def _heartbeat(
         self, session: Session, header: Header, sealed: bytes, now_ns: int, events: list[Event]
@@ -363,6 +367,8 @@ class Receiver:
                 if now_ns < session.unripe_until_ns:
                     return
                 session.window.give_up_below(beat.blocks_complete)
+            for stream in self._streams.whole():
+                self._stream_landed(stream, events)
             for first, last in self._arrivals.gaps(beat):
                 session.partials.forget(first, last)
                 self._counters["sequences_missing"] += last - first + 1

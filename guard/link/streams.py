@@ -55,6 +55,10 @@ class Streams:
         """The stream in progress of this sequence."""
         return self._streams.get(sequence)
 
+    def whole(self) -> list[Stream]:
+        """Those of which nothing is missing: after a restart, if no one was told before it."""
+        return [one for one in self._streams.values() if one.complete]
+
     def between(self, first: int, last: int) -> list[Stream]:
         """The streams in progress of these sequences."""
         return [one for one in self._streams.values() if first <= one.sequence <= last]

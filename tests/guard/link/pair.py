@@ -77,9 +77,12 @@ class Pair:
             coder=self.coder, sink=self.sink, streams=streams, links=self.links,
         )  # fmt: skip
 
-    def restart_receiver(self, streams: Iterable[Stream] = ()) -> None:
+    def restart_receiver(
+        self, streams: Iterable[Stream] = (), state: ReceiverState | None = None
+    ) -> None:
         """Only what is durable survives."""
-        self.receiver = self._start_receiver(self.receiver.checkpoint_state(), streams)
+        state = state or self.receiver.checkpoint_state()
+        self.receiver = self._start_receiver(state, streams)
 
     def restart_receiver_from_journal(self) -> None:
         """As a role does it that keeps landed sequences, told gaps and the session."""

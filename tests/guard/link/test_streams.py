@@ -202,6 +202,46 @@ def test_what_overflowed_while_the_receiver_was_down_is_told_exactly(tmp_path: P
     assert pair.gaps == [(1, 1)]
 
 
+def test_a_stream_whole_on_disk_lands_though_the_receiver_died_before_it_said_so(
+    tmp_path: Path,
+) -> None:
+    sink = DiskSink(tmp_path)
+    pair = Pair(SMALL, sink=sink)
+    pair.run()
+    state = pair.receiver.checkpoint_state()
+    pair.offer_stream(1, FileSource(file_of(tmp_path, 9, 5_000)))
+    pair.run()
+    assert pair.streams == {1: 5_000}
+    pair.streams.clear()  # no one was told
+    pair.restart_receiver(sink.held(), state)
+    pair.settle()
+    assert pair.streams == {1: 5_000}
+    assert not pair.gaps
+    pair.restart_receiver(sink.held())
+    pair.settle()
+    assert pair.streams == {1: 5_000}  # not told twice
+
+
+def test_a_gap_that_is_filled_by_another_offer_lands_late_with_only_what_was_missing() -> None:
+    sink = MemorySink()
+    pair = Pair(SMALL, sink=sink)
+    pair.run()
+    data = random.Random(10).randbytes(20_000)
+    pair.channel = lambda ds: [d for d in ds if d[3] & 1 or d[15] % 4]
+    pair.offer_stream(1, BytesSource(data))
+    pair.settle()
+    (told,) = pair.stream_gaps
+    pair.channel = list
+    pair.start_sender()  # streams are kept over sessions
+    pair.offer_stream(1, BytesSource(data))
+    pair.settle()
+    assert pair.streams == {1: 20_000}
+    assert pair.late == {1}
+    assert sink.streams[1] == data
+    assert sink.given_bytes == 20_000
+    assert lost(told.missing) > 0
+
+
 def test_a_source_that_shrinks_is_given_up_and_told_as_a_gap(tmp_path: Path) -> None:
     source = file_of(tmp_path, 7, 30_000)
     for cut_to in (0, 10_000):
