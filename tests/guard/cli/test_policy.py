@@ -40,7 +40,7 @@ def test_every_fault_is_a_sentence(policy: Path, guard: Guard) -> None:
     change(policy, '[[source.stage]]\nname = "words"\n', "")
     change(policy, "depth_levels_max", "depth_max")
     text = policy.read_text("utf-8").partition("[link]")[0]
-    policy.write_text(text + "[link]\nk_max = 10\nr_max = 250\n")
+    policy.write_text(text + "[link]\nheartbeat_ms = 1500\n")
     result = guard("policy", "check", policy, "--json")
     told = json.loads(result.stdout)
     assert result.exit_code == 1
@@ -48,7 +48,7 @@ def test_every_fault_is_a_sentence(policy: Path, guard: Guard) -> None:
     assert len(told["faults"]) == 3
     assert "needs a word check, as a stage of its own, after stage relabel" in told["faults"][0]
     assert "xml_recognise has no parameter depth_max; it has: attribute" in told["faults"][1]
-    assert "r_max" in told["faults"][2]
+    assert "silence_ms must be at least twice heartbeat_ms" in told["faults"][2]
     shown = guard("policy", "check", policy)
     assert shown.stderr.endswith("3 faults\n")
 
