@@ -95,6 +95,8 @@ class Arrivals:
                 for new in self._gaps.missing(*hole):
                     self._gaps.add(*new)
                     told.append(new)
+        while len(self._gaps) > RANGES_MAX:  # beyond it what lies between two counts as told
+            self._gaps.close_lowest_hole()
         return sorted(told)
 
     def bound(self) -> int:

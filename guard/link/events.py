@@ -32,18 +32,23 @@ class Piece(NamedTuple):
     """Bytes of a stream, for the place where the stream lands; no bytes: only its end is told.
 
     `total` is 0 while the stream's size is not known. `data` stays as it is until three more
-    pieces have been given.
+    pieces have been given. What a sink must keep for a restart of the receiver is the
+    precedence, the total, and which bytes it has.
     """
 
     sequence: int
-    precedence: int
     offset: int
-    total: int
     data: memoryview
+    precedence: int = 0
+    total: int = 0
 
 
 class PieceSink(Protocol):
-    """Where the pieces of streams go, each once, at the moment it is opened."""
+    """Where the pieces of streams go, each at the moment it is opened.
+
+    No byte comes twice, unless pieces overlap: then those of the later one that are new land, and
+    the others with them.
+    """
 
     def land(self, piece: Piece) -> None:
         """Put it in its place."""

@@ -7,7 +7,12 @@ own source. Follows docs/spec/link.md §6 (6), §7 and §13.
 
 from collections import deque
 
-from guard.link.params import PIECE_BYTES_MAX, STREAM_ALIGN_BYTES, STREAM_BYTES_MAX
+from guard.link.params import (
+    PIECE_BYTES_MAX,
+    STREAM_ALIGN_BYTES,
+    STREAM_ALIGN_ROOM,
+    STREAM_BYTES_MAX,
+)
 from guard.link.precedence import StreamSource, Waiting
 from guard.link.records import (
     PART_BYTES,
@@ -123,4 +128,4 @@ def _piece_bytes(room: int, left: int) -> int:
     """Bytes of the next piece: all that is left, else whole pages, else what there is room for."""
     if left <= room:
         return left
-    return room - room % STREAM_ALIGN_BYTES if room >= STREAM_ALIGN_BYTES else room
+    return room - room % STREAM_ALIGN_BYTES if room >= STREAM_ALIGN_ROOM else room

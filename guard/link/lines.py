@@ -5,6 +5,8 @@ link, so a link that is silent while another is heard is dead. Follows docs/spec
 """
 
 from guard.link.events import Event, LinkBack, LinkDead
+from schemas.errors import Broken
+from schemas.reasons import Reason
 
 LINKS_MAX = 8  # a bit each beside every symbol
 
@@ -13,6 +15,8 @@ class Lines:
     """The links of one flow, by number from 0."""
 
     def __init__(self, count: int, silence_ns: int) -> None:
+        if not 0 < count <= LINKS_MAX:
+            raise Broken(Reason.ARGUMENT, f"a flow has 1 to {LINKS_MAX} links")
         self._silence_ns = silence_ns
         self._heard_ns: list[int | None] = [None] * count
         self._dead = [False] * count

@@ -20,6 +20,7 @@ DATAGRAM_BYTES_MAX = 65_488
 PIECE_BYTES_MAX = 2**20
 STREAM_BYTES_MAX = 2**62 - 1
 STREAM_ALIGN_BYTES = 4096  # pieces of whole pages land fastest
+STREAM_ALIGN_ROOM = 16 * STREAM_ALIGN_BYTES  # in less room they would waste too much of it
 CHECKPOINT_BYTES_MAX = 600
 SEQUENCE_MAX = 2**62 - 1
 NUMBER_MAX = 2**40 - 1
@@ -149,7 +150,8 @@ class LinkParams:
         """Source symbols of a block at most, so that none holds the link for long (§13)."""
         wire = self.wire_bytes(self.datagram_bytes_max)
         rows = self.rate_bits_per_s * BLOCK_MS_MAX // 8000 // wire
-        return max(1, min(self.k_max, rows * 100 // (100 + self.repair_percent)))
+        fitting = (k for k in range(self.k_max, 1, -1) if k + self.repair_symbols(k) <= rows)
+        return next(fitting, 1)
 
     @property
     def block_bytes_max(self) -> int:

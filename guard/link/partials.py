@@ -11,6 +11,7 @@ from schemas.sequences import RangeSet
 
 PARTIALS_MAX = 1024  # small ones: each block's last, where blocks are done out of order
 ENVELOPES_MAX = 6  # large ones: one a precedence, and one more
+RANGES_MAX = 65_536  # of one envelope
 
 
 class _Partial:
@@ -49,6 +50,8 @@ class Partials:
             self._bytes -= record.total
             return memoryview(partial.bytes)
         self._partials[record.sequence] = partial  # now the one touched last
+        if len(partial.held) > RANGES_MAX:
+            self._forget(record.sequence)
         while len(self._partials) > PARTIALS_MAX or self._bytes > self._bytes_max:
             self._forget(next(iter(self._partials)))
         return None

@@ -70,7 +70,9 @@ class PrecedenceQueue:
         self._levels = [_Level() for _ in Precedence]
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._later: list[tuple[int, int, Waiting]] = []  # a heap of repeats, by when they are due
+        # A heap of repeats: when one is due, its number in order of coming, itself.
+        self._later: list[tuple[int, int, Waiting]] = []
+        self._later_count = 0
         self._unsent: list[int] = []  # a heap of sequences; what was sent leaves it when lowest
         self._sent: Counter[int] = Counter()
 
@@ -117,7 +119,8 @@ class PrecedenceQueue:
         """Keep a message that was sent, to be sent once more from this time on."""
         message.repeats_left -= 1
         message.taken = 0
-        heappush(self._later, (due_ns, message.sequence, message))
+        self._later_count += 1
+        heappush(self._later, (due_ns, self._later_count, message))
 
     def next_repeat_ns(self) -> int | None:
         """When the next repeat is due, or None."""

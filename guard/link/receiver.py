@@ -42,11 +42,12 @@ from schemas.reasons import Reason
 BUFFER_PERCENT_WARN = 80
 
 _COUNTED = (
-    "datagrams", "bytes", "blocks_done", "blocks_rebuilt", "blocks_given_up", "symbols_spare",
+    "datagrams", "bytes", "blocks_done", "blocks_rebuilt", "blocks_given_up", "symbols_taken",
+    "symbols_spare",
     "messages_landed", "messages_late", "messages_repeated", "holes_closed", "sequences_missing",
     "streams_landed", "streams_dropped", "stream_bytes", "pieces_repeated", COPIES,
-    "heartbeats", Reason.DATAGRAM_MALFORMED, Reason.DATAGRAM_TAG, Reason.DATAGRAM_SESSION,
-    Reason.DATAGRAM_REPLAYED, Reason.BLOCK_TAG, Reason.BLOCK_MALFORMED,
+    "heartbeats", "heartbeats_refused", Reason.DATAGRAM_MALFORMED, Reason.DATAGRAM_TAG,
+    Reason.DATAGRAM_SESSION, Reason.DATAGRAM_REPLAYED, Reason.BLOCK_TAG, Reason.BLOCK_MALFORMED,
 )  # fmt: skip
 
 
@@ -108,6 +109,7 @@ class Receiver:
         if not 0 < segment_bytes < size:
             segment_bytes = size
         if not size:
+            self._counters["datagrams"] += 1
             self._drop(Reason.DATAGRAM_MALFORMED, 1)
             return events
         whole = size - size % segment_bytes
@@ -181,7 +183,7 @@ class Receiver:
     def _take_shortcut(
         self, header: Header, rows: Bytes2, now_ns: int, events: list[Event]
     ) -> bool:
-        """What needs no look at tags: a whole new block, or more of one that is over."""
+        """A whole new block in one buffer needs no look at its tags. link §5 (6)"""
         session, count = self._open, len(rows)
         if session is None or header.session != session.number or header.flags & FLAG_HEARTBEAT:
             return False
@@ -329,37 +331,42 @@ class Receiver:
             self._counters["streams_dropped"] += 1
         if new or not record.plain_bytes:
             session.opener.keep()
-            self._counters["stream_bytes"] += record.plain_bytes
-            self._sink.land(
-                Piece(record.sequence, record.precedence, record.offset, stream.total, data)
-            )
+            self._counters["stream_bytes"] += new
+            total = stream.total if stream.ended else 0
+            self._sink.land(Piece(record.sequence, record.offset, data, record.precedence, total))
         else:
             self._counters["pieces_repeated"] += 1
         if stream.complete:
-            self._streams.forget(record.sequence)
-            late = self._arrivals.land(record.sequence) is Arrival.LATE
+            self._stream_landed(stream, events)
+
+    def _stream_landed(self, stream: Stream, events: list[Event]) -> None:
+        self._streams.forget(stream.sequence)
+        arrival = self._arrivals.land(stream.sequence)
+        if arrival is not Arrival.REPEATED:
             self._counters["streams_landed"] += 1
             self._counters["holes_closed"] += self._arrivals.bound()
-            events.append(StreamLanded(record.sequence, stream.total, late))
+            events.append(StreamLanded(stream.sequence, stream.total, arrival is Arrival.LATE))
 
     def _heartbeat(
         self, session: Session, header: Header, sealed: bytes, now_ns: int, events: list[Event]
     ) -> None:
-        if header.number <= session.heartbeats.get(self._link, -1):
+        if header.number <= session.newest_by_link[self._link]:
             self._drop(Reason.DATAGRAM_REPLAYED, 1)
             return
         try:
             plaintext = session.seal.open_heartbeat(header.number, sealed, associated_data(header))
             beat = Heartbeat.read(plaintext)
         except (Forged, Malformed) as error:
+            self._counters["heartbeats_refused"] += 1
             self._drop(error.reason, 1)
             return
-        copy = header.number <= max(session.heartbeats.values(), default=-1)
-        session.heartbeats[self._link] = header.number
         self._opened(session, events)
-        if copy:
+        session.newest_by_link[self._link] = header.number
+        if header.number <= session.newest_heartbeat:  # it came by another link before
             self._counters[COPIES] += 1
             return
+        session.newest_heartbeat = header.number
+        session.window.prove(beat.blocks_complete)
         self._counters["heartbeats"] += 1
         checkpoint = session.joiner.take(beat)
         if checkpoint is not None:
@@ -378,6 +385,8 @@ class Receiver:
                 if now_ns < session.unripe_until_ns:
                     return
                 session.window.give_up_below(beat.blocks_complete)
+            for stream in self._streams.whole():
+                self._stream_landed(stream, events)
             for first, last in self._arrivals.gaps(beat):
                 session.partials.forget(first, last)
                 self._counters["sequences_missing"] += last - first + 1

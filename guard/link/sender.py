@@ -84,6 +84,7 @@ class Sender:
         self._last_completed = [0] * LEVELS
         self._heartbeat_number = 0
         self._heartbeat_ns: int | None = None
+        self._heartbeat_waits = False  # it is due, and the bucket has not enough for it
         self._checkpoint = b""
         self._checkpoint_version = 0
         self._checkpoint_at = 0
@@ -157,6 +158,8 @@ class Sender:
         bursts: list[Burst] = []
         if self._heartbeat_ns is None or now_ns >= self._heartbeat_ns:
             self._heartbeat(bursts, now_ns)
+        if self._heartbeat_waits:  # smaller datagrams would take its turn for ever
+            return bursts
         if self._group is None:
             self._queue.bring_repeats(now_ns)
             if self._queue.ready:
@@ -229,10 +232,9 @@ class Sender:
         """Fill up to D blocks of one shape from one precedence's queue. link §6 (6), (7)"""
         level = self._queue.next_level()
         used = self._filler.fill(level, self._plains[0])
-        if not used:  # a stream had nothing for it
-            self._note_given_up()
-            if self._filler.finished:
-                self._group_left(now_ns)
+        self._note_given_up()
+        if not used:  # a stream had nothing for it, or was given up
+            self._group_left(now_ns)
             return
         # What is left over has no room for a record, so a full block has full symbols.
         more = bool(level) and level[0].ready
@@ -288,7 +290,8 @@ class Sender:
         )
         frame = self._maker.heartbeat(self._heartbeat_number, beat.write())
         wire = self._params.wire_bytes(frame.datagram_bytes)
-        if not self._may_leave(wire, now_ns):
+        self._heartbeat_waits = not self._may_leave(wire, now_ns)
+        if self._heartbeat_waits:
             self._heartbeat_ns = self._paced_until_ns
             return
         self._heartbeat_ns = now_ns + self._params.heartbeat_ns(frame.datagram_bytes)

@@ -9,6 +9,7 @@ from collections import Counter
 from guard.link.fec import Codec
 from guard.link.heartbeat import CheckpointJoiner, Heartbeat
 from guard.link.keys import SessionSeal
+from guard.link.lines import LINKS_MAX
 from guard.link.opening import BlockOpener
 from guard.link.params import LinkParams
 from guard.link.partials import Partials
@@ -30,7 +31,8 @@ class Session:
         self.window = BlockWindow(params, self.opener, codec, counters)
         self.partials = Partials(params.envelope_bytes_max)
         self.joiner = CheckpointJoiner()
-        self.heartbeats: dict[int, int] = {}  # link -> number of the newest one
+        self.newest_heartbeat = -1
+        self.newest_by_link = [-1] * LINKS_MAX  # the newest heartbeat of each
         self.unripe: Heartbeat | None = None  # the oldest that is not ripe
         self.unripe_until_ns = 0
         self.next_unripe: Heartbeat | None = None  # the newest after it

@@ -14,7 +14,7 @@ from schemas.reasons import Reason
 from schemas.sequences import Range, RangeSet
 
 STREAMS_MAX = 64
-HOLES_MAX = 65_536  # a stream: beyond it a piece that would leave one more hole is not taken
+HOLES_MAX = 65_536  # ranges of a stream: beyond it a piece that touches none is not taken
 
 
 @dataclass(slots=True)
@@ -59,39 +59,46 @@ class Streams:
         """The stream in progress of this sequence."""
         return self._streams.get(sequence)
 
+    def whole(self) -> list[Stream]:
+        """Those of which nothing is missing: after a restart, if no one was told before it."""
+        return [one for one in self._streams.values() if one.complete]
+
     def between(self, first: int, last: int) -> list[Stream]:
         """The streams in progress of these sequences."""
         return [one for one in self._streams.values() if first <= one.sequence <= last]
 
-    def take(self, record: Record) -> tuple[Stream, bool]:
-        """Note a piece; gives its stream and whether its bytes are new.
+    def take(self, record: Record) -> tuple[Stream, int]:
+        """Note a piece; gives its stream and how many of its bytes are new.
 
         Raises `Malformed` where it disagrees with what is known of the stream.
         """
-        stream = self._streams.get(record.sequence)
+        stream = self._streams.pop(record.sequence, None)
         if stream is None:
-            stream = self._streams[record.sequence] = Stream(record.sequence, record.precedence)
-            if len(self._streams) > STREAMS_MAX:
+            stream = Stream(record.sequence, record.precedence)
+            if len(self._streams) >= STREAMS_MAX:
                 self.dropped.append(next(iter(self._streams)))
                 del self._streams[self.dropped[-1]]
+        self._streams[record.sequence] = stream  # now the one touched last
         size = record.plain_bytes
         end = record.offset + size
-        total = record.total if size or record.total else end
+        total = record.total
+        ends = bool(total) or not size
         if (
             stream.precedence != record.precedence
-            or (stream.ended and (end > stream.total or total not in (0, stream.total)))
-            or (total and not stream.ended and stream.seen_bytes > total)
+            or (stream.ended and (end > stream.total or (ends and total != stream.total)))
+            or (ends and not stream.ended and stream.seen_bytes > total)
         ):
             raise Malformed(Reason.BLOCK_MALFORMED, "two pieces of a stream disagree")
-        if not stream.ended and (total or not size):
+        if ends and not stream.ended:
             stream.total, stream.ended = total, True
         held = stream.held
-        if not size or not held.missing(record.offset, end - 1):
-            return stream, False
-        if len(held) >= HOLES_MAX and (record.offset - 1) not in held:
-            return stream, False
+        missing = held.missing(record.offset, end - 1)
+        if not missing:
+            return stream, 0
+        if len(held) >= HOLES_MAX and not ((record.offset - 1) in held or end in held):
+            return stream, 0
         held.add(record.offset, end - 1)
-        return stream, True
+        return stream, sum(last - first + 1 for first, last in missing)
 
     def forget(self, sequence: int) -> None:
         """The stream is complete, or not wanted any more."""

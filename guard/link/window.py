@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from guard.link.fec import Codec
 from guard.link.opening import BlockOpener
-from guard.link.params import HEADER_BYTES, LinkParams
+from guard.link.params import HEADER_BYTES, NUMBER_MAX, LinkParams
 from guard.link.wire import ASSOCIATED_BYTES, INDEX_OFFSET, NUMBER_OFFSET, Bytes2, Header
 from schemas.reasons import Reason
 
@@ -38,6 +38,8 @@ class BlockWindow:
         self._counters = counters
         self._retries = not params.tag
         self._width = params.window_blocks
+        self._ahead = max(self._width // 2, 2 * params.interleave_blocks)
+        self._proven = -1  # the sender has come so far: every lower block was begun; -1: not known
         self._number = np.full(self._width, -1, dtype=np.int64)
         self._status = np.zeros(self._width, dtype=np.uint8)
         self._shape = np.zeros(self._width, dtype=np.int64)  # k, r, S packed; 0: not known
@@ -78,6 +80,8 @@ class BlockWindow:
         self._status[place] = _DONE
         if self._slot[place] >= 0:
             self._release(place)
+        self._proven = max(self._proven, number + 1)
+        self._counters["symbols_taken"] += k
         self._counters["symbols_spare"] += len(rows) - k
         self._counters["blocks_done"] += 1
         return plaintext
@@ -96,15 +100,11 @@ class BlockWindow:
         heads.view(">u8")[:, NUMBER_OFFSET // 8] = header.number
         return heads.tobytes() == rows[header.k :, :ASSOCIATED_BYTES].tobytes()
 
-    def is_over(self, number: int) -> bool:
-        """Whether nothing can come of this block any more: done, given up, or too old."""
-        place = number % self._width
-        if self._number[place] == number:
-            return bool(self._status[place] != _OPEN)
-        return number <= self._newest
-
     def take_run(self, header: Header, rows: Bytes2, link: int) -> Iterator[memoryview]:
         """Consecutive symbols of one block from `header.esi` on; (n, 32 + S) bytes."""
+        if header.number >= self._reach:
+            self._counters[Reason.DATAGRAM_MALFORMED] += len(rows)
+            return
         place = self._enter(header.number)
         if place is None:
             self._counters[Reason.DATAGRAM_REPLAYED] += len(rows)
@@ -123,6 +123,7 @@ class BlockWindow:
         if self._status[place] != _OPEN:
             self._counters["symbols_spare"] += len(rows)
             return
+        self._counters["symbols_taken"] += len(rows)
         store = self._store[self._slot_of(place)]
         store[indices, : header.symbol_bytes] = rows[:, HEADER_BYTES:]
         self._count[place] += len(rows)
@@ -132,6 +133,10 @@ class BlockWindow:
     def take_batch(self, heads: np.ndarray, rows: Bytes2, link: int) -> Iterator[memoryview]:
         """Any symbols of one size, of any blocks; heads as `wire.HEADER_TYPE`."""
         numbers = heads["number"].astype(np.int64)
+        near = numbers < self._reach
+        if not near.all():
+            self._counters[Reason.DATAGRAM_MALFORMED] += int(np.count_nonzero(~near))
+            heads, rows, numbers = heads[near], rows[near], numbers[near]
         for number in np.unique(numbers[numbers > self._newest]).tolist():
             self._enter(number)
         places = numbers % self._width
@@ -153,6 +158,7 @@ class BlockWindow:
         fresh = unique[seen == 0]
         self._seen[places[unique], indices[unique]] |= bit
         wanted = fresh[self._status[places[fresh]] == _OPEN]
+        self._counters["symbols_taken"] += len(wanted)
         self._counters["symbols_spare"] += len(fresh) - len(wanted)
         yield from self._store_batch(places[wanted], indices[wanted], rows[wanted])
 
@@ -178,6 +184,23 @@ class BlockWindow:
         ready = (self._count[touched] >= needed) & (self._status[touched] == _OPEN)
         for place in touched[ready].tolist():
             yield from self._finish(place)
+
+    @property
+    def _reach(self) -> int:
+        """The first number too far ahead: an untagged one could be anybody's. link §5 (5)"""
+        if self._retries and self._proven >= 0:
+            return self._proven + self._ahead
+        return NUMBER_MAX + 1
+
+    def prove(self, number: int) -> None:
+        """A heartbeat says that the sender has come so far. A window that stands beyond it by all
+        its width was led there by a forgery: it comes back. link §5 (5)"""
+        self._proven = max(self._proven, number)
+        if self._newest >= self._proven + self._width:
+            for place in range(self._width):
+                self._give_up(place)
+            self._number[:] = -1
+            self._newest = self._proven - 1
 
     def all_done_below(self, number: int) -> bool:
         """Whether no block below this number can still be completed."""
@@ -268,6 +291,7 @@ class BlockWindow:
         self._counters["blocks_rebuilt"] += rebuilt
         self._counters[Reason.BLOCK_TAG if plaintext is None else "blocks_done"] += 1
         if plaintext is not None:
+            self._proven = max(self._proven, header.number + 1)
             yield plaintext
         self._release(place)
 

@@ -4,11 +4,14 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 
 from guard.link.arrivals import ReceiverState
-from guard.link.events import Event, Gap, Landed
+from guard.link.events import Event, Gap, Landed, PieceSink, StreamGap, StreamLanded
 from guard.link.fec import ReferenceCodec
 from guard.link.params import LinkParams
+from guard.link.precedence import StreamSource
 from guard.link.receiver import Receiver
+from guard.link.records import Coder
 from guard.link.sender import Burst, Sender
+from guard.link.streams import Stream
 
 KEY = bytes(range(32))
 FLOW = 7
@@ -42,33 +45,52 @@ def envelopes(seed: int, count: int, sizes: tuple[int, ...] = (0, 20, 400, 3000)
 class Pair:
     """Both ends over one channel; what arrived is checked to arrive at most once."""
 
-    def __init__(self, params: LinkParams = SMALL, channel: Channel = list) -> None:
+    def __init__(
+        self, params: LinkParams = SMALL, channel: Channel = list, *,
+        sink: PieceSink | None = None, coder: Coder | None = None, links: int = 1,
+    ) -> None:  # fmt: skip
         self.params = params
         self.channel = channel
+        self.sink = sink
+        self.coder = coder
+        self.links = links
         self.now_ns = 0
         self.session = 0
         self.landed: dict[int, bytes] = {}
         self.late: set[int] = set()
         self.gaps: list[tuple[int, int]] = []
+        self.streams: dict[int, int] = {}  # sequence -> total, of those that landed wholly
+        self.stream_gaps: list[StreamGap] = []
         self.other: list[Event] = []
-        self.receiver = Receiver(params, KEY, FLOW, CODEC, ReceiverState())
+        self.receiver = self._start_receiver(ReceiverState())
         self.sender = self.start_sender()
 
     def start_sender(self) -> Sender:
         """Another start of the sender: the next session."""
         self.session += 1
-        self.sender = Sender(self.params, KEY, self.session, FLOW, CODEC)
+        self.sender = Sender(self.params, KEY, self.session, FLOW, CODEC, coder=self.coder)
         return self.sender
 
-    def restart_receiver(self) -> None:
+    def _start_receiver(self, state: ReceiverState, streams: Iterable[Stream] = ()) -> Receiver:
+        return Receiver(
+            self.params, KEY, FLOW, CODEC, state,
+            coder=self.coder, sink=self.sink, streams=streams, links=self.links,
+        )  # fmt: skip
+
+    def restart_receiver(
+        self, streams: Iterable[Stream] = (), state: ReceiverState | None = None
+    ) -> None:
         """Only what is durable survives."""
-        state = self.receiver.checkpoint_state()
-        self.receiver = Receiver(self.params, KEY, FLOW, CODEC, state)
+        state = state or self.receiver.checkpoint_state()
+        self.receiver = self._start_receiver(state, streams)
 
     def restart_receiver_from_journal(self) -> None:
         """As a role does it that keeps landed sequences, told gaps and the session."""
         state = ReceiverState.rebuild(self.session, self.landed, self.gaps)
-        self.receiver = Receiver(self.params, KEY, FLOW, CODEC, state)
+        self.receiver = self._start_receiver(state)
+
+    def offer_stream(self, sequence: int, source: StreamSource, precedence: int = 0) -> None:
+        self.sender.offer_stream(sequence, precedence, source)
 
     def offer(self, messages: Iterable[bytes], first: int = 1, precedence: int = 0) -> None:
         for sequence, envelope in enumerate(messages, first):
@@ -82,9 +104,9 @@ class Pair:
                 self.hear(datagram)
             self._note(self.receiver.tick(self.now_ns))
 
-    def hear(self, datagram: bytes) -> list[Event]:
+    def hear(self, datagram: bytes, link: int = 0) -> list[Event]:
         """The receiver gets one datagram."""
-        events = self.receiver.take(memoryview(datagram), len(datagram), self.now_ns)
+        events = self.receiver.take(memoryview(datagram), len(datagram), self.now_ns, link)
         self._note(events)
         return events
 
@@ -102,6 +124,13 @@ class Pair:
                         self.late.add(sequence)
                 case Gap(first, last):
                     self.gaps.append((first, last))
+                case StreamLanded(sequence, total, late):
+                    assert sequence not in self.streams, "landed twice"
+                    self.streams[sequence] = total
+                    if late:
+                        self.late.add(sequence)
+                case StreamGap():
+                    self.stream_gaps.append(event)
                 case _:
                     self.other.append(event)
 

@@ -7,6 +7,8 @@ integers only; AES itself is the library's.
 import hashlib
 import hmac
 import struct
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -102,23 +104,108 @@ def solve(k: int, symbols: dict[int, bytes]) -> list[bytes]:
     return [symbol for _, symbol in rows]
 
 
-def records(plaintext: bytes) -> list[tuple[int, int, int, int, bytes]]:
-    """§7: (sequence, precedence, offset, total, data)."""
+def lz4_block(coded: bytes) -> bytes:
+    """The LZ4 block format: literals and copies from what stands before."""
+    plain = bytearray()
+    at = 0
+
+    def more(size: int) -> int:
+        nonlocal at
+        if size == 15:
+            while True:
+                at += 1
+                size += coded[at - 1]
+                if coded[at - 1] != 255:
+                    break
+        return size
+
+    while at < len(coded):
+        token = coded[at]
+        at += 1
+        literals = more(token >> 4)
+        plain += coded[at : at + literals]
+        at += literals
+        if at < len(coded):
+            back = int.from_bytes(coded[at : at + 2], "little")
+            at += 2
+            assert 0 < back <= len(plain)
+            for _ in range(more(token & 15) + 4):
+                plain.append(plain[-back])
+    assert at == len(coded)
+    return bytes(plain)
+
+
+def expanded(coding: int, data: bytes, plain_size: int) -> bytes:
+    """§7 (6); of the codings that need no library."""
+    if coding == 0:
+        return data
+    assert coding == 1
+    assert len(data) < plain_size
+    plain = lz4_block(data)
+    assert len(plain) == plain_size
+    return plain
+
+
+class Record(NamedTuple):
+    """§7."""
+
+    kind: int
+    sequence: int
+    precedence: int
+    coding: int
+    offset: int
+    total: int
+    plain_size: int
+    data: bytes
+
+
+def records(plaintext: bytes) -> list[Record]:
+    """§7: the records of a block."""
     found = []
     at = 0
     while at < len(plaintext) and plaintext[at]:
-        kind, precedence, zero, size, sequence = struct.unpack_from(">BBHIQ", plaintext, at)
-        assert kind in (1, 2)
+        kind, precedence, coding, zero, size, sequence = struct.unpack_from(
+            ">BBBBIQ", plaintext, at
+        )
+        assert kind in (1, 2, 3)
         assert not zero
         at += 16
-        offset, total = 0, size
-        if kind == 2:
+        offset, total, plain_size = 0, size, size
+        if kind != 1:
             offset, total = struct.unpack_from(">QQ", plaintext, at)
             at += 16
-        found.append((sequence, precedence, offset, total, plaintext[at : at + size]))
+        if coding:
+            (plain_size,) = struct.unpack_from(">I", plaintext, at)
+            at += 4
+        data = plaintext[at : at + size]
+        assert len(data) == size
+        found.append(Record(kind, sequence, precedence, coding, offset, total, plain_size, data))
         at += size
     assert not any(plaintext[at:])
     return found
+
+
+class Landing:
+    """Bytes that came in pieces, and which of them have come."""
+
+    def __init__(self) -> None:
+        self.bytes: dict[int, int] = {}
+        self.total: int | None = None
+
+    def put(self, offset: int, data: bytes) -> None:
+        self.bytes.update(enumerate(data, offset))
+
+    @property
+    def missing(self) -> list[int]:
+        """§10 (6): below the end, or below the furthest byte."""
+        end = max(self.bytes, default=-1) + 1 if self.total is None else self.total
+        return [n for n in range(end) if n not in self.bytes]
+
+    @property
+    def whole(self) -> bytes | None:
+        if self.total is None or self.missing:
+            return None
+        return bytes(self.bytes[n] for n in range(self.total))
 
 
 class SlowReceiver:
@@ -141,7 +228,7 @@ class SlowReceiver:
         assert size % 16 == 0
         assert session == self._session
         assert flags & 2 == (2 if self._tag_key else 0)
-        assert datagram[24:32] == (tag(self._tag_key, datagram) if self._tag_key else bytes(8))
+        assert not self._tag_key or datagram[24:32] == tag(self._tag_key, datagram)
         associated = datagram[:18] + b"\0" + datagram[19:24]
         if flags & 1:
             nonce = bytes([0, 0, 0, 1]) + struct.pack(">Q", number)
@@ -151,23 +238,44 @@ class SlowReceiver:
         assert self._shapes.setdefault(number, associated) == associated
         self._blocks.setdefault(number, {})[index] = datagram[32:]
 
-    def messages(self) -> dict[int, tuple[int, bytes]]:
-        """Sequence -> (precedence, envelope), of all messages that the blocks hold wholly."""
-        parts: dict[int, dict[int, bytes]] = {}
-        about: dict[int, tuple[int, int]] = {}
+    def _records(self) -> Iterator[Record]:
+        """All records of all blocks of which k symbols came."""
         for number, symbols in sorted(self._blocks.items()):
             k = self._shapes[number][16]
-            if len(symbols) < k:
+            if len(symbols) >= k:
+                nonce = bytes(4) + struct.pack(">Q", number)
+                sealed = b"".join(solve(k, symbols))
+                yield from records(self._cipher.decrypt(nonce, sealed, self._shapes[number]))
+
+    def messages(self) -> dict[int, tuple[int, bytes]]:
+        """Sequence -> (precedence, envelope), of all messages that the blocks hold wholly."""
+        landings: dict[int, Landing] = {}
+        about: dict[int, tuple[int, int, int]] = {}
+        for record in self._records():
+            if record.kind == 3:
                 continue
-            nonce = bytes(4) + struct.pack(">Q", number)
-            sealed = b"".join(solve(k, symbols))
-            plaintext = self._cipher.decrypt(nonce, sealed, self._shapes[number])
-            for sequence, precedence, offset, total, data in records(plaintext):
-                about[sequence] = (precedence, total)
-                parts.setdefault(sequence, {})[offset] = data
+            landing = landings.setdefault(record.sequence, Landing())
+            landing.put(record.offset, record.data)
+            landing.total = record.total
+            plain_size = record.plain_size if record.coding else record.total
+            like = (record.precedence, record.coding, plain_size)
+            assert about.setdefault(record.sequence, like) == like
         whole = {}
-        for sequence, (precedence, total) in about.items():
-            envelope = b"".join(data for _, data in sorted(parts[sequence].items()))
-            if len(envelope) == total:
-                whole[sequence] = (precedence, envelope)
+        for sequence, (precedence, coding, plain_size) in about.items():
+            data = landings[sequence].whole
+            if data is not None:
+                whole[sequence] = (precedence, expanded(coding, data, plain_size))
         return whole
+
+    def streams(self) -> dict[int, Landing]:
+        """§14: what there is of each stream."""
+        landings: dict[int, Landing] = {}
+        for record in self._records():
+            if record.kind != 3:
+                continue
+            landing = landings.setdefault(record.sequence, Landing())
+            landing.put(record.offset, expanded(record.coding, record.data, record.plain_size))
+            if record.total or not record.plain_size:
+                assert landing.total in (None, record.total)
+                landing.total = record.total
+        return landings

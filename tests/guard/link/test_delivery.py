@@ -147,6 +147,23 @@ def test_datagrams_in_one_buffer_give_the_same_as_one_by_one() -> None:
     assert [pair.landed[n] for n in range(1, 51)] == sent
 
 
+def test_the_last_datagram_of_a_buffer_may_be_shorter() -> None:
+    """As UDP_GRO gives them: a large block's datagrams and the first of a small one behind them."""
+    pair = Pair(LinkParams())
+    pair.run()
+    pair.offer([bytes(20_000)])
+    (large,) = pair.sender.due(pair.now_ns + 10**8)[-1:]
+    buffer, size = bytes(large.buffer), large.segment_bytes
+    pair.offer([b"small"], first=2)
+    (small,) = pair.sender.due(pair.now_ns + 2 * 10**8)[-1:]
+    assert small.segment_bytes < size
+    joined = memoryview(buffer + bytes(small.buffer[: small.segment_bytes]))
+    pair._note(pair.receiver.take(joined, size, pair.now_ns))
+    assert pair.landed == {1: bytes(20_000), 2: b"small"}
+    counted = pair.receiver.counters
+    assert counted["datagrams"] == counted["symbols_taken"] + counted["symbols_spare"] + 1
+
+
 def test_a_checkpoint_rides_in_heartbeats_in_pieces() -> None:
     pair = Pair(channel=lossy(4, loss=0.3))
     pair.sender.set_checkpoint(bytes(range(200)) * 3)

@@ -58,25 +58,78 @@ def code() -> object:
     return found
 
 
-def session(name: str, **changes: int | bool) -> object:
+class RunCoder:
+    """Coding 1 for what is one byte over and over: an LZ4 block of one copy, made by hand."""
+
+    coding = 1
+
+    def shrink(self, plain: bytes | memoryview) -> bytes | None:
+        """One literal, a copy of it up to the last five bytes, and those five as literals."""
+        plain = bytes(plain)
+        if len(plain) < 40 or plain.strip(plain[:1]):
+            return None
+        left = len(plain) - 1 - 5 - 4 - 15
+        copy = b"\x1f" + plain[:1] + b"\x01\x00" + b"\xff" * (left // 255) + bytes([left % 255])
+        return copy + b"\x50" + plain[:5]
+
+    def expand(self, coding: int, coded: memoryview, plain_bytes: int) -> bytes:
+        """What the slow receiver makes of it."""
+        return slow.expanded(coding, bytes(coded), plain_bytes)
+
+
+class Source:
+    """A stream of these bytes."""
+
+    def __init__(self, data: bytes, known: bool) -> None:
+        self.data = data
+        self.total_bytes = len(data) if known else None
+        self.ready = True
+
+    def read_into(self, offset: int, out: memoryview) -> int:
+        """See `StreamSource`."""
+        piece = self.data[offset : offset + len(out)]
+        out[: len(piece)] = piece
+        return len(piece)
+
+
+MESSAGES = [(0, 9), (3, 0), (0, 1500), (4, 40), (0, 700)]
+
+
+def session(
+    name: str, *, messages: list[tuple[int, int | bytes]] | None = None,
+    streams: list[tuple[int, int | bytes, bool]] | None = None, coded: bool = False,
+    **changes: int | bool,
+) -> object:  # fmt: skip
+    """All datagrams of 400 ms: messages are (precedence, content or size), streams have a word
+    whether their size is known at the start."""
     params = LinkParams(mtu_bytes=256, k_max=6, r_max=3, design_loss_ppm=0, **changes)  # type: ignore[arg-type] # names and types are LinkParams'
-    sender = Sender(params, KEY, 5, 1, CODEC)
+    sender = Sender(params, KEY, 5, 1, CODEC, coder=RunCoder() if coded else None)
     sender.set_checkpoint(pattern("checkpoint", 300))
-    messages = []
-    for sequence, (precedence, size) in enumerate(
-        ((0, 9), (3, 0), (0, 1500), (4, 40), (0, 700)), 1
-    ):
-        envelope = pattern(f"message {sequence}", size)
-        sender.offer(sequence, precedence, envelope)
-        messages.append(
-            {"sequence": sequence, "precedence": precedence, "envelope": envelope.hex()}
+    told: dict[str, list[dict[str, object]]] = {"messages": [], "streams": []}
+    sequence = 0
+    for precedence, content in MESSAGES if messages is None else messages:
+        sequence += 1
+        data = pattern(f"message {sequence}", content) if isinstance(content, int) else content
+        sender.offer(sequence, precedence, data)
+        told["messages"].append(
+            {"sequence": sequence, "precedence": precedence, "envelope": data.hex()}
+        )
+    for precedence, content, known in streams or []:
+        sequence += 1
+        data = pattern(f"stream {sequence}", content) if isinstance(content, int) else content
+        sender.offer_stream(sequence, precedence, Source(data, known))
+        told["streams"].append(
+            {"sequence": sequence, "precedence": precedence, "known": known, "bytes": data.hex()}
         )
     datagrams = [d.hex() for ms in range(0, 400, 5) for d in drain(sender, ms * 1_000_000)]
     return {
         "name": name, "link_key": KEY.hex(), "flow": 1, "session": 5, "params": changes,
         "mtu_bytes": 256, "k_max": 6, "r_max": 3, "checkpoint": pattern("checkpoint", 300).hex(),
-        "messages": messages, "datagrams": datagrams,
+        **told, "datagrams": datagrams,
     }  # fmt: skip
+
+
+RUNS = b"\x61" * 2000
 
 
 def main() -> None:
@@ -89,6 +142,42 @@ def main() -> None:
             session("tagged"),
             session("untagged", tag=False),
             session("interleaved", interleave_blocks=2, window_blocks=16),
+            session(
+                "streams",
+                streams=[
+                    (1, 2500, True),
+                    (0, 1800, False),
+                    (2, 0, True),
+                    (0, 0, False),
+                    (0, 1, False),
+                ],
+            ),
+            session(
+                "compressed",
+                coded=True,
+                messages=[
+                    (0, RUNS),
+                    (1, 300),
+                    (0, b"\x62" * 40),
+                    (2, b"\x63" * 20_000),
+                ],
+                streams=[(0, RUNS + bytes(3000), False), (3, bytes(10_000), True), (0, 700, True)],
+            ),
+            session(
+                "repeated",
+                messages=[(0, 900), (4, 20)],
+                streams=[(0, 900, False)],
+                repeats=2,
+                repeat_pause_ms=40,
+            ),
+            session(
+                "untagged streams, repeated",
+                messages=[(0, 9)],
+                streams=[(1, 700, True)],
+                tag=False,
+                repeats=1,
+                repeat_pause_ms=60,
+            ),
         ],
     }
     for name, answer in answers.items():
