@@ -8,9 +8,9 @@ own source. Follows docs/spec/link.md §6 (6), §7 and §13.
 from collections import deque
 
 from guard.link.params import (
+    ALIGN_SHARE,
     PIECE_BYTES_MAX,
     STREAM_ALIGN_BYTES,
-    STREAM_ALIGN_ROOM,
     STREAM_BYTES_MAX,
 )
 from guard.link.precedence import StreamSource, Waiting
@@ -125,7 +125,9 @@ class Filler:
 
 
 def _piece_bytes(room: int, left: int) -> int:
-    """Bytes of the next piece: all that is left, else whole pages, else what there is room for."""
+    """Bytes of the next piece: all that is left, else whole pages where that gives up little of
+    the room, else what there is room for."""
     if left <= room:
         return left
-    return room - room % STREAM_ALIGN_BYTES if room >= STREAM_ALIGN_ROOM else room
+    whole = room - room % STREAM_ALIGN_BYTES
+    return whole if room - whole <= room // ALIGN_SHARE else room
