@@ -75,7 +75,8 @@ class LinkKey:
                 raise Broken(
                     Reason.KEY_MISSING,
                     f"the counter {path} is missing: a sender that forgot its sessions would repeat"
-                    " them; make a new key with guard link key and copy it to the receiver",
+                    " them; make a new key with guard link key, and receive with it into a new"
+                    " folder (docs/recovery.md)",
                 )
         session, sequence = DurableNumber(self._session), DurableNumber(self._sequence)
         number, first = (session.value or 0) + 1, (sequence.value or 0) + 1

@@ -9,7 +9,15 @@ import click
 from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 
 from guard.cli.link_options import Host, LinkAddress, Rate, both_ends, receive_params
-from guard.cli.output import EXIT_NO, console, errors, print_json, printable, sentences
+from guard.cli.output import (
+    EXIT_NO,
+    console,
+    erase_line,
+    errors,
+    print_json,
+    printable,
+    sentences,
+)
 from guard.transfer import Fact, ReceiveOrder, Receiving
 
 _QUIET = frozenset({"", "progress", "open", "landed", "message"})
@@ -74,7 +82,9 @@ def receive(addresses: tuple[str, ...], folder: Path, **options: Any) -> None:  
             options["source"] or "", options["replace"], options["flow"],
             options["compress"],
         ))  # fmt: skip
-        report = _Report(options["count"], options["idle"], quiet=options["as_json"])
+        report = _Report(
+            folder.absolute(), options["count"], options["idle"], quiet=options["as_json"]
+        )
         with report.progress:
             with suppress(KeyboardInterrupt):
                 for fact in receiving.facts():
@@ -93,7 +103,10 @@ def receive(addresses: tuple[str, ...], folder: Path, **options: Any) -> None:  
 class _Report:
     """What became of everything, for people while it comes and for machines at the end."""
 
-    def __init__(self, count: int | None, idle_s: float | None, *, quiet: bool) -> None:
+    def __init__(
+        self, folder: Path, count: int | None, idle_s: float | None, *, quiet: bool
+    ) -> None:
+        self._folder = folder
         self._count = count
         self._idle_s = idle_s
         self._quiet = quiet
@@ -139,7 +152,8 @@ class _Report:
             self.content["files"].append(
                 {k: fact[k] for k in ("sequence", "name", "path", "bytes")}
             )
-            self._say(f"{fact['name']}  {fact['bytes']:,} bytes")
+            landed = Path(fact["path"]).relative_to(self._folder)
+            self._say(f"{landed}  {fact['bytes']:,} bytes")
         elif what == "unnamed":
             self.content["unnamed"].append(fact["sentence"])
         elif what == "gap":
@@ -171,6 +185,8 @@ class _Report:
         if error:
             errors.print(f"guard: {printable(sentence)}", markup=False, soft_wrap=True)
         elif not self._quiet:
+            if not self.progress.disable:
+                erase_line()
             console.print(printable(sentence), markup=False, soft_wrap=True)
 
     def show(self) -> None:
@@ -194,11 +210,11 @@ def _sentence(fact: Fact) -> str:
             some = ", ".join(f"{first}-{last}" for first, last in fact["missing"][:8])
             more = " …" if fact["ranges"] > 8 else ""
             return (
-                f"of number {fact['sequence']} are missing {fact['missing_bytes']:,} bytes"
-                f" in {fact['ranges']:,} ranges: {some}{more}"
+                f"of number {fact['sequence']} {fact['missing_bytes']:,} bytes are missing: {some}"
+                f"{more}"
             )
         case "silent":
-            return "the link has fallen silent: no heartbeat came"
+            return "the link is silent: the sender is not running, or nothing of it comes through"
         case "link-dead":
             return f"link {fact['link'] + 1} is dead: nothing comes by it while another is heard"
         case "link-back":

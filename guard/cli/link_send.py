@@ -173,8 +173,10 @@ def _order(files: list[FileToSend], options: dict[str, Any]) -> SendOrder:
 def _follow(sending: Sending, files: list[FileToSend]) -> dict[str, Any]:
     total = sum(one.size for one in files) if all(one.path for one in files) else None
     report: dict[str, Any] = {
-        "files": len(files), "session": sending.session, "stopped": False, "refused": [],
+        "files": len(files), "session": sending.session,
+        "first_sequence": sending.first_sequence, "stopped": False, "refused": [],
     }  # fmt: skip
+    told = ""
     names = {sending.first_sequence + at: one.name for at, one in enumerate(files)}
     with _progress() as progress:
         task = progress.add_task("sending", total=total)
@@ -188,8 +190,9 @@ def _follow(sending: Sending, files: list[FileToSend]) -> dict[str, Any]:
                     sentence = f"{names[fact['sequence']]} was not sent whole: {fact['sentence']}"
                     errors.print(f"guard: {printable(sentence)}", markup=False, soft_wrap=True)
                     report["refused"].append(sentence)
-                elif fact["what"] == "down":
-                    progress.update(task, description=fact["sentence"])
+                elif fact["what"] == "down" and fact["sentence"] != told:
+                    told = fact["sentence"]
+                    errors.print(f"guard: {told}; trying again", markup=False, soft_wrap=True)
                 elif fact["what"] == "sent":
                     seconds = (fact["sent_ns"] - fact["started_ns"]) / 1e9
                     report |= {"stopped": fact["stopped"], "seconds": round(seconds, 3)}
@@ -214,5 +217,8 @@ def _show(report: dict[str, Any]) -> None:
     sent = report.get("streams", 0)
     megabytes = report.get("stream_bytes", 0) / 1e6
     seconds = max(report.get("seconds", 0), 0.001)
+    first, last = report["first_sequence"], report["first_sequence"] + report["files"] - 1
+    numbers = f"number {first}" if first == last else f"numbers {first} to {last}"
     line = f"sent {sent:,} of {report['files']:,} files, {megabytes:,.1f} MB in {seconds:,.1f} s"
-    errors.print(f"{line} ({megabytes / seconds:,.0f} MB/s), session {report['session']}")
+    line += f" ({megabytes / seconds:,.1f} MB/s), session {report['session']}, {numbers}"
+    errors.print(f"stopped: {line}" if report["stopped"] else line, soft_wrap=True)

@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 
 import click
 from rich.console import Console
+from rich.control import Control
+from rich.segment import ControlType
 
 from schemas.errors import Broken, CheckvalveError
 
@@ -58,6 +60,11 @@ def printable(text: str) -> str:
     return "".join(
         character if character.isprintable() else f"\\x{ord(character):02x}" for character in text
     )
+
+
+def erase_line() -> None:
+    """Take away what a progress display has on its line, before standard output has the next."""
+    errors.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2)))
 
 
 def print_json(value: Any) -> None:

@@ -69,7 +69,10 @@ class SenderSocket:
             self._send(buffer, segment_bytes)
         except OSError as error:
             if error.errno in (EMSGSIZE, EINVAL):
-                sentence = "the interface's MTU is smaller than the policy's mtu_bytes"
+                sentence = (
+                    "the interface's MTU is smaller than the link's: give the link a smaller one"
+                    " on both ends (--mtu, or mtu_bytes in the policy)"
+                )
                 raise Broken(Reason.SITE_MALFORMED, sentence) from error
             raise Overload(Reason.LINK_DOWN, f"the link takes nothing: {error.strerror}") from error
 
@@ -191,7 +194,11 @@ def open_receiver(address: str, rate_mbit_per_s: int) -> socket.socket:
     except PermissionError:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, wanted)
     opened.setsockopt(SOL_UDP, UDP_GRO, 1)  # from the first datagram on
-    opened.bind(read_address(address))
+    try:
+        opened.bind(read_address(address))
+    except OSError as error:
+        opened.close()
+        raise OSError(error.errno, error.strerror, address) from error
     return opened
 
 

@@ -12,14 +12,16 @@ INTERVAL_NS = 10_000_000_000
 
 _SENTENCES: dict[str, str] = {
     Reason.DATAGRAM_MALFORMED: "{0} datagrams are not of this link's format; "
-    "check for foreign traffic on the link, and that both sides' policies give the same MTU",
+    "check for foreign traffic on the link, and that both ends have the same MTU and both tags or "
+    "neither",
     Reason.DATAGRAM_TAG: "{0} datagrams carry a wrong tag; "
     "check that both sides have the same link key, else they are forged or damaged",
     Reason.DATAGRAM_SESSION: "{0} datagrams belong to another session than the newest; "
     "a second sender runs, or a recording is played back",
     Reason.BLOCK_TAG: "{0} blocks or heartbeats do not open under their key; "
     "check the link key, and that only one sender has it",
-    Reason.BLOCK_MALFORMED: "{0} opened blocks break the format; the source side is not sound",
+    Reason.BLOCK_MALFORMED: "{0} opened blocks break the format; "
+    "check that both ends have the same compression, else the source side is not sound",
     Reason.DATAGRAM_REPLAYED: "{0} datagrams came a second time; "
     "the network doubles them, or a recording is played back",
     "kernel_drops": "this host dropped {0} buffers because the receiver's socket was full: nothing "
