@@ -1,7 +1,7 @@
 """Writes the known answers of the file layer: `python tests/vectors/link/make_files.py`.
 
-Made from docs/spec/link-files.md with struct and another CBOR encoder, without the code that is held
-against them by `tests/guard/link/test_trailer.py` and `tests/guard/edge/test_stream_landing.py`.
+Made from docs/spec/link-files.md with struct and another CBOR encoder, without the code that is
+held against them by `test_trailer.py` and `test_stream_landing.py`.
 """
 
 import json
