@@ -48,7 +48,7 @@ _QUIET = frozenset({"", "progress", "open", "landed", "message"})
     type=Rate(),
     default="1Gbit/s",
     show_default=True,
-    help="The sender's pace: sizes the socket's memory.",
+    help="The sender's pace: sizes the socket's memory, and what counts as silence.",
 )
 @click.option(
     "--heartbeat-ms",

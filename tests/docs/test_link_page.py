@@ -1,8 +1,9 @@
 """The page of the bare link: its commands run, in its order, and print what it shows.
 
-Every ```console block of docs/link.md is run over loopback, each host in a folder of its own. `send$`
-runs a command to its end, `receive$` starts the receiver, `receive>` looks at what it printed since,
-`receive^C` ends it. A shown line must stand in the output, in order, as in `test_quickstart.py`.
+Every ```console block of docs/link.md is run over loopback, each host in a folder of its own.
+`send$` runs a command to its end, `receive$` starts the receiver, `receive>` looks at what it
+printed since its start, `receive^C` ends it. A shown line must stand in the output, in order, as in
+`test_quickstart.py`.
 """
 
 import re
@@ -43,11 +44,13 @@ class Reader(Tour):
         return done.stderr + done.stdout
 
     def receive(self, command: str) -> None:
-        shutil.copy(self.host("send") / "diode.key", self.host("receive"))
+        key = self.host("receive") / "diode.key"
+        if not key.exists():
+            shutil.copy(self.host("send") / key.name, key)
         with self.log("receive").open("w") as log:
             self.sides["receive"] = subprocess.Popen(
                 self.command(command).split(), cwd=self.host("receive"), env=self.environment(),
-                stdout=log, stderr=log,
+                stdout=log, stderr=log, text=True,
             )  # fmt: skip
         deadline = time.monotonic() + PATIENCE_S
         while not self._listens():
