@@ -39,7 +39,7 @@ MESSAGES = 500
 MESSAGE_BYTES = 1000
 _MESSAGE_GAP_NS = 2_000_000
 _BULK_GAP_NS = 10_000_000
-_SPIN_NS = 60_000
+_SHORT_NS = 20_000
 _GIVE_UP_S = 60.0
 _QUIET_S = 0.5
 _RATE_MBIT_BUFFER = 10_000
@@ -286,8 +286,8 @@ def _send_messages(
         if bulk is not None and sender.idle:
             break
         wait_ns = min(sender.wake_ns(now_ns), next_ns) - time.monotonic_ns()
-        if wait_ns > _SPIN_NS:
-            time.sleep((wait_ns - _SPIN_NS // 2) / 1e9)
+        if wait_ns > _SHORT_NS:
+            time.sleep(wait_ns / 1e9)
     while not sender.idle and bulk is None:
         for burst in sender.due(time.monotonic_ns()):
             socket.send(burst.buffer, burst.segment_bytes)
