@@ -103,11 +103,19 @@ class ReceivingLinks:
         self._poll.poll(wait_ms)
 
     def reads(self) -> Iterator[tuple[memoryview, int, int]]:
-        """(buffer, bytes a datagram, link) of what waits, up to a bound for each link."""
+        """(buffer, bytes a datagram, link) of what waits, up to a bound for each link.
+
+        Whether more waits is asked of the socket's memory, which is watched anyway: a read in
+        vain would cost more.
+        """
         for link, socket in enumerate(self._sockets):
-            self._fill_percent = max(self._fill_percent, socket.fill_percent)
-            for _ in range(READS_MAX):
+            held, most = socket.memory()
+            self._fill_percent = max(self._fill_percent, held * 100 // most)
+            reads = 0
+            while held and reads < READS_MAX:
                 taken = socket.receive()
                 if taken is None:
                     break
                 yield *taken, link
+                held, _ = socket.memory()
+                reads += 1

@@ -82,10 +82,10 @@ class LinkReceive:
             events: list[Event] = []
             for buffer, segment_bytes, link in self._links.reads():
                 events += self._receiver.take(buffer, segment_bytes, monotonic_ns(), link)
-            self._landing.flush()
             now_ns = monotonic_ns()
             if now_ns >= tick_ns:
                 tick_ns = now_ns + _TICK_NS
+                self._landing.flush()
                 self._receiver.note_buffer(self._links.fill_percent(), self._links.kernel_drops)
                 events += self._receiver.tick(now_ns)
             if events:
@@ -116,6 +116,7 @@ class LinkReceive:
 
     def _settle(self, events: list[Event], now_ns: int) -> None:
         """Make what happened durable, then tell it."""
+        self._landing.flush()
         for event in events:
             if isinstance(event, StreamLanded):
                 self._landing.complete(event.sequence)
