@@ -38,8 +38,6 @@ BUFFER_MS = 100
 BUFFER_BYTES_MIN = 4 * 2**20
 BUFFER_BYTES_MAX = 64 * 2**20
 _ANCILLARY_BYTES = 128
-_MEMINFO = struct.Struct("=II")
-_MEMINFO_BYTES = 36
 _DROP_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0)  # BPF: return 0 bytes
 
 Address = tuple[str, int]
@@ -131,16 +129,11 @@ class ReceiverSocket:
         """What the kernel gives the socket: twice the asked for, or less if it may not."""
         return self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
-    def memory(self) -> tuple[int, int]:
-        """(bytes of the socket's memory in use, 0 if nothing waits; the most it may use)."""
-        raw = self._socket.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, _MEMINFO_BYTES)
-        held, most = _MEMINFO.unpack_from(raw)
-        return held, most
-
     @property
     def fill_percent(self) -> int:
         """How full the socket's memory is."""
-        held, most = self.memory()
+        raw = self._socket.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 36)
+        held, most = struct.unpack_from("=II", raw)
         return int(held * 100 // max(1, most))
 
     def receive(self) -> tuple[memoryview, int] | None:

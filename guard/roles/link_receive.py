@@ -78,9 +78,8 @@ class LinkReceive:
         self._cpu_ns = time.process_time_ns()
         tick_ns = 0
         while not self._stopping:
-            self._links.wait(_TICK_MS)
             events: list[Event] = []
-            for buffer, segment_bytes, link in self._links.reads():
+            for buffer, segment_bytes, link in self._links.read(_TICK_MS):
                 events += self._receiver.take(buffer, segment_bytes, monotonic_ns(), link)
             now_ns = monotonic_ns()
             if now_ns >= tick_ns:

@@ -3,8 +3,8 @@
 A dictionary is, in this order, the tables of RFC 8878 §5 (how frequent each byte, length and
 distance is) and its content. The content is built from the packs every time and is always the
 same. The tables are measured by libzstd (`ZDICT_finalizeDictionary`) on invented events, and
-another libzstd may choose others; so they stand, in hexadecimal, in `c2_tables.txt` beside this, and
-`python -m tests.dictionaries --measure` makes them anew. That needs Python 3.14, or
+another libzstd may choose others; so they stand, in hexadecimal, in `c2_tables.txt` beside this,
+and `python -m tests.dictionaries --measure` makes them anew. That needs Python 3.14, or
 `pip install backports.zstd`; nothing else does.
 
 `test_dictionaries.py` builds both again and compares them with what the packs ship.
