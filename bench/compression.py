@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from guard.edge.making import PACKS
 from guard.link.compression import Coder, Coding
-from tools.c2_invented import invented
+from tests.dictionaries.c2_invented import invented
 
 ROUNDS = 5
 LARGE_EVENTS = 10_000

@@ -31,9 +31,8 @@ def bench() -> None:
 @click.option(
     "--rate",
     type=Rate(),
-    default="100Gbit/s",
-    show_default=True,
-    help="Pace on the wire: the default is none, so that the receiver may be overrun.",
+    default=None,
+    help="Pace on the wire; without it, the fastest that loses nothing is looked for.",
 )
 @click.option(
     "--block",
@@ -79,13 +78,19 @@ def link(folder: Path | None, **options: Any) -> None:  # fmt: skip
     with sentences(), tempfile.TemporaryDirectory(dir=folder) as below:
         params = LinkParams(
             mtu_bytes=options["mtu"], k_max=k, r_max=255 - k, repair_percent=options["repair"],
-            design_loss_ppm=0, rate_bits_per_s=options["rate"], frame_overhead_bytes=0,
+            design_loss_ppm=0, rate_bits_per_s=options["rate"] or 10**9, frame_overhead_bytes=0,
             tag=not options["no_tag"],
         )  # fmt: skip
         if options["warm"]:
             warm_memory()
         found = measure(
-            Bench(Path(below), options["size_mib"] * 2**20, options["runs"], params),
+            Bench(
+                Path(below),
+                options["size_mib"] * 2**20,
+                options["runs"],
+                params,
+                options["rate"] is not None,
+            ),
             lambda what: errors.print(f"{what} …", markup=False),
         )
     if options["as_json"]:

@@ -6,14 +6,14 @@ others go on. Follows docs/spec/link.md §15.
 """
 
 import select
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Self
 
 from guard.edge.spec import Spec
 from guard.edge.udp import ReceiverSocket, SenderSocket
 from schemas.errors import Overload
 
-READS_MAX = 256  # from one link before the next is looked at
+WATCH_READS = 32
 
 
 class SendingLinks:
@@ -66,10 +66,12 @@ class ReceivingLinks:
 
     def __init__(self, sockets: Sequence[ReceiverSocket]) -> None:
         self._sockets = sockets
+        self._links = {socket.fileno(): link for link, socket in enumerate(sockets)}
         self._poll = select.poll()
         for socket in sockets:
             self._poll.register(socket, select.POLLIN)
         self._fill_percent = 0
+        self._unwatched = 0
 
     @classmethod
     def adopt(cls, spec: Spec, count: int, source_host: str) -> Self:
@@ -85,6 +87,7 @@ class ReceivingLinks:
 
     def fill_percent(self) -> int:
         """How full the fullest socket has been since this was last asked."""
+        self.watch()
         found, self._fill_percent = self._fill_percent, 0
         return found
 
@@ -98,16 +101,22 @@ class ReceivingLinks:
         """Reads that came from another address than the sender's."""
         return sum(socket.foreign for socket in self._sockets)
 
-    def wait(self, wait_ms: int) -> None:
-        """Until one has something, or the time is up."""
-        self._poll.poll(wait_ms)
+    def read(self, wait_ms: int) -> list[tuple[memoryview, int, int]]:
+        """(buffer, bytes a datagram, link): one read of each link that has something, after
+        waiting at most so long for the first. To poll again costs less than a read in vain."""
+        self._unwatched += 1
+        if self._unwatched >= WATCH_READS:
+            self.watch()
+        found = []
+        for descriptor, _ in self._poll.poll(wait_ms):
+            link = self._links[descriptor]
+            taken = self._sockets[link].receive()
+            if taken is not None:
+                found.append((*taken, link))
+        return found
 
-    def reads(self) -> Iterator[tuple[memoryview, int, int]]:
-        """(buffer, bytes a datagram, link) of what waits, up to a bound for each link."""
-        for link, socket in enumerate(self._sockets):
+    def watch(self) -> None:
+        """Look how full the sockets are; also done by itself now and then."""
+        self._unwatched = 0
+        for socket in self._sockets:
             self._fill_percent = max(self._fill_percent, socket.fill_percent)
-            for _ in range(READS_MAX):
-                taken = socket.receive()
-                if taken is None:
-                    break
-                yield *taken, link

@@ -93,7 +93,7 @@ class Landing:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is held: call it after each `take`, and before anything is said of it."""
+        """Write what is held: call it now and then, and before anything is said of it."""
         if not self._held:
             return
         sequence, first, end = self._held_of

@@ -4,6 +4,7 @@ Takes the time and sizes, gives whether a burst may leave and when it may. Pure,
 nanoseconds and bits), and it reacts to nothing from outside. Follows docs/spec/link.md §13.
 """
 
+GATHER_NS = 1_000_000
 _NS_PER_S = 1_000_000_000
 
 
@@ -27,3 +28,9 @@ class TokenBucket:
             return now_ns + -(-(wanted - self._held) // self._rate)
         self._held -= wanted
         return now_ns
+
+    def gather_ns(self, wire_bytes: int) -> int:
+        """How much longer than for so many bytes one may wait, at most `GATHER_NS`, so that more
+        leave together and yet nothing overflows: half of what is left of the depth."""
+        spare = self._depth - wire_bytes * 8 * _NS_PER_S
+        return min(GATHER_NS, max(0, spare // 2 // self._rate))

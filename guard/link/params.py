@@ -29,7 +29,7 @@ BURST_BYTES_MAX = 65_507
 BURST_SEGMENTS_MAX = 64
 BLOCK_LOSS_MAX = 1e-6
 BLOCK_MS_MAX = 100  # on the wire: what a FLASH message may have to wait for
-BURST_BYTES_DEFAULT = 262_144
+BURST_BYTES_DEFAULT = 2 * 2**20
 BURST_MS_DEFAULT = 2
 AGEING_BLOCKS = 16
 HEARTBEAT_SHARE = 20  # one part in 20 of the rate
@@ -72,7 +72,7 @@ class LinkParams:
     interleave_blocks     D: blocks whose symbols are sent round-robin; 1 for latency
     rate_bits_per_s       on the wire, all headers included
     burst_wire_bytes      what may leave back to back: what the receiver's buffer is sized for
-                          (0: what 2 ms carry, at least one datagram and at most 262,144 bytes)
+                          (0: what 2 ms carry, at least one datagram and at most 2 MiB)
     frame_overhead_bytes  below IP, a datagram (Ethernet: 38 with preamble and gap)
     heartbeat_ms          interval, also when idle
     silence_ms            after so long without an authentic datagram the receiver says so; on

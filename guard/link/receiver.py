@@ -12,27 +12,23 @@ from collections.abc import Iterable
 import numpy as np
 
 from guard.link.alarms import Alarms
-from guard.link.arrivals import Arrival, Arrivals, ReceiverState
+from guard.link.arrivals import ReceiverState
+from guard.link.contents import Contents
 from guard.link.events import (
     Checkpoint,
     Event,
-    Gap,
-    Landed,
-    Piece,
     PieceSink,
     SessionOpened,
     Silence,
-    StreamGap,
-    StreamLanded,
 )
 from guard.link.fec import Codec
 from guard.link.heartbeat import Heartbeat
 from guard.link.keys import tag_key
 from guard.link.lines import Lines
 from guard.link.params import HEADER_BYTES, LinkParams
-from guard.link.records import Coder, Kind, Record, read_records
+from guard.link.records import Coder
 from guard.link.session import Session, heartbeat_opens
-from guard.link.streams import Stream, Streams
+from guard.link.streams import Stream
 from guard.link.tags import DatagramTags
 from guard.link.window import COPIES
 from guard.link.wire import FLAG_HEARTBEAT, Bytes2, Header, HeaderRules, associated_data, is_run
@@ -71,14 +67,10 @@ class Receiver:
         self._link_key = link_key
         self._flow = flow
         self._codec = codec
-        self._coder = coder
-        self._sink = sink
         self._rules = HeaderRules(params)
         self._tags = None
         if params.tag:
             self._tags = DatagramTags(tag_key(link_key, flow), params.datagram_bytes_max)
-        self._arrivals = Arrivals(state)
-        self._streams = Streams(streams)
         self._lines = Lines(links, params.silence_ns)
         self._link = 0  # by which the datagrams in hand came
         self._newest_session = state.session
@@ -88,6 +80,9 @@ class Receiver:
         self._silent = False
         self._alarms = Alarms()
         self._counters: Counter[str] = Counter(dict.fromkeys(map(str, _COUNTED), 0))
+        self._contents = Contents(
+            params.envelope_bytes_max, state, coder, sink, streams, self._counters
+        )
 
     @property
     def counters(self) -> dict[str, int]:
@@ -96,7 +91,7 @@ class Receiver:
 
     def checkpoint_state(self) -> ReceiverState:
         """What must be durable before the events given so far are acted on."""
-        return self._arrivals.state(self._newest_session)
+        return self._contents.state(self._newest_session)
 
     def take(
         self, buffer: memoryview, segment_bytes: int, now_ns: int, link: int = 0
@@ -285,67 +280,7 @@ class Receiver:
 
     def _block(self, session: Session, plaintext: memoryview, events: list[Event]) -> None:
         self._opened(session, events)
-        try:
-            for record in read_records(plaintext, self._params.envelope_bytes_max):
-                if record.kind == Kind.PIECE:
-                    self._piece(session, record, events)
-                else:
-                    self._record(session, record, events)
-        except Malformed as error:
-            self._drop(error.reason, 1)
-
-    def _record(self, session: Session, record: Record, events: list[Event]) -> None:
-        if self._arrivals.has(record.sequence):
-            self._counters["messages_repeated"] += record.offset == 0
-            return
-        data: memoryview | None = record.data
-        if record.kind == Kind.PART:
-            data = session.partials.take(record)
-        if data is None:
-            return
-        envelope = bytes(self._expanded(record, data))
-        late = self._arrivals.land(record.sequence) is Arrival.LATE
-        self._counters["messages_landed"] += 1
-        self._counters["messages_late"] += late
-        self._counters["holes_closed"] += self._arrivals.bound()
-        events.append(Landed(record.sequence, record.precedence, envelope, late))
-
-    def _expanded(self, record: Record, data: memoryview) -> bytes | memoryview:
-        if not record.coding:
-            return data
-        if self._coder is None:
-            raise Malformed(Reason.BLOCK_MALFORMED, "a record is compressed, the link is not")
-        return self._coder.expand(record.coding, data, record.plain_bytes)
-
-    def _piece(self, session: Session, record: Record, events: list[Event]) -> None:
-        """A piece of a stream: to the sink, once. link §14"""
-        if self._sink is None:
-            raise Malformed(Reason.BLOCK_MALFORMED, "a record is of a stream, the link has none")
-        if self._arrivals.has(record.sequence):
-            self._counters["pieces_repeated"] += 1
-            return
-        data = memoryview(self._expanded(record, record.data))
-        stream, new = self._streams.take(record)
-        while self._streams.dropped:
-            self._sink.drop(self._streams.dropped.pop())
-            self._counters["streams_dropped"] += 1
-        if new or not record.plain_bytes:
-            session.opener.keep()
-            self._counters["stream_bytes"] += new
-            total = stream.total if stream.ended else 0
-            self._sink.land(Piece(record.sequence, record.offset, data, record.precedence, total))
-        else:
-            self._counters["pieces_repeated"] += 1
-        if stream.complete:
-            self._stream_landed(stream, events)
-
-    def _stream_landed(self, stream: Stream, events: list[Event]) -> None:
-        self._streams.forget(stream.sequence)
-        arrival = self._arrivals.land(stream.sequence)
-        if arrival is not Arrival.REPEATED:
-            self._counters["streams_landed"] += 1
-            self._counters["holes_closed"] += self._arrivals.bound()
-            events.append(StreamLanded(stream.sequence, stream.total, arrival is Arrival.LATE))
+        self._contents.take(session, plaintext, events)
 
     def _heartbeat(
         self, session: Session, header: Header, sealed: bytes, now_ns: int, events: list[Event]
@@ -385,14 +320,6 @@ class Receiver:
                 if now_ns < session.unripe_until_ns:
                     return
                 session.window.give_up_below(beat.blocks_complete)
-            for stream in self._streams.whole():
-                self._stream_landed(stream, events)
-            for first, last in self._arrivals.gaps(beat):
-                session.partials.forget(first, last)
-                self._counters["sequences_missing"] += last - first + 1
-                events.append(Gap(first, last))
-                for stream in self._streams.between(first, last):
-                    missing = tuple(stream.missing())
-                    events.append(StreamGap(stream.sequence, stream.total, missing))
+            self._contents.gaps(session, beat, events)
             session.unripe, session.next_unripe = session.next_unripe, None
             session.unripe_until_ns = now_ns + self._params.give_up_ns

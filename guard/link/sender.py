@@ -89,6 +89,7 @@ class Sender:
         self._checkpoint_version = 0
         self._checkpoint_at = 0
         self._paced_until_ns = 0
+        self._gather_ns = 0
         self.given_up: list[int] = []
         self.counters: dict[str, int] = dict.fromkeys(
             (
@@ -169,10 +170,13 @@ class Sender:
         return bursts
 
     def wake_ns(self, now_ns: int) -> int:
-        """When `due` has something next, at the latest the next heartbeat."""
+        """When to call `due` next, at the latest for the next heartbeat. Where the pace holds
+        something back, a little later than need be: waking for each burst costs most of the work.
+        """
         dues = [now_ns if self._heartbeat_ns is None else self._heartbeat_ns]
         if self._group is not None or self._queue.ready:
-            dues.append(max(now_ns, self._paced_until_ns))
+            paced = self._paced_until_ns > now_ns
+            dues.append(self._paced_until_ns + self._gather_ns if paced else now_ns)
         repeat_ns = self._queue.next_repeat_ns()
         if repeat_ns is not None:
             dues.append(max(repeat_ns, self._paced_until_ns))
@@ -184,6 +188,7 @@ class Sender:
         if at_ns <= now_ns:
             self.counters["wire_bytes"] += wire_bytes
             return True
+        self._gather_ns = self._bucket.gather_ns(wire_bytes)
         return False
 
     def _next_burst(self, group: Group, bursts: list[Burst], now_ns: int) -> bool:

@@ -67,7 +67,7 @@ class BlockWindow:
         if self._number[place] == number:
             if self._status[place] != _OPEN or self._count[place]:
                 return None
-        elif not self._newest < number < self._newest + self._width // 2:
+        elif number <= self._newest:
             return None
         if not self._repairs_follow(header, rows):
             return None

@@ -78,14 +78,13 @@ class LinkReceive:
         self._cpu_ns = time.process_time_ns()
         tick_ns = 0
         while not self._stopping:
-            self._links.wait(_TICK_MS)
             events: list[Event] = []
-            for buffer, segment_bytes, link in self._links.reads():
+            for buffer, segment_bytes, link in self._links.read(_TICK_MS):
                 events += self._receiver.take(buffer, segment_bytes, monotonic_ns(), link)
-            self._landing.flush()
             now_ns = monotonic_ns()
             if now_ns >= tick_ns:
                 tick_ns = now_ns + _TICK_NS
+                self._landing.flush()
                 self._receiver.note_buffer(self._links.fill_percent(), self._links.kernel_drops)
                 events += self._receiver.tick(now_ns)
             if events:
@@ -116,6 +115,7 @@ class LinkReceive:
 
     def _settle(self, events: list[Event], now_ns: int) -> None:
         """Make what happened durable, then tell it."""
+        self._landing.flush()
         for event in events:
             if isinstance(event, StreamLanded):
                 self._landing.complete(event.sequence)

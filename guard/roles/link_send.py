@@ -25,7 +25,7 @@ from schemas.errors import Overload
 
 HEARTBEATS_AFTER = 3  # so that a loss at the very end shows
 _TELL_NS = 200_000_000
-_SPIN_NS = 60_000
+_SHORT_NS = 20_000  # a sleep would last longer
 _DOWN_S = 0.05
 
 
@@ -105,11 +105,11 @@ class LinkSend:
         self._sender.given_up.clear()
 
     def _rest(self) -> None:
-        """Until the sender has something; a short time is spent looking at the clock."""
+        """Until the sender has something."""
         now_ns = monotonic_ns()
-        wait_ns = self._sender.wake_ns(now_ns) - now_ns
-        if wait_ns > _SPIN_NS:
-            time.sleep((min(wait_ns, _TELL_NS) - _SPIN_NS // 2) / 1e9)
+        wait_ns = min(self._sender.wake_ns(now_ns) - now_ns, _TELL_NS)
+        if wait_ns > _SHORT_NS:
+            time.sleep(wait_ns / 1e9)
 
     def _send(self, burst: Burst) -> None:
         while True:

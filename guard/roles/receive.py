@@ -28,6 +28,7 @@ from schemas.errors import Broken
 from schemas.reasons import Reason
 from schemas.sealed import write_landed_event
 
+READS_A_BATCH_MAX = 256
 _TICK_MS = 20
 _TIDY_NS = 10_000_000_000
 
@@ -73,7 +74,6 @@ class Receive:
             self._links.smallest_buffer_bytes(), buffer_bytes(self._params.rate_bits_per_s // 10**6)
         )
         while not self._stopping:
-            self._links.wait(_TICK_MS)
             appended = self._take_all()
             self._receiver.note_buffer(self._links.fill_percent(), self._links.kernel_drops)
             for event in self._receiver.tick(monotonic_ns()):
@@ -99,12 +99,18 @@ class Receive:
             )
 
     def _take_all(self) -> int:
-        """Every datagram that is there, up to a bound; gives how many records it made."""
-        appended = 0
-        for buffer, segment_bytes, link in self._links.reads():
-            for event in self._receiver.take(buffer, segment_bytes, monotonic_ns(), link):
-                self._journal.append(landing_parts(event))
-                appended += 1
+        """Every datagram that is there, up to a bound, after a wait for the first; gives how many
+        records it made."""
+        appended, wait_ms = 0, _TICK_MS
+        for _ in range(READS_A_BATCH_MAX):
+            reads = self._links.read(wait_ms)
+            if not reads:
+                break
+            wait_ms = 0
+            for buffer, segment_bytes, link in reads:
+                for event in self._receiver.take(buffer, segment_bytes, monotonic_ns(), link):
+                    self._journal.append(landing_parts(event))
+                    appended += 1
         return appended
 
     def _tidy(self) -> None:

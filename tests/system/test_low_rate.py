@@ -1,7 +1,7 @@
 """What a Cursor-on-Target event of about 400 bytes costs on a radio of 9,600 bit/s, MTU 576.
 
-The envelopes are those that the real chain, manifest and compression make; the rest is
-arithmetic: one message alone, IPv4, repair symbols not counted. The events are our own, the
+The envelopes are those that the real chain, manifest and compression make, the datagrams those of
+the real sender: one message alone, IPv4, repair symbols not counted. The events are our own, the
 pack's samples and the real ones beside this clone, with details taken out until 400 bytes are left.
 """
 
@@ -14,15 +14,21 @@ import pytest
 from lxml import etree
 
 from guard.core.sealing import sealer
+from guard.edge.isal import best_codec
 from guard.edge.keys import new_secret, signer
 from guard.edge.link_parameters import coder_of
+from guard.link.arrivals import ReceiverState
 from guard.link.compression import Coder
+from guard.link.events import Landed
+from guard.link.params import LinkParams
+from guard.link.receiver import Receiver
+from guard.link.sender import Sender
 from schemas.manifest import Form, Manifest
 from schemas.policy import LinkLine, read_policy
 from tests.filters.conftest import PACKS, SHARED, Chain, message
 
-IP_AND_UDP_BYTES, DATAGRAM_HEADER_BYTES = 28, 32
-RECORD_HEADER_BYTES, PLAIN_LENGTH_BYTES, TAG_BYTES = 16, 4, 16
+IP_AND_UDP_BYTES = 28
+RADIO = LinkParams(mtu_bytes=576, rate_bits_per_s=9600, frame_overhead_bytes=0)
 XML_BYTES = 400
 NOW_S = 1_790_000_000
 SIGN = signer(new_secret())
@@ -84,13 +90,26 @@ def coder(manifest: Form) -> Coder:
 
 
 def wire_bytes(envelope: bytes, link: Coder) -> int:
-    """What one message costs that is alone on the link."""
-    shrunk = link.shrink(envelope)
-    assert shrunk is not None
-    assert link.expand(link.coding, memoryview(shrunk), len(envelope)) == envelope
-    record_bytes = RECORD_HEADER_BYTES + PLAIN_LENGTH_BYTES + len(shrunk) + TAG_BYTES
-    symbol_bytes = -(-record_bytes // 16) * 16
-    return IP_AND_UDP_BYTES + DATAGRAM_HEADER_BYTES + symbol_bytes
+    """What one message costs that is alone on the link: its source symbols, as the real sender
+    sends them and the real receiver lands them."""
+    key, codec = bytes(32), best_codec()
+    sender = Sender(RADIO, key, 1, 1, codec, coder=link)
+    receiver = Receiver(RADIO, key, 1, codec, ReceiverState(), coder=link)
+    sender.offer(1, 2, envelope)
+    cost, now_ns, landed = 0, 0, b""
+    while not sender.idle:
+        for burst in sender.due(now_ns):
+            for at in range(0, len(burst.buffer), burst.segment_bytes):
+                datagram = burst.buffer[at : at + burst.segment_bytes]
+                heartbeat, k, index = datagram[3] & 1, datagram[16], datagram[18]
+                if not heartbeat and index < k:
+                    cost += len(datagram) + IP_AND_UDP_BYTES
+            for event in receiver.take(burst.buffer, burst.segment_bytes, now_ns):
+                if isinstance(event, Landed):
+                    landed = event.envelope
+        now_ns = sender.wake_ns(now_ns)
+    assert landed == envelope
+    return cost
 
 
 @pytest.fixture(scope="module")

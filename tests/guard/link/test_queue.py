@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guard.link.heartbeat import Heartbeat
-from guard.link.pacing import TokenBucket
+from guard.link.pacing import GATHER_NS, TokenBucket
 from guard.link.params import LinkParams
 from guard.link.precedence import PrecedenceQueue, Waiting
 from schemas.errors import Broken, Malformed, Overload
@@ -125,11 +125,25 @@ def test_wake_is_when_something_is_due() -> None:
         list(drain(pair.sender, now_ns))
         wake_ns = pair.sender.wake_ns(now_ns)
         assert wake_ns > now_ns
-        assert not list(drain(pair.sender, wake_ns - 1))
+        assert not list(drain(pair.sender, wake_ns - GATHER_NS - 1))
         in_vain += not list(drain(pair.sender, wake_ns))
         now_ns = wake_ns
     # A heartbeat may be due before the bucket has enough for it.
     assert in_vain <= pair.sender.counters["heartbeats"]
+
+
+def test_a_paced_sender_gathers_what_may_leave_together_and_loses_none_of_its_rate() -> None:
+    params = LinkParams(k_max=40, design_loss_ppm=0, rate_bits_per_s=10**9, repair_percent=10)
+    pair = Pair(params)
+    pair.offer([bytes(1_000_000) for _ in range(12)])
+    now_ns, calls = 0, 0
+    while True:
+        list(drain(pair.sender, now_ns))
+        if pair.sender.idle:
+            break
+        now_ns, calls = pair.sender.wake_ns(now_ns), calls + 1
+    assert calls < pair.sender.counters["blocks"] / 1.5
+    assert pair.sender.counters["wire_bytes"] * 8 / (now_ns / 1e9) > 0.97 * 10**9
 
 
 def test_heartbeats_are_not_starved_by_smaller_datagrams() -> None:

@@ -17,7 +17,7 @@ from guard.core.sealing import seal, seal_compact
 from schemas.cbor import CborValue, encode
 from schemas.manifest import COMPACT_HEAD, SIGNATURE_BYTES, Manifest
 
-SAMPLES = Path(__file__).parents[1] / "schemas" / "packs" / "c2" / "samples"
+SAMPLES = Path(__file__).parents[2] / "schemas" / "packs" / "c2" / "samples"
 TIME, SECOND = "2026-05-01T10:00:00.000Z", "2026-05-01T10:00:00Z"
 UUID = "00000000-0000-4000-a000-000000000000"
 DEVICE = "ANDROID-0000000000000000"

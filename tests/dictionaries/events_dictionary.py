@@ -14,7 +14,7 @@ from guard.core.sealing import seal, seal_compact
 from schemas.cbor import CborValue, encode
 from schemas.manifest import COMPACT_HEAD, SIGNATURE_BYTES, Manifest
 
-SAMPLES = Path(__file__).parents[1] / "schemas" / "packs" / "events" / "samples"
+SAMPLES = Path(__file__).parents[2] / "schemas" / "packs" / "events" / "samples"
 TIME = "2026-05-01T10:00:00Z"
 EVENT: dict[str, CborValue] = {
     "specversion": "1.0", "type": "example.sensor.reading", "source": "/", "id": "1",

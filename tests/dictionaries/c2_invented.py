@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tools.c2_dictionary import FAR, KINDS, Node, compact, sample_nodes, typical
+from tests.dictionaries.c2_dictionary import FAR, KINDS, Node, compact, sample_nodes, typical
 
 _WORDS = (
     "bridge", "water", "truck", "north", "east", "moving", "stopped", "column", "tower", "road",
@@ -18,7 +18,7 @@ _DETAILS_MAX = 5
 
 def invented(seed: int, count: int) -> Iterator[bytes]:
     """So many events, each as it stands behind the head of a compact envelope."""
-    chance = random.Random(seed)  # noqa: S311 - makes data to measure on, nothing secret
+    chance = random.Random(seed)
     kinds, nodes = list(typical()), sample_nodes()
     for _ in range(count):
         event = chance.choice(kinds)

@@ -1,25 +1,25 @@
-"""Writes the packs' zstd dictionaries: `python -m tools.dictionaries`.
+"""Writes the packs' zstd dictionaries: `python -m tests.dictionaries`.
 
 A dictionary is, in this order, the tables of RFC 8878 §5 (how frequent each byte, length and
 distance is) and its content. The content is built from the packs every time and is always the
 same. The tables are measured by libzstd (`ZDICT_finalizeDictionary`) on invented events, and
-another libzstd may choose others; so they stand, in hexadecimal, in `tools/c2_tables.txt`, and
-`python -m tools.dictionaries --measure` makes them anew. That needs Python 3.14, or
+another libzstd may choose others; so they stand, in hexadecimal, in `c2_tables.txt` beside this,
+and `python -m tests.dictionaries --measure` makes them anew. That needs Python 3.14, or
 `pip install backports.zstd`; nothing else does.
 
-`tests/tools/test_dictionaries.py` builds both again and compares them with what the packs ship.
+`test_dictionaries.py` builds both again and compares them with what the packs ship.
 """
 
 import importlib
 import sys
 from pathlib import Path
 
-from tools import c2_dictionary, events_dictionary
-from tools.c2_invented import invented
+from tests.dictionaries import c2_dictionary, events_dictionary
+from tests.dictionaries.c2_invented import invented
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKS = ROOT / "schemas" / "packs"
-TABLES = ROOT / "tools" / "c2_tables.txt"
+TABLES = Path(__file__).with_name("c2_tables.txt")
 SEED, COUNT, LEVEL = 7, 800, 19
 _TABLES_BYTES_MAX = 1024
 

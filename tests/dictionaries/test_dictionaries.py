@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from guard.link.compression import DICTIONARY_BYTES_MAX, Coder, Coding
-from tools.dictionaries import dictionaries
+from tests.dictionaries.__main__ import dictionaries
 
 BUILT = dictionaries()
 BYTES_MAX = 16 * 1024
@@ -13,7 +13,7 @@ BYTES_MAX = 16 * 1024
 
 @pytest.mark.parametrize("path", BUILT, ids=lambda path: path.name)
 def test_what_is_shipped_is_what_is_built(path: Path) -> None:
-    again = "rebuild it: python -m tools.dictionaries"
+    again = "rebuild it: python -m tests.dictionaries"
     assert path.read_bytes() == BUILT[path] == dictionaries()[path], again
 
 
