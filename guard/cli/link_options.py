@@ -17,7 +17,7 @@ from schemas.errors import Malformed
 _RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?) ?(k|M|G)?(?:bit/s)?", re.ASCII)
 _FACTORS = {None: 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 COMPRESSIONS = ("off", "lz4", "zstd")
-WINDOW_BYTES_MAX = 64 * 2**20
+WINDOW_BYTES_MAX = 160 * 2**20  # 64 interleaved blocks of jumbo frames; touched as needed
 
 
 class Rate(click.ParamType[int]):

@@ -119,8 +119,8 @@ class LinkParams:
             _refuse("envelope_bytes_max must be at most queue_bytes_max")
         if self.burst_bytes < self.wire_bytes(self.datagram_bytes_max):
             _refuse("burst_wire_bytes must hold one datagram of the MTU")
-        if self.slot_bytes * 4 > self.window_bytes_max:
-            _refuse("window_bytes_max must hold four blocks")
+        if self.slot_bytes * max(4, self.interleave_blocks + 2) > self.window_bytes_max:
+            _refuse("window_bytes_max must hold four blocks, and two more than are interleaved")
         if self.window_blocks < 2 * self.interleave_blocks:
             _refuse("window_blocks must be at least twice interleave_blocks")
         if self.silence_ms < 2 * self.heartbeat_ms:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guard.cli.link_options import receive_params
 from guard.link.params import BLOCK_MS_MAX, LinkParams
 from tests.guard.link.pair import MS, Pair
 from tests.guard.link.streaming import BytesSource, MemorySink
@@ -90,3 +91,10 @@ def test_a_400_byte_event_is_one_symbol_of_a_slow_link(rate: int) -> None:
     pair.run(for_ms=10_000, step_ms=50)
     assert pair.landed == {1: bytes(400)}
     assert pair.sender.counters["datagrams"] - before == 4
+
+
+@pytest.mark.parametrize("mtu", [1500, 9000])
+def test_the_tools_receiver_has_room_for_the_deepest_interleave(mtu: int) -> None:
+    params = receive_params(mtu, ("127.0.0.1:1",), 10**9, tag=True, heartbeat_ms=100)
+    assert params.window_bytes_max // params.slot_bytes >= 64 + 2
+    assert params.window_bytes_max < 180 * 2**20
