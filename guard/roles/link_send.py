@@ -9,6 +9,7 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from guard.edge.clock import monotonic_ns
@@ -18,7 +19,7 @@ from guard.edge.side_links import SendingLinks
 from guard.edge.sockets import Mouth
 from guard.edge.spec import Spec
 from guard.edge.stream_source import FileSource, PipeSource
-from guard.link.params import LinkParams
+from guard.link.params import PIECE_BYTES_MAX, LinkParams
 from guard.link.sender import Burst, Sender
 from guard.link.trailer import Trailer
 from schemas.errors import Overload
@@ -26,6 +27,7 @@ from schemas.errors import Overload
 HEARTBEATS_AFTER = 3  # so that a loss at the very end shows
 _TELL_NS = 200_000_000
 _SPIN_NS = 60_000
+_MS_NS = 1_000_000
 _DOWN_S = 0.05
 
 
@@ -39,6 +41,7 @@ class LinkSend:
 
     def __init__(self, spec: Spec) -> None:
         params = LinkParams(**spec.values["params"])  # type: ignore[arg-type] # made by guard.transfer
+        self._params = params
         codec = best_codec()
         links = spec.values["links"]
         self._links = SendingLinks.adopt(
@@ -52,6 +55,9 @@ class LinkSend:
             coder=None if compression == "off" else plain_coder(compression),
         )  # fmt: skip
         self._sources: dict[int, FileSource | PipeSource] = {}
+        self._pipe: PipeSource | None = None
+        self._changed: list[int] = []
+        self._down = ""
         self._spec = spec
         self._tell_ns = 0
         self._stopping = False
@@ -70,6 +76,7 @@ class LinkSend:
                 self._rest()
         sent_ns, cpu_ns = monotonic_ns(), time.process_time_ns() - cpu_ns
         heartbeats = self._sender.counters["heartbeats"] + HEARTBEATS_AFTER
+        self._pipe = None
         while self._sender.counters["heartbeats"] < heartbeats and not self._stopping:
             self._step()
             self._rest()
@@ -85,9 +92,16 @@ class LinkSend:
             trailer = Trailer(entry["name"], entry["mode"], entry["time_s"]).write()
             source: FileSource | PipeSource
             if entry["path"] is None:
-                source = PipeSource(self._spec.descriptors["input"], trailer)
+                plain = self._spec.text("compression") == "off"
+                piece_bytes = self._params.block_bytes_max if plain else PIECE_BYTES_MAX
+                source = PipeSource(self._spec.descriptors["input"], trailer, piece_bytes)
+                self._pipe = source
             else:
-                source = FileSource(Path(entry["path"]), entry["size"], trailer)
+                device, inode, changed_ns = entry["state"]
+                source = FileSource(
+                    Path(entry["path"]), entry["size"], trailer, (device, inode, changed_ns),
+                    partial(self._changed.append, sequence),
+                )  # fmt: skip
             self._sources[sequence] = source
             self._sender.offer_stream(sequence, self._spec.number("precedence"), source)
 
@@ -103,12 +117,16 @@ class LinkSend:
             wrong = source.wrong if isinstance(source, FileSource) else "the input failed"
             self._tell("given-up", sequence=sequence, sentence=wrong)
         self._sender.given_up.clear()
+        while self._changed:
+            self._tell("changed", sequence=self._changed.pop())
 
     def _rest(self) -> None:
         """Until the sender has something; a short time is spent looking at the clock."""
         now_ns = monotonic_ns()
         wait_ns = self._sender.wake_ns(now_ns) - now_ns
-        if wait_ns > _SPIN_NS:
+        if self._pipe is not None and wait_ns >= _MS_NS and not self._pipe.ready:
+            self._pipe.wait(min(wait_ns, _TELL_NS) // _MS_NS)
+        elif wait_ns > _SPIN_NS:
             time.sleep((min(wait_ns, _TELL_NS) - _SPIN_NS // 2) / 1e9)
 
     def _send(self, burst: Burst) -> None:
@@ -116,11 +134,14 @@ class LinkSend:
             try:
                 self._links.send(burst.buffer, burst.segment_bytes, heartbeat=burst.heartbeat)
             except Overload as error:
-                self._tell("down", sentence=error.sentence)
+                if error.sentence != self._down:  # once, not at each try
+                    self._down = error.sentence
+                    self._tell("down", sentence=error.sentence)
                 if self._stopping:
                     return
                 time.sleep(_DOWN_S)
             else:
+                self._down = ""
                 return
 
     def _tell_progress(self) -> None:
