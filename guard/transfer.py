@@ -37,6 +37,7 @@ from schemas.reasons import Reason
 __all__ = ["Fact", "LinkKey", "ReceiveOrder", "Receiving", "SendOrder", "Sending"]
 
 STATE_FOLDER = ".checkvalve"
+FILES_PER_S = 1000
 
 SENDER = Role(
     "link-send", "guard.roles.link_send:prepare", State.NONE, State.SENT,
@@ -62,7 +63,8 @@ Layers = list[list[str]]
 
 @dataclass(frozen=True, slots=True)
 class SendOrder:
-    """What to send and how. links: the receiver's ADDRESS:PORT, one a link; sources: our own."""
+    """What to send and how. links: the receiver's ADDRESS:PORT, one a link; sources: our own;
+    files_per_s: as many as the receiver can make on its disk."""
 
     key: Path
     links: list[str]
@@ -73,6 +75,7 @@ class SendOrder:
     precedence: int = 0
     flow: int = 1
     compression: str = "off"
+    files_per_s: int = FILES_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +192,7 @@ class Sending:
             "folder": "/", "insecure": 0, "flow": order.flow, "session": self._taken.session,
             "first_sequence": self._taken.first_sequence, "precedence": order.precedence,
             "copies": int(order.copies), "links": list(order.links),
-            "compression": order.compression,
+            "compression": order.compression, "files_per_s": order.files_per_s,
             "params": asdict(order.params), "files": [file.order for file in order.files],
         }  # fmt: skip
         reads = sorted({str(file.root) for file in order.files if file.root is not None})

@@ -24,7 +24,7 @@ from guard.cli.output import EXIT_NO, errors, print_json, printable, sentences, 
 from guard.edge.naming import FILES_MAX, FileToSend, files_below
 from guard.link.params import REPAIR_SYMBOLS_MIN, SYMBOLS_MAX, LinkParams
 from guard.link.trailer import check_name
-from guard.transfer import Fact, Sending, SendOrder
+from guard.transfer import FILES_PER_S, Fact, Sending, SendOrder
 from schemas.errors import Malformed
 from schemas.message import Precedence
 
@@ -61,6 +61,14 @@ _PRECEDENCES = [level.name.replace("_", "-").lower() for level in Precedence]
     default="1Gbit/s",
     show_default=True,
     help="Pace on each link, headers and repair symbols included.",
+)
+@click.option(
+    "--files-per-second",
+    "files_per_s",
+    type=click.IntRange(1, 1_000_000),
+    default=FILES_PER_S,
+    show_default=True,
+    help="Pace of small files: how many the receiver's disk can make.",
 )
 @click.option(
     "--block",
@@ -212,7 +220,7 @@ def _order(files: list[FileToSend], options: dict[str, Any]) -> SendOrder:
     precedence = _PRECEDENCES.index(options["precedence"])
     return SendOrder(
         Path(options["key_path"]), list(addresses), files, params, bound, options["copies"],
-        precedence, compression=options["compress"],
+        precedence, compression=options["compress"], files_per_s=options["files_per_s"],
     )  # fmt: skip
 
 

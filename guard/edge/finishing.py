@@ -116,15 +116,14 @@ class Finisher:
             content = os.pread(descriptor, _SIZE_BYTES + _END_BYTES_MAX, 0)
         finally:
             os.close(descriptor)
+        if not content:  # it ended before the one write
+            os.unlink(self._incoming / f"{sequence}.name")
+            return None
         return int.from_bytes(content[:_SIZE_BYTES], "big"), content[_SIZE_BYTES:]
 
     def _write_name(self, sequence: int, content: bytes) -> None:
-        """Whole or not at all when a process is killed; durable with the next sync."""
-        tmp = self._incoming / f".{sequence}.name.tmp"
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(tmp)
-        durable.write_new(tmp, content)
-        os.rename(tmp, self._incoming / f"{sequence}.name")
+        """Durable with the next sync."""
+        durable.write_new(self._incoming / f"{sequence}.name", content)
 
     def _keep(self, sequence: int, called: str, error: OSError | Malformed | UnicodeError) -> Told:
         """What can have no name stays, where neither side takes it for something else."""

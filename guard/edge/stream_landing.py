@@ -114,6 +114,9 @@ class Landing:
             self.flush()
         if piece.sequence in self._refused:
             return
+        if size and size == piece.total and piece.sequence not in self._targets:
+            self._land_whole(piece)
+            return
         target = self._target(piece)
         if piece.total and not target.total:
             target.total = piece.total
@@ -127,6 +130,15 @@ class Landing:
         self._held.append(piece.data)
         if len(self._held) > PIECES_HELD:
             self.flush()
+
+    def _land_whole(self, piece: Piece) -> None:
+        """A small stream in one piece: `complete` follows, and no map is worth its making."""
+        path = self._folder / f"{piece.sequence}.part"
+        descriptor = os.open(path, _NEW, 0o640)
+        try:
+            _write(descriptor, [piece.data], 0, len(piece.data))
+        finally:
+            os.close(descriptor)
 
     def flush(self) -> None:
         """Write what is held: call it after each `take`, and before anything is said of it.
