@@ -273,5 +273,6 @@ def _show(report: dict[str, Any]) -> None:
     sent = report.get("streams", 0)
     megabytes = report.get("stream_bytes", 0) / 1e6
     seconds = max(report.get("seconds", 0), 0.001)
-    line = f"sent {sent:,} of {report['files']:,} files, {megabytes:,.1f} MB in {seconds:,.1f} s"
+    line = "stopped before everything was sent; " if report["stopped"] else ""
+    line += f"sent {sent:,} of {report['files']:,} files, {megabytes:,.1f} MB in {seconds:,.1f} s"
     errors.print(f"{line} ({megabytes / seconds:,.0f} MB/s), session {report['session']}")
