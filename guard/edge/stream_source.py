@@ -113,6 +113,7 @@ class PipeSource:
         self._piece_bytes = piece_bytes
         self._buffer = bytearray()
         self._start = 0  # the stream's offset of the buffer's first byte
+        self._given = 0  # bytes of the buffer that were given
         self._ended = False
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLIN)
@@ -121,9 +122,10 @@ class PipeSource:
     @property
     def ready(self) -> bool:
         """Whether a whole piece can be read now, or the end is known."""
-        while not self._ended and len(self._buffer) < self._piece_bytes and self._poll.poll(0):
+        wanted = self._given + self._piece_bytes  # what was given may be asked for again
+        while not self._ended and len(self._buffer) < wanted and self._poll.poll(0):
             self._read()
-        return self._ended or len(self._buffer) >= self._piece_bytes
+        return self._ended or len(self._buffer) >= wanted
 
     def wait(self, wait_ms: int) -> None:
         """Until there is something to read, or the time is up."""
@@ -138,6 +140,7 @@ class PipeSource:
             self._read()
         size = min(len(out), len(self._buffer))
         out[:size] = self._buffer[:size]
+        self._given = size
         return size
 
     def _read(self) -> None:

@@ -122,7 +122,8 @@ class LinkReceive:
         self._receiver.note_buffer_size(
             self._links.smallest_buffer_bytes(), buffer_bytes(self._params.rate_bits_per_s // 10**6)
         )
-        self._keep_state()
+        if named or boot_before != boot:  # else it is as it was, and a full disk no hindrance
+            self._keep_state()
         for sequence in named:
             self._landing.forget_named(sequence)
         self._tell("open", session=before.session)
