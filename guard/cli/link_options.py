@@ -107,7 +107,11 @@ def ip_version(addresses: tuple[str, ...]) -> int:
 
 def confinement(layers: list[list[str]]) -> dict[str, list[str]]:
     """For an answer: the layers that are on, and those that are wanted and are not, with why."""
-    off = [f"{name}: {sentence}" for name, state, sentence in layers if state in _WANTED]
+    off = [
+        f"{name}: {sentence}"
+        for name, state, sentence in layers
+        if state in _WANTED or (name == "user" and state == State.NOT_ASKED)
+    ]
     return {"confined": [name for name, state, _ in layers if state == State.ON],
             "not_confined": off}  # fmt: skip
 
