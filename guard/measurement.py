@@ -33,7 +33,9 @@ from guard.link.params import LinkParams
 from guard.link.receiver import Receiver
 from guard.link.sender import Sender
 from guard.transfer import LinkKey, ReceiveOrder, Receiving, Sending, SendOrder
+from schemas.errors import Broken
 from schemas.message import Precedence
+from schemas.reasons import Reason
 
 MESSAGES = 500
 MESSAGE_BYTES = 1000
@@ -41,6 +43,7 @@ _MESSAGE_GAP_NS = 2_000_000
 _BULK_GAP_NS = 10_000_000
 _SHORT_NS = 20_000
 _GIVE_UP_S = 60.0
+_SLOWEST_BYTES_PER_S = 20e6
 _QUIET_S = 0.5
 _RATE_MBIT_BUFFER = 10_000
 _PACE_BITS_PER_S = 1_500_000_000
@@ -70,7 +73,9 @@ class Bench:
 
 def warm_memory(size_bytes: int = _WARM_BYTES) -> None:
     """Touch memory once and give it back: a virtual machine gets it from its host at the first
-    touch, which costs many times what copying costs."""
+    touch, which costs many times what copying costs. At most half of what is free."""
+    free = os.sysconf("SC_AVPHYS_PAGES") * mmap.PAGESIZE
+    size_bytes = max(mmap.PAGESIZE, min(size_bytes, free // 2))
     with suppress(OSError), mmap.mmap(-1, size_bytes) as memory:
         for at in range(0, size_bytes, mmap.PAGESIZE):
             memory[at] = 1
@@ -168,16 +173,16 @@ def _transfer(bench: Bench, source: Path, expected: bytes, name: str = "source")
         files = [one for one in files_below(source) if isinstance(one, FileToSend)]
         sending = Sending(SendOrder(key, [f"{host}:{port}"], files, bench.params))
         told: dict[str, Any] = {}
-        thread = threading.Thread(
-            target=lambda: told.update({fact["what"]: fact for fact in sending.facts()})
-        )
+        thread = threading.Thread(target=_follow, args=(sending, told))
         thread.start()
-        landed = _await_file(receiving)
+        landed = _await_file(receiving, bench.size_bytes)
         thread.join()
     finally:
         receiving.stop()
     target = folder / "in" / name
     intact = landed is not None and target.exists() and _digest(target) == expected
+    if "sent" not in told:
+        raise Broken(Reason.ROLE_FAILED, "the sender ended before everything was sent")
     sent = told["sent"]
     seconds = (landed["time_ns"] - sent["started_ns"]) / 1e9 if landed else _GIVE_UP_S
     cpu = sent["cpu_ns"] / 1e9, (landed["cpu_ns"] if landed else 0) / 1e9
@@ -189,15 +194,29 @@ def _transfer(bench: Bench, source: Path, expected: bytes, name: str = "source")
     }  # fmt: skip
 
 
-def _await_file(receiving: Receiving) -> dict[str, Any] | None:
+def _follow(sending: Sending, told: dict[str, Any]) -> None:
+    with suppress(Broken):
+        told.update({fact["what"]: fact for fact in sending.facts()})
+
+
+def _received(pipe: Connection) -> Any:
+    """What the other process gives. Raises `Broken` if it ended: it has said why."""
+    try:
+        return pipe.recv()
+    except EOFError as error:
+        sentence = "a process of the measurement ended: see what it said"
+        raise Broken(Reason.ROLE_FAILED, sentence) from error
+
+
+def _await_file(receiving: Receiving, size_bytes: int) -> dict[str, Any] | None:
     """The `landed` fact, once the file has its name; None if it is lost."""
     landed: dict[str, Any] | None = None
-    drops, until_s = 0, time.monotonic() + _GIVE_UP_S
+    drops, until_s = 0, time.monotonic() + _GIVE_UP_S + size_bytes / _SLOWEST_BYTES_PER_S
     for fact in receiving.facts():
         if fact["what"] == "landed":
             landed = fact
         elif fact["what"] == "progress":
-            drops = fact["counters"]["kernel_drops"]
+            drops = fact["counters"].get("kernel_drops", 0)
         elif fact["what"] == "file" and landed:
             return landed | {"kernel_drops": drops}
         if fact["what"] in ("gap", "unnamed") or time.monotonic() > until_s:
@@ -243,7 +262,8 @@ def _bare(params: LinkParams, size: int, source: Path | None, target: Path | Non
     here, there = _FORK.Pipe()
     far = _FORK.Process(target=_drain, args=(there, socket, target))
     far.start()
-    here.recv()
+    there.close()  # so that its end is seen
+    _received(here)
     socket.close()
     segment = params.datagram_bytes_max
     buffer = memoryview(bytearray(os.urandom(min(64, 65_507 // segment) * segment)))
@@ -255,7 +275,8 @@ def _bare(params: LinkParams, size: int, source: Path | None, target: Path | Non
         near.send(buffer, segment)
     if file >= 0:
         os.close(file)
-    rate: float = here.recv()
+    rate: float = _received(here)
+    here.close()
     far.join()
     near.close()
     return rate
@@ -293,10 +314,12 @@ def message_latency_ms(
     wide = replace(params, k_max=252, r_max=254)
     far = _FORK.Process(target=_echo, args=(there, socket, wide, key, landing))
     far.start()
-    here.recv()
+    there.close()  # so that its end is seen
+    _received(here)
     socket.close()
     called = _send_messages(SenderSocket(open_sender(to), to), params, key, count, bulk)
-    times = here.recv()
+    times = _received(here)
+    here.close()
     far.join()
     took = sorted((times[one] - at) / 1e6 for one, at in called.items() if one in times)
     if not took:

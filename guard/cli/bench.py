@@ -75,7 +75,10 @@ def link(folder: Path | None, **options: Any) -> None:  # fmt: skip
     A run that is not intact has a goodput of 0: the pace was above what the receiver can take.
     """
     k = options["k"]
-    with sentences(), tempfile.TemporaryDirectory(dir=folder) as below:
+    with (
+        sentences({} if options["as_json"] else None),
+        tempfile.TemporaryDirectory(dir=folder) as below,
+    ):
         params = LinkParams(
             mtu_bytes=options["mtu"], k_max=k, r_max=255 - k, repair_percent=options["repair"],
             design_loss_ppm=0, rate_bits_per_s=options["rate"] or 10**9, frame_overhead_bytes=0,

@@ -10,14 +10,18 @@ from typing import Any
 
 import click
 
+from guard.cli.output import errors, printable
+from guard.edge.confinement import State
 from guard.edge.udp import read_address
 from guard.link.params import LinkParams
 from schemas.errors import Malformed
 
 _RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?) ?(k|M|G)?(?:bit/s)?", re.ASCII)
+_WANTED = (State.MISSING, State.NOT_ROOT)
 _FACTORS = {None: 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 COMPRESSIONS = ("off", "lz4", "zstd")
 WINDOW_BYTES_MAX = 160 * 2**20  # 64 interleaved blocks of jumbo frames; touched as needed
+ENVELOPE_BYTES_MAX = 65_536  # files are streams; messages are taken note of, and no more
 
 
 class Rate(click.ParamType[int]):
@@ -73,8 +77,6 @@ def both_ends(command: Command) -> Command:
         click.option("--mtu", type=click.IntRange(256, 65_535), default=1500, show_default=True,
                      help="Largest IP packet in bytes; the same on both ends, or larger on the "
                      "receiver's."),
-        click.option("--flow", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True,
-                     help="Flow number: one key may serve several flows."),
         click.option("--no-tag", is_flag=True,
                      help="Datagrams without tags, on both ends: only for a cable nobody reaches."),
         click.option("--compress", type=click.Choice(COMPRESSIONS), default="off",
@@ -92,7 +94,8 @@ def receive_params(
     return LinkParams(
         mtu_bytes=mtu, ip_version=ip_version(addresses), k_max=252, r_max=254,
         design_loss_ppm=0, rate_bits_per_s=rate, frame_overhead_bytes=0, tag=tag,
-        window_bytes_max=WINDOW_BYTES_MAX, heartbeat_ms=heartbeat_ms,
+        window_bytes_max=WINDOW_BYTES_MAX, envelope_bytes_max=ENVELOPE_BYTES_MAX,
+        heartbeat_ms=heartbeat_ms,
         silence_ms=max(2000, 5 * heartbeat_ms),
     )  # fmt: skip
 
@@ -100,3 +103,22 @@ def receive_params(
 def ip_version(addresses: tuple[str, ...]) -> int:
     """4 or 6: of the larger headers, where the links differ."""
     return 6 if any(address.startswith("[") for address in addresses) else 4
+
+
+def confinement(layers: list[list[str]]) -> dict[str, list[str]]:
+    """For an answer: the layers that are on, and those that are wanted and are not, with why."""
+    off = [
+        f"{name}: {sentence}"
+        for name, state, sentence in layers
+        if state in _WANTED or (name == "user" and state == State.NOT_ASKED)
+    ]
+    return {"confined": [name for name, state, _ in layers if state == State.ON],
+            "not_confined": off}  # fmt: skip
+
+
+def say_confinement(answer: dict[str, list[str]]) -> None:
+    """The same in one line for people."""
+    line = f"confined by: {', '.join(answer['confined'])}"
+    if answer["not_confined"]:
+        line += f"; not by {'; '.join(answer['not_confined'])}"
+    errors.print(printable(line), markup=False, soft_wrap=True)

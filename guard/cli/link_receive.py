@@ -1,6 +1,7 @@
 """`guard link receive`: what comes over a one-way link, to files."""
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,15 @@ from typing import Any
 import click
 from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 
-from guard.cli.link_options import Host, LinkAddress, Rate, both_ends, receive_params
+from guard.cli.link_options import (
+    Host,
+    LinkAddress,
+    Rate,
+    both_ends,
+    confinement,
+    receive_params,
+    say_confinement,
+)
 from guard.cli.output import (
     EXIT_NO,
     console,
@@ -17,10 +26,20 @@ from guard.cli.output import (
     print_json,
     printable,
     sentences,
+    stoppable,
 )
 from guard.transfer import Fact, ReceiveOrder, Receiving
+from schemas.sequences import RangeSet
 
-_QUIET = frozenset({"", "progress", "open", "landed", "message"})
+LISTED_MAX = 100_000  # of each list of the answer
+RANGES_MAX = 65_536
+_QUIET = frozenset({"", "progress", "open", "complete", "landed", "message"})
+_LISTS: dict[str, tuple[str, Callable[[Fact], Any]]] = {
+    "stream-gap": ("incomplete", lambda fact: {k: v for k, v in fact.items() if k != "what"}),
+    "session": ("sessions", lambda fact: fact["session"]),
+    "alarm": ("alarms", lambda fact: fact["sentence"]),
+    "refused": ("refused", lambda fact: _sentence(fact)),
+}
 
 
 @click.command(
@@ -72,36 +91,49 @@ def receive(addresses: tuple[str, ...], folder: Path, **options: Any) -> None:  
     What could not be repaired is told as exact byte ranges, and kept: a repeat may complete it.
     Exits 1 if something was lost.
     """
-    with sentences():
+    folder = folder.absolute()
+    report = _Report(folder, options["count"], options["idle"], quiet=options["as_json"])
+    with sentences(report.content if options["as_json"] else None), stoppable():
         params = receive_params(
             options["mtu"], addresses, options["rate"], tag=not options["no_tag"],
             heartbeat_ms=options["heartbeat_ms"],
         )  # fmt: skip
         receiving = Receiving(ReceiveOrder(
-            Path(options["key_path"]), list(addresses), folder.absolute(), params,
-            options["source"] or "", options["replace"], options["flow"],
-            options["compress"],
+            Path(options["key_path"]), list(addresses), folder, params,
+            options["source"] or "", options["replace"], compression=options["compress"],
         ))  # fmt: skip
-        report = _Report(
-            folder.absolute(), options["count"], options["idle"], quiet=options["as_json"]
-        )
-        with report.progress:
-            with suppress(KeyboardInterrupt):
-                for fact in receiving.facts():
-                    report.take(fact)
-                    if report.over:
-                        break
+        try:
+            report.confined(receiving.layers)
+            _follow(receiving, report)
+        finally:
             receiving.stop()
-    if options["as_json"]:
-        print_json(report.content)
-    else:
-        report.show()
+    with sentences():
+        if options["as_json"]:
+            print_json(report.content)
+        else:
+            report.show()
     if report.lost:
         raise SystemExit(EXIT_NO)
 
 
+def _follow(receiving: Receiving, report: "_Report") -> None:
+    """Until interrupted or over, and then to the end of what has begun."""
+    with report.progress:
+        with suppress(KeyboardInterrupt):
+            for fact in receiving.facts():
+                report.take(fact)
+                if report.over:
+                    break
+        with suppress(KeyboardInterrupt):  # a second time: what has no name yet gets it later
+            for fact in receiving.rest():
+                report.take(fact)
+
+
 class _Report:
-    """What became of everything, for people while it comes and for machines at the end."""
+    """What became of everything, for people while it comes and for machines at the end.
+
+    Memory is bounded: a receiver may run for years, and its process may be owned.
+    """
 
     def __init__(
         self, folder: Path, count: int | None, idle_s: float | None, *, quiet: bool
@@ -112,10 +144,14 @@ class _Report:
         self._quiet = quiet
         self._heard_s: float | None = None
         self._datagrams = 0
-        self._gaps: dict[int, int] = {}  # first sequence -> last
+        self._files = 0
+        self._bytes = 0
+        self._unnamed = 0
+        self._done = RangeSet()  # sequences that are files here, or kept without a name
+        self._gaps = RangeSet()
         self.content: dict[str, Any] = {
-            "files": [], "unnamed": [], "gaps": [], "incomplete": [], "alarms": [], "sessions": [],
-            "restarts": 0, "counters": {},
+            "files": [], "unnamed": [], "refused": [], "gaps": [], "incomplete": [], "alarms": [],
+            "sessions": [], "left_out": 0, "lost": 0, "restarts": 0, "counters": {},
         }  # fmt: skip
         self.progress = Progress(
             SpinnerColumn(), TextColumn("{task.description}"), DownloadColumn(),
@@ -124,19 +160,28 @@ class _Report:
         )  # fmt: skip
         self._task = self.progress.add_task("waiting for the first datagram", total=None)
 
+    def confined(self, layers: list[list[str]]) -> None:
+        """How the receiver is confined."""
+        answer = confinement(layers)
+        self.content |= answer
+        if not self._quiet:
+            say_confinement(answer)
+
+    @property
+    def _missing(self) -> int:
+        """How many numbers were told as gaps and did not come after all."""
+        gaps = (self._done.missing(*gap) for gap in self._gaps.ranges())
+        return sum(last - first + 1 for holes in gaps for first, last in holes)
+
     @property
     def lost(self) -> bool:
-        """Whether something was sent and is not here."""
-        late = {one["sequence"] for one in self.content["files"]}
-        gaps = {n for first, last in self._gaps.items() for n in range(first, last + 1)}
-        return bool(gaps - late or self.content["unnamed"])
+        """Whether something was sent and is not here as a file."""
+        return bool(self.content["lost"] or self._unnamed or self.content["refused"])
 
     @property
     def over(self) -> bool:
         """Whether --count or --idle says so."""
-        gaps = sum(last - first + 1 for first, last in self._gaps.items())
-        done = len(self.content["files"]) + len(self.content["unnamed"]) + gaps
-        if self._count is not None and done >= self._count:
+        if self._count is not None and self._done.count + self.content["lost"] >= self._count:
             return True
         quiet_s = 0.0 if self._heard_s is None else time.monotonic() - self._heard_s
         return self._idle_s is not None and quiet_s >= self._idle_s
@@ -148,36 +193,50 @@ class _Report:
             self._progress(fact["counters"])
         elif what == "landed":
             self.content["landed_ns"] = fact["time_ns"]
-        elif what == "file":
-            self.content["files"].append(
-                {k: fact[k] for k in ("sequence", "name", "path", "bytes")}
-            )
-            landed = Path(fact["path"]).relative_to(self._folder)
-            self._say(f"{landed}  {fact['bytes']:,} bytes")
-        elif what == "unnamed":
-            self.content["unnamed"].append(fact["sentence"])
+        elif what in ("file", "unnamed"):
+            self._settled(fact)
         elif what == "gap":
-            self._gaps[fact["first"]] = fact["last"]
-            self.content["gaps"].append([fact["first"], fact["last"]])
-        elif what == "stream-gap":
-            self.content["incomplete"].append({k: v for k, v in fact.items() if k != "what"})
-        elif what == "session":
-            self.content["sessions"].append(fact["session"])
+            _bounded_add(self._gaps, fact["first"], fact["last"])
+            self.content["lost"] = self._missing
+            self._list("gaps", [fact["first"], fact["last"]])
         elif what == "restarted":
             self.content["restarts"] += 1
-        elif what == "alarm":
-            self.content["alarms"].append(fact["sentence"])
+        elif what in _LISTS:
+            name, value_of = _LISTS[what]
+            self._list(name, value_of(fact))
         if what not in _QUIET | {"file"}:
             self._say(_sentence(fact), error=True)
 
+    def _settled(self, fact: Fact) -> None:
+        _bounded_add(self._done, fact["sequence"], fact["sequence"])
+        if self._gaps:
+            self.content["lost"] = self._missing
+        if fact["what"] == "unnamed":
+            self._unnamed += 1
+            self._list("unnamed", fact["sentence"])
+            return
+        self._files += 1
+        self._bytes += fact["bytes"]
+        self._list("files", {k: fact[k] for k in ("sequence", "name", "path", "bytes")})
+        landed = Path(fact["path"]).relative_to(self._folder)
+        self._say(f"{landed}  {fact['bytes']:,} bytes")
+
+    def _list(self, name: str, value: Any) -> None:
+        """For the answer as JSON; people have been told."""
+        if self._quiet and len(self.content[name]) < LISTED_MAX:
+            self.content[name].append(value)
+        else:
+            self.content["left_out"] += self._quiet
+
     def _progress(self, counters: dict[str, int]) -> None:
         self.content["counters"] = counters
-        if counters["datagrams"] != self._datagrams:
-            self._datagrams = counters["datagrams"]
+        datagrams = counters.get("datagrams", 0)
+        if datagrams != self._datagrams:
+            self._datagrams = datagrams
             self._heard_s = time.monotonic()
         self.progress.update(
-            self._task, completed=counters["stream_bytes"],
-            description=f"{counters['streams_landed']:,} files" if self._datagrams else "waiting",
+            self._task, completed=counters.get("stream_bytes", 0),
+            description=f"{self._files:,} files" if self._datagrams else "waiting",
         )  # fmt: skip
         self.progress.refresh()
 
@@ -191,10 +250,15 @@ class _Report:
 
     def show(self) -> None:
         """The last line for people."""
-        files = self.content["files"]
-        megabytes = sum(one["bytes"] for one in files) / 1e6
-        gaps = sum(last - first + 1 for first, last in self._gaps.items())
-        errors.print(f"received {len(files):,} files, {megabytes:,.1f} MB; {gaps:,} lost")
+        megabytes = self._bytes / 1e6
+        line = f"received {self._files:,} files, {megabytes:,.1f} MB; {self.content['lost']:,} lost"
+        errors.print(line)
+
+
+def _bounded_add(numbers: RangeSet, first: int, last: int) -> None:
+    numbers.add(first, last)
+    if len(numbers) > RANGES_MAX:
+        numbers.close_lowest_hole()
 
 
 def _sentence(fact: Fact) -> str:
@@ -219,6 +283,8 @@ def _sentence(fact: Fact) -> str:
             return f"link {fact['link'] + 1} is dead: nothing comes by it while another is heard"
         case "link-back":
             return f"link {fact['link'] + 1} is heard again"
+        case "refused":
+            return f"number {fact['sequence']} cannot land: {fact['sentence']}"
         case "restarted":
             return f"the receiver ended ({fact['code']}) and was started again"
         case _:

@@ -1,21 +1,30 @@
 """`guard link send`: files, directories or standard input to a one-way link."""
 
 import os
+import stat
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from guard.cli.link_options import Host, LinkAddress, Rate, both_ends, ip_version
-from guard.cli.output import EXIT_NO, errors, fail, print_json, printable, sentences
+from guard.cli.link_options import (
+    Host,
+    LinkAddress,
+    Rate,
+    both_ends,
+    confinement,
+    ip_version,
+    say_confinement,
+)
+from guard.cli.output import EXIT_NO, errors, print_json, printable, sentences, stoppable
 from guard.edge.naming import FILES_MAX, FileToSend, files_below
-from guard.link.params import LinkParams
+from guard.link.params import REPAIR_SYMBOLS_MIN, SYMBOLS_MAX, LinkParams
 from guard.link.trailer import check_name
-from guard.transfer import Sending, SendOrder
+from guard.transfer import FILES_PER_S, Fact, Sending, SendOrder
 from schemas.errors import Malformed
 from schemas.message import Precedence
 
@@ -52,6 +61,14 @@ _PRECEDENCES = [level.name.replace("_", "-").lower() for level in Precedence]
     default="1Gbit/s",
     show_default=True,
     help="Pace on each link, headers and repair symbols included.",
+)
+@click.option(
+    "--files-per-second",
+    "files_per_s",
+    type=click.IntRange(1, 1_000_000),
+    default=FILES_PER_S,
+    show_default=True,
+    help="Pace of small files: how many the receiver's disk can make.",
 )
 @click.option(
     "--block",
@@ -111,41 +128,76 @@ def send(paths: tuple[str, ...], **options: Any) -> None:  # fmt: skip
     Nothing comes back, so this cannot know what arrived: the receiver tells it. Exits 1 if
     something could not be sent.
     """
-    with sentences():
-        files, refused = _files(paths, options["name"])
+    report: dict[str, Any] = {
+        "files": 0, "session": 0, "first_sequence": 0, "stopped": False, "refused": [],
+        "changed": [],
+    }  # fmt: skip
+    as_json: bool = options["as_json"]
+    with sentences(report if as_json else None), stoppable():
+        files = _files(paths, options["name"], report)
+        order = _order(files, options)
         if not files:
-            fail("there is nothing to send", EXIT_NO)
-        sending = Sending(_order(files, options))
-        report = _follow(sending, files)
-    report["refused"] = [one.sentence for one in refused] + report["refused"]
-    if options["as_json"]:
-        print_json(report)
-    else:
-        _show(report)
-    if report["refused"] or report["stopped"]:
-        raise SystemExit(EXIT_NO)
+            _complain("there is nothing to send", report["refused"])
+            _answer(report, as_json)
+        sending = Sending(order)
+        try:
+            report |= {
+                "files": len(files), "session": sending.session,
+                "first_sequence": sending.first_sequence,
+            }  # fmt: skip
+            report |= confinement(sending.layers)
+            if not as_json:
+                say_confinement(confinement(sending.layers))
+            _follow(sending, files, report)
+        finally:
+            sending.close()
+    _answer(report, as_json)
 
 
-def _files(paths: tuple[str, ...], name: str) -> tuple[list[FileToSend], list[Malformed]]:
+def _answer(report: dict[str, Any], as_json: bool) -> NoReturn:
+    """The end of the command."""
+    with sentences():
+        if as_json:
+            print_json(report)
+        elif report["session"]:
+            _show(report)
+    sys.exit(EXIT_NO if report["refused"] or report["stopped"] else 0)
+
+
+def _files(paths: tuple[str, ...], name: str, report: dict[str, Any]) -> list[FileToSend]:
     files: list[FileToSend] = []
-    refused: list[Malformed] = []
     for path in paths:
         if path == "-":
-            check_name(name)
-            descriptor = os.dup(sys.stdin.fileno())
-            files.append(FileToSend(None, None, name, 0, 0o640, int(time.time()), descriptor))
+            files.append(_standard_input(name))
             continue
         for one in files_below(Path(path)):
             if isinstance(one, Malformed):
-                errors.print(f"guard: {printable(one.sentence)}", markup=False, soft_wrap=True)
-                refused.append(one)
+                _complain(one.sentence, report["refused"])
             else:
                 files.append(one)
             if len(files) > FILES_MAX:
                 raise click.UsageError(f"more than {FILES_MAX:,} files: send them in several runs")
     if sum(one.path is None for one in files) > 1:
         raise click.UsageError("standard input can be sent once")
-    return files, refused
+    return files
+
+
+def _standard_input(name: str) -> FileToSend:
+    try:
+        check_name(name)
+        descriptor = os.dup(sys.__stdin__.fileno() if sys.__stdin__ else -1)
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise click.UsageError("standard input is a directory")
+    except Malformed as error:
+        raise click.UsageError(f"--name: {name!r} may not cross: {error.sentence}") from error
+    except OSError as error:
+        raise click.UsageError("standard input is closed") from error
+    return FileToSend(None, None, name, 0, 0o640, int(time.time()), descriptor)
+
+
+def _complain(sentence: str, listed: list[str]) -> None:
+    errors.print(f"guard: {printable(sentence)}", markup=False, soft_wrap=True)
+    listed.append(sentence)
 
 
 def _order(files: list[FileToSend], options: dict[str, Any]) -> SendOrder:
@@ -155,6 +207,12 @@ def _order(files: list[FileToSend], options: dict[str, Any]) -> SendOrder:
     if options["repeats"] and any(one.path is None for one in files):
         raise click.UsageError("standard input cannot be repeated: send it from a file")
     links = 1 if options["copies"] else len(addresses)
+    repair = -(-options["k"] * options["repair"] // 100)
+    if options["k"] + max(repair, REPAIR_SYMBOLS_MIN) > SYMBOLS_MAX:
+        raise click.UsageError(
+            f"--block {options['k']} and --repair {options['repair']} make more than"
+            f" {SYMBOLS_MAX} symbols: take a smaller --block"
+        )
     params = LinkParams(
         mtu_bytes=options["mtu"], ip_version=ip_version(addresses), k_max=options["k"],
         r_max=255 - options["k"], repair_percent=options["repair"], design_loss_ppm=0,
@@ -166,44 +224,46 @@ def _order(files: list[FileToSend], options: dict[str, Any]) -> SendOrder:
     precedence = _PRECEDENCES.index(options["precedence"])
     return SendOrder(
         Path(options["key_path"]), list(addresses), files, params, bound, options["copies"],
-        precedence, options["flow"], options["compress"],
+        precedence, compression=options["compress"], files_per_s=options["files_per_s"],
     )  # fmt: skip
 
 
-def _follow(sending: Sending, files: list[FileToSend]) -> dict[str, Any]:
+def _follow(sending: Sending, files: list[FileToSend], report: dict[str, Any]) -> None:
     total = sum(one.size for one in files) if all(one.path for one in files) else None
-    report: dict[str, Any] = {
-        "files": len(files), "session": sending.session,
-        "first_sequence": sending.first_sequence, "stopped": False, "refused": [],
-    }  # fmt: skip
-    told = ""
     names = {sending.first_sequence + at: one.name for at, one in enumerate(files)}
     with _progress() as progress:
         task = progress.add_task("sending", total=total)
+
+        def take(fact: Fact) -> None:
+            counters = fact["counters"]
+            sent = counters.get("payload_bytes", 0)
+            progress.update(task, completed=sent if total is None else min(sent, total))
+            progress.refresh()
+            name = names.get(fact.get("sequence", 0), "?")
+            if fact["what"] == "given-up":
+                _complain(f"{name} was not sent whole: {fact['sentence']}", report["refused"])
+            elif fact["what"] == "changed":
+                _complain(f"{name} was changed while it was sent", report["changed"])
+            elif fact["what"] == "down":
+                errors.print(f"guard: {printable(fact['sentence'])}; trying again", markup=False)
+            elif fact["what"] == "sent":
+                report["stopped"] |= fact["stopped"]
+                report["seconds"] = round((fact["sent_ns"] - fact["started_ns"]) / 1e9, 3)
+                report["started_ns"] = fact["started_ns"]
+                report.update({"links_failed": failed, **counters})
+            elif fact["what"] == "progress":
+                failed[:] = fact["failed"]
+
+        failed: list[int] = []
         try:
             for fact in sending.facts():
-                counters = fact.get("counters", {})
-                sent = counters.get("payload_bytes", 0)
-                progress.update(task, completed=sent if total is None else min(sent, total))
-                progress.refresh()
-                if fact["what"] == "given-up":
-                    sentence = f"{names[fact['sequence']]} was not sent whole: {fact['sentence']}"
-                    errors.print(f"guard: {printable(sentence)}", markup=False, soft_wrap=True)
-                    report["refused"].append(sentence)
-                elif fact["what"] == "down" and fact["sentence"] != told:
-                    told = fact["sentence"]
-                    errors.print(f"guard: {told}; trying again", markup=False, soft_wrap=True)
-                elif fact["what"] == "sent":
-                    seconds = (fact["sent_ns"] - fact["started_ns"]) / 1e9
-                    report |= {"stopped": fact["stopped"], "seconds": round(seconds, 3)}
-                    report |= {"started_ns": fact["started_ns"], **counters}
+                take(fact)
         except KeyboardInterrupt:
-            sending.stop()
             report["stopped"] = True
+            sending.stop()
             with suppress(KeyboardInterrupt):
                 for fact in sending.facts():
-                    report |= fact.get("counters", {})
-    return report
+                    take(fact)
 
 
 def _progress() -> Progress:

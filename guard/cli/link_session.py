@@ -54,7 +54,7 @@ def show(folder: Path, as_json: bool) -> None:
     On the low side that of its counter and ledger, on the high side the receiver's. Reads only.
     Exits 1 if the side would not start for it.
     """
-    with sentences():
+    with sentences({} if as_json else None):
         site = load_site(folder.absolute())
         told = _low(site) if site.file.side == "low" else _high(site)
     if as_json:
@@ -118,7 +118,7 @@ def propose_command(
     folder: Path, receiver: int, purpose: str, out: Path, number: int | None, as_json: bool
 ) -> None:
     """Propose a new session counter for a low side that is stopped."""
-    with sentences():
+    with sentences({} if as_json else None):
         site = load_site(folder.absolute())
         with stopped(site):
             signed = propose(site, receiver, number, purpose)
@@ -154,7 +154,7 @@ def approve_command(
     With --site it is held against that side first: the low side's state, or the newest session of
     the high side's receiver.
     """
-    with sentences():
+    with sentences({} if as_json else None):
         signed = read_proposal(file)
         if folder is not None:
             check_proposal(load_site(folder.absolute()), signed.proposal)
@@ -181,7 +181,7 @@ def apply_command(file: Path, folder: Path, as_json: bool) -> None:
     A proposal fits one state of one side, so it can be applied once. The side's next start tells
     its ledger, with both signatures, before it sends anything.
     """
-    with sentences():
+    with sentences({} if as_json else None):
         signed = read_proposal(file)
         site = load_site(folder.absolute())
         with stopped(site):

@@ -6,6 +6,7 @@ Exit codes: 0 as asked; 1 the answer is no (something was refused, lost, or does
 
 import contextlib
 import json
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from rich.console import Console
 from rich.control import Control
 from rich.segment import ControlType
 
-from schemas.errors import Broken, CheckvalveError
+from schemas.errors import CheckvalveError
 
 EXIT_NO = 1
 EXIT_USAGE = 2
@@ -35,24 +36,61 @@ def fail(sentence: str, code: int) -> NoReturn:
 
 
 @contextlib.contextmanager
-def sentences() -> Iterator[None]:
-    """Turn the project's errors into a sentence and an exit code; no traceback for users."""
+def sentences(answer: dict[str, Any] | None = None) -> Iterator[None]:
+    """Turn the project's errors into a sentence and an exit code; no traceback for users.
+
+    answer: for `--json`, what is known of the answer so far: it is printed with an `error` in it,
+    also when the command is interrupted or was called wrongly.
+    """
     try:
         yield
-    except Broken as error:
-        fail(error.sentence, EXIT_SITE)
-    except CheckvalveError as error:
-        fail(error.sentence, EXIT_SITE)
-    except PermissionError as error:
-        fail(f"{error.filename} may not be read or written by this user", EXIT_SITE)
-    except OSError as error:
-        fail(f"{error.filename or 'the system'}: {error.strerror}", EXIT_SITE)
-    except (click.ClickException, click.exceptions.Exit, click.Abort):
+    except (click.exceptions.Exit, click.Abort):
         raise
+    except click.ClickException as error:
+        _answer(answer, error.format_message())
+        raise
+    except KeyboardInterrupt:
+        if answer is None:
+            raise
+        _answer(answer, "interrupted")
+        fail("interrupted", EXIT_NO)
     except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        what = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}"
-        fail(f"a mistake of ours ({what}): please report it", EXIT_BROKEN)
+        sentence, code = _explained(error)
+        _answer(answer, sentence)
+        fail(sentence, code)
+
+
+def _explained(error: Exception) -> tuple[str, int]:
+    match error:
+        case CheckvalveError():
+            return error.sentence, EXIT_SITE
+        case PermissionError():
+            return f"{error.filename} may not be read or written by this user", EXIT_SITE
+        case OSError():
+            return f"{error.filename or 'the system'}: {error.strerror}", EXIT_SITE
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}"
+    return f"a mistake of ours ({what}): please report it", EXIT_BROKEN
+
+
+def _answer(answer: dict[str, Any] | None, error: str) -> None:
+    if answer is not None:
+        with contextlib.suppress(OSError):  # nobody may be there to read it
+            print_json({**answer, "error": error})
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """SIGTERM is taken for Ctrl-C: the command ends in order, and tells what it did."""
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def printable(text: str) -> str:
@@ -70,3 +108,4 @@ def erase_line() -> None:
 def print_json(value: Any) -> None:
     """One JSON object or list on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, sort_keys=False) + "\n")
+    sys.stdout.flush()

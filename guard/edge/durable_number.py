@@ -38,6 +38,10 @@ class DurableNumber:
             os.fdatasync(self._descriptor)
         self.value = number
 
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
     def clear(self) -> None:
         """No number any more, durably."""
         os.ftruncate(self._descriptor, 0)

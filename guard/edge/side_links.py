@@ -38,7 +38,11 @@ class SendingLinks:
         """Send one burst. Raises `Overload(LINK_DOWN)` if no link takes it: send it again."""
         count = len(self._sockets)
         if count == 1:
-            self._sockets[0].send(buffer, segment_bytes)
+            try:
+                self._sockets[0].send(buffer, segment_bytes)
+            except Overload:
+                self.failed[0] += 1
+                raise
             return
         taken, wrong = 0, None
         for step in range(count):

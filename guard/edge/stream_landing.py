@@ -3,17 +3,19 @@
 Takes pieces from the receiver, gives files `N.part` (the bytes) and `N.map` (which of them are
 there), and `N.done` when a stream is complete. May write in its one folder. A process that is
 killed loses nothing that had landed: the bytes and the map are in the page cache, the bytes first.
-After a power cut neither is sure, so streams in progress begin anew. System calls: openat, pwritev,
-pwrite64, read, ftruncate, rename, unlink. Format: docs/spec/link-files.md.
+After a power cut neither is sure, so what has no name yet begins anew. `N.name` says that number N
+has its name, or gets it just now (guard.edge.finishing). System calls: openat, pwritev, pwrite64,
+read, ftruncate, rename, unlink. Format: docs/spec/link-files.md.
 """
 
+import errno
 import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 from guard.link.events import Piece
-from guard.link.streams import Stream
+from guard.link.streams import STREAMS_MAX, Stream
 from schemas.sequences import RangeSet
 
 PIECES_HELD = 3  # the receiver keeps the data of so many valid beside the newest
@@ -22,6 +24,8 @@ _HEAD = struct.Struct("=4sI16sQ")  # magic, precedence, boot, total + 1 (0: not 
 _ENTRY = struct.Struct("=QQ")
 _MAGIC = b"CVM1"
 _ENTRIES_MAX = 262_144
+_MAP_BYTES_MAX = _HEAD.size + _ENTRIES_MAX * _ENTRY.size
+_OPEN_MAX = 64  # of these two files each: a block may begin and end thousands of small streams
 
 
 @dataclass(slots=True)
@@ -46,20 +50,50 @@ class Landing:
         self._targets: dict[int, _Target] = {}
         self._held: list[memoryview] = []
         self._held_of = (-1, 0, 0)  # sequence, offset of the first byte, place after the last
+        self._refused: set[int] = set()
+        self.refused: list[int] = []  # streams that this file system cannot hold, until told
 
-    def recover(self) -> tuple[list[Stream], list[int]]:
-        """(streams in progress with what is held of them, sequences of complete ones)."""
+    def recover(self, boot_before: bytes) -> tuple[list[Stream], list[int], list[int]]:
+        """What a process before this one left, `boot_before` being its `boot`.
+
+        (streams in progress with what is held of them, sequences of complete ones that wait for
+        their names, sequences that have theirs). After a start of the machine only the last is
+        sure to be on disk; the rest is removed.
+        """
+        if boot_before != self._boot:
+            for suffix in ("part", "map", "done"):
+                for sequence in self._numbers(suffix):
+                    (self._folder / f"{sequence}.{suffix}").unlink(missing_ok=True)
+                    if suffix == "done":
+                        self.forget_named(sequence)
         found: list[Stream] = []
-        for path in sorted(self._folder.glob("*.map")):
-            stream = self._recover_one(path)
-            if stream is None:
-                self._remove(int(path.stem))
+        for sequence in self._numbers("map"):
+            stream = self._recover_one(self._folder / f"{sequence}.map")
+            if stream is None or len(found) >= STREAMS_MAX:
+                self._remove(sequence)
             else:
                 found.append(stream)
-        return found, sorted(int(path.stem) for path in self._folder.glob("*.done"))
+        for sequence in set(self._numbers("part")) - {one.sequence for one in found}:
+            self._remove(sequence)
+        done = self._numbers("done")
+        return found, done, sorted(set(self._numbers("name")) - set(done))
+
+    def waits(self, sequence: int) -> bool:
+        """Whether a complete stream has no name yet."""
+        return (self._folder / f"{sequence}.done").exists()
+
+    def forget_named(self, sequence: int) -> None:
+        """What says that this number has its name is not needed any more."""
+        (self._folder / f"{sequence}.name").unlink(missing_ok=True)
+
+    def _numbers(self, suffix: str) -> list[int]:
+        """The sequences of the files of a kind, in order."""
+        names = (path.stem for path in self._folder.glob(f"*.{suffix}"))
+        return sorted(int(name) for name in names if name.isascii() and name.isdecimal())
 
     def _recover_one(self, path: Path) -> Stream | None:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(_MAP_BYTES_MAX)
         if len(raw) < _HEAD.size or not path.with_suffix(".part").exists():
             return None
         magic, precedence, boot, total = _HEAD.unpack_from(raw)
@@ -78,6 +112,11 @@ class Landing:
         sequence, first, end = self._held_of
         if self._held and (sequence != piece.sequence or end != piece.offset):
             self.flush()
+        if piece.sequence in self._refused:
+            return
+        if size and size == piece.total and piece.sequence not in self._targets:
+            self._land_whole(piece)
+            return
         target = self._target(piece)
         if piece.total and not target.total:
             target.total = piece.total
@@ -92,13 +131,32 @@ class Landing:
         if len(self._held) > PIECES_HELD:
             self.flush()
 
+    def _land_whole(self, piece: Piece) -> None:
+        """A small stream in one piece: `complete` follows, and no map is worth its making."""
+        path = self._folder / f"{piece.sequence}.part"
+        descriptor = os.open(path, _NEW, 0o640)
+        try:
+            _write(descriptor, [piece.data], 0, len(piece.data))
+        finally:
+            os.close(descriptor)
+
     def flush(self) -> None:
-        """Write what is held: call it now and then, and before anything is said of it."""
+        """Write what is held: call it now and then, and before anything is said of it.
+
+        A stream that reaches further than a file can is removed and is in `refused`. Raises
+        `OSError` for a full disk: what was held is then not there, and the map says so.
+        """
         if not self._held:
             return
         sequence, first, end = self._held_of
         target = self._targets[sequence]
-        _write(target.part, self._held, first, end)
+        try:
+            _write(target.part, self._held, first, end)
+        except OSError as error:
+            if error.errno != errno.EFBIG:
+                raise
+            self._refuse(sequence)
+            return
         self._held.clear()
         if first == target.end and target.entry >= 0:
             target.end = end
@@ -110,26 +168,36 @@ class Landing:
         at = _HEAD.size + target.entry * _ENTRY.size
         os.pwrite(target.map, _ENTRY.pack(target.first, target.end), at)
 
-    def complete(self, sequence: int) -> None:
-        """Every byte is there: the file is now `N.done`."""
+    def complete(self, sequence: int) -> bool:
+        """Every byte is there: the file is now `N.done`. False for a refused one."""
         self.flush()
-        target = self._targets.pop(sequence, None)
-        if target is not None:
-            os.close(target.part)
-            os.close(target.map)
+        if sequence in self._refused:
+            self._refused.discard(sequence)
+            return False
+        self._close(sequence)
         part = self._folder / f"{sequence}.part"
         os.rename(part, part.with_suffix(".done"))
         part.with_suffix(".map").unlink(missing_ok=True)
+        return True
 
     def drop(self, sequence: int) -> None:
         """See `PieceSink.drop`."""
         if self._held_of[0] == sequence:
             self._held.clear()
+        self._close(sequence)
+        self._refused.discard(sequence)
+        self._remove(sequence)
+
+    def _refuse(self, sequence: int) -> None:
+        self.drop(sequence)
+        self._refused.add(sequence)
+        self.refused.append(sequence)
+
+    def _close(self, sequence: int) -> None:
         target = self._targets.pop(sequence, None)
         if target is not None:
             os.close(target.part)
             os.close(target.map)
-        self._remove(sequence)
 
     def _remove(self, sequence: int) -> None:
         for suffix in ("part", "map"):
@@ -137,17 +205,21 @@ class Landing:
 
     def _target(self, piece: Piece) -> _Target:
         target = self._targets.get(piece.sequence)
-        if target is None:
-            path = self._folder / f"{piece.sequence}.part"
-            target = _Target(os.open(path, _NEW, 0o640), -1, 0)
-            target.map = os.open(path.with_suffix(".map"), _NEW, 0o640)
-            target.entry = (os.fstat(target.map).st_size - _HEAD.size) // _ENTRY.size - 1
-            if target.entry < -1:
-                target.entry = -1
-                self._write_head(target, piece.precedence)
-            target.entry += target.entry >= 0  # go on behind what was there before a restart
-            target.first = target.end = piece.offset
-            self._targets[piece.sequence] = target
+        return target if target is not None else self._open(piece)
+
+    def _open(self, piece: Piece) -> _Target:
+        if len(self._targets) >= _OPEN_MAX:
+            self._close(next(iter(self._targets)))  # opened again if more of it comes
+        path = self._folder / f"{piece.sequence}.part"
+        target = _Target(os.open(path, _NEW, 0o640), -1, 0)
+        target.map = os.open(path.with_suffix(".map"), _NEW, 0o640)
+        target.entry = (os.fstat(target.map).st_size - _HEAD.size) // _ENTRY.size - 1
+        if target.entry < -1:
+            target.entry = -1
+            self._write_head(target, piece.precedence)
+        target.entry += target.entry >= 0  # go on behind what was there before
+        target.first = target.end = piece.offset
+        self._targets[piece.sequence] = target
         return target
 
     def _write_head(self, target: _Target, precedence: int) -> None:

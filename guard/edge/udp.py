@@ -11,6 +11,7 @@ import ctypes
 import socket
 import struct
 import sys
+from contextlib import ExitStack
 from errno import EINVAL, EIO, EMSGSIZE
 from ipaddress import ip_address
 from typing import Self
@@ -34,6 +35,7 @@ IPV6_RECVERR = 25
 PMTUDISC_PROBE = 3
 
 READ_BYTES_MAX = 65_536
+FOREIGN_MAX = 256
 BUFFER_MS = 100
 BUFFER_BYTES_MIN = 4 * 2**20
 BUFFER_BYTES_MAX = 64 * 2**20
@@ -48,7 +50,7 @@ class SenderSocket:
 
     def __init__(self, opened: socket.socket, destination: str) -> None:
         self._socket = opened
-        self._destination = read_address(destination)
+        self._destination = _for_kernel(read_address(destination))
         self._segmenting = True
 
     @classmethod
@@ -104,7 +106,7 @@ class ReceiverSocket:
 
     def __init__(self, opened: socket.socket, source_host: str | None = None) -> None:
         self._socket = opened
-        self._source = None if source_host is None else ip_address(source_host).compressed
+        self._sources = _as_heard(source_host)
         self._buffer = memoryview(bytearray(READ_BYTES_MAX))
         self.kernel_drops = 0
         self.foreign = 0
@@ -142,9 +144,11 @@ class ReceiverSocket:
     def receive(self) -> tuple[memoryview, int] | None:
         """(buffer, bytes a datagram) of one read, or None if nothing waits.
 
-        The buffer is the same memory at each call.
+        None also after `FOREIGN_MAX` reads that came from elsewhere, so that who floods the link
+        from another address does not keep its clock from being looked at. The buffer is the same
+        memory at each call.
         """
-        while True:
+        for _ in range(FOREIGN_MAX):
             try:
                 size, control, _, address = self._socket.recvmsg_into(
                     [self._buffer], _ANCILLARY_BYTES
@@ -157,9 +161,10 @@ class ReceiverSocket:
                     segment = int.from_bytes(data[:4], sys.byteorder)
                 elif level == socket.SOL_SOCKET and kind == SO_RXQ_OVFL:
                     self.kernel_drops = int.from_bytes(data[:4], sys.byteorder)
-            if self._source is None or address[0] == self._source:
+            if self._sources is None or address[0] in self._sources:
                 return self._buffer[:size], segment
             self.foreign += 1
+        return None
 
     def close(self) -> None:
         """Close the socket."""
@@ -170,15 +175,18 @@ def open_sender(destination: str, source: str | None = None) -> socket.socket:
     """A socket for `SenderSocket`: not connected, deaf, and sends from `source` if given."""
     family = _family(read_address(destination))
     opened = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-    if source is not None:
-        opened.bind(read_address(source))
-    _drop_all_that_comes(opened)
-    if family == socket.AF_INET6:
-        opened.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 0)
-        opened.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE)
-    else:
-        opened.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 0)
-        opened.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE)
+    with ExitStack() as unless_opened:
+        unless_opened.callback(opened.close)
+        if source is not None:
+            opened.bind(_for_kernel(read_address(source)))
+        _drop_all_that_comes(opened)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 0)
+            opened.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_PROBE)
+        else:
+            opened.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 0)
+            opened.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, PMTUDISC_PROBE)
+        unless_opened.pop_all()
     return opened
 
 
@@ -189,16 +197,18 @@ def open_receiver(address: str, rate_mbit_per_s: int) -> socket.socket:
     """
     wanted = buffer_bytes(rate_mbit_per_s)
     opened = socket.socket(_family(read_address(address)), socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, wanted)
-    except PermissionError:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, wanted)
-    opened.setsockopt(SOL_UDP, UDP_GRO, 1)  # from the first datagram on
-    try:
-        opened.bind(read_address(address))
-    except OSError as error:
-        opened.close()
-        raise OSError(error.errno, error.strerror, address) from error
+    with ExitStack() as unless_opened:
+        unless_opened.callback(opened.close)
+        try:
+            opened.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, wanted)
+        except PermissionError:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, wanted)
+        opened.setsockopt(SOL_UDP, UDP_GRO, 1)  # from the first datagram on
+        try:
+            opened.bind(_for_kernel(read_address(address)))
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, address) from error
+        unless_opened.pop_all()
     return opened
 
 
@@ -227,6 +237,27 @@ def read_address(text: str) -> Address:
         sentence = f"{text!r} is not a numeric address and port, as 10.0.0.2:9000 or [fd00::2]:9000"
         raise Malformed(Reason.SITE_MALFORMED, sentence)
     return str(found), number
+
+
+def _for_kernel(address: Address) -> Address | tuple[str, int, int, int]:
+    """With the number of the interface that a link-local address names. Raises `Malformed`."""
+    host, scope, interface = address[0].partition("%")
+    if not scope:
+        return address
+    try:
+        return host, address[1], 0, socket.if_nametoindex(interface)
+    except OSError as error:
+        sentence = f"{address[0]} names an interface that is not there"
+        raise Malformed(Reason.SITE_MALFORMED, sentence) from error
+
+
+def _as_heard(host: str | None) -> frozenset[str] | None:
+    """How the kernel writes this source: on a socket of both families, IPv4 in IPv6 as well."""
+    if host is None:
+        return None
+    plain = ip_address(host.partition("%")[0])
+    mapped = {f"::ffff:{plain.compressed}"} if plain.version == 4 else set()
+    return frozenset({plain.compressed} | mapped)
 
 
 def _drop_all_that_comes(opened: socket.socket) -> None:

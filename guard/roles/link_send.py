@@ -9,7 +9,9 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from guard.edge.clock import monotonic_ns
 from guard.edge.isal import best_codec
@@ -18,7 +20,7 @@ from guard.edge.side_links import SendingLinks
 from guard.edge.sockets import Mouth
 from guard.edge.spec import Spec
 from guard.edge.stream_source import FileSource, PipeSource
-from guard.link.params import LinkParams
+from guard.link.params import PIECE_BYTES_MAX, LinkParams
 from guard.link.sender import Burst, Sender
 from guard.link.trailer import Trailer
 from schemas.errors import Overload
@@ -26,6 +28,9 @@ from schemas.errors import Overload
 HEARTBEATS_AFTER = 3  # so that a loss at the very end shows
 _TELL_NS = 200_000_000
 _SHORT_NS = 20_000  # a sleep would last longer
+_MS_NS = 1_000_000
+_FILES_AT_ONCE = 256
+_OFFER_NS = 5_000_000
 _DOWN_S = 0.05
 
 
@@ -39,6 +44,7 @@ class LinkSend:
 
     def __init__(self, spec: Spec) -> None:
         params = LinkParams(**spec.values["params"])  # type: ignore[arg-type] # made by guard.transfer
+        self._params = params
         codec = best_codec()
         links = spec.values["links"]
         self._links = SendingLinks.adopt(
@@ -52,6 +58,14 @@ class LinkSend:
             coder=None if compression == "off" else plain_coder(compression),
         )  # fmt: skip
         self._sources: dict[int, FileSource | PipeSource] = {}
+        self._pipe: PipeSource | None = None
+        self._changed: list[int] = []
+        files = spec.values.pop("files")  # last first, so that it shrinks while it is sent
+        self._files: list[dict[str, Any]] = files[::-1] if isinstance(files, list) else []
+        self._files_per_s = spec.number("files_per_s")
+        self._next_sequence = spec.number("first_sequence")
+        self._offered = 0
+        self._down = ""
         self._spec = spec
         self._tell_ns = 0
         self._stopping = False
@@ -62,14 +76,15 @@ class LinkSend:
 
     def work(self) -> None:
         """Send everything, then a few heartbeats."""
-        self._offer()
         started_ns, cpu_ns = monotonic_ns(), time.process_time_ns()
-        while not self._sender.idle and not self._stopping:
+        self._started_ns = started_ns
+        self._step()
+        while not (self._sender.idle and not self._files) and not self._stopping:
+            self._rest()
             self._step()
-            if not self._sender.idle:
-                self._rest()
         sent_ns, cpu_ns = monotonic_ns(), time.process_time_ns() - cpu_ns
         heartbeats = self._sender.counters["heartbeats"] + HEARTBEATS_AFTER
+        self._pipe = None
         while self._sender.counters["heartbeats"] < heartbeats and not self._stopping:
             self._step()
             self._rest()
@@ -77,22 +92,33 @@ class LinkSend:
             "sent", started_ns=started_ns, sent_ns=sent_ns, cpu_ns=cpu_ns, stopped=self._stopping
         )
 
-    def _offer(self) -> None:
-        files = self._spec.values["files"]
-        for sequence, entry in enumerate(
-            files if isinstance(files, list) else [], self._spec.number("first_sequence")
-        ):
-            trailer = Trailer(entry["name"], entry["mode"], entry["time_s"]).write()
-            source: FileSource | PipeSource
-            if entry["path"] is None:
-                source = PipeSource(self._spec.descriptors["input"], trailer)
-            else:
-                source = FileSource(Path(entry["path"]), entry["size"], trailer)
-            self._sources[sequence] = source
-            self._sender.offer_stream(sequence, self._spec.number("precedence"), source)
+    def _offer_due(self, now_ns: int) -> None:
+        """So many files a second as the other side can make on its disk."""
+        allowed = _FILES_AT_ONCE + (now_ns - self._started_ns) * self._files_per_s // 10**9
+        while self._files and self._offered < allowed:
+            self._offer(self._next_sequence + self._offered, self._files.pop())
+            self._offered += 1
+
+    def _offer(self, sequence: int, entry: dict[str, Any]) -> None:
+        trailer = Trailer(entry["name"], entry["mode"], entry["time_s"]).write()
+        source: FileSource | PipeSource
+        if entry["path"] is None:
+            plain = self._spec.text("compression") == "off"
+            piece_bytes = self._params.block_bytes_max if plain else PIECE_BYTES_MAX
+            source = self._pipe = PipeSource(self._spec.descriptors["input"], trailer, piece_bytes)
+        else:
+            device, inode, changed_ns = entry["state"]
+            source = FileSource(
+                Path(entry["path"]), entry["size"], trailer, (device, inode, changed_ns),
+                partial(self._changed.append, sequence),
+            )  # fmt: skip
+        self._sources[sequence] = source
+        self._sender.offer_stream(sequence, self._spec.number("precedence"), source)
 
     def _step(self) -> None:
         now_ns = monotonic_ns()
+        if self._files:
+            self._offer_due(now_ns)
         for burst in self._sender.due(now_ns):
             self._send(burst)
         if now_ns >= self._tell_ns:
@@ -103,12 +129,18 @@ class LinkSend:
             wrong = source.wrong if isinstance(source, FileSource) else "the input failed"
             self._tell("given-up", sequence=sequence, sentence=wrong)
         self._sender.given_up.clear()
+        while self._changed:
+            self._tell("changed", sequence=self._changed.pop())
 
     def _rest(self) -> None:
         """Until the sender has something."""
         now_ns = monotonic_ns()
         wait_ns = min(self._sender.wake_ns(now_ns) - now_ns, _TELL_NS)
-        if wait_ns > _SHORT_NS:
+        if self._files:
+            wait_ns = min(wait_ns, _OFFER_NS)
+        if self._pipe is not None and wait_ns >= _MS_NS and not self._pipe.ready:
+            self._pipe.wait(wait_ns // _MS_NS)
+        elif wait_ns > _SHORT_NS:
             time.sleep(wait_ns / 1e9)
 
     def _send(self, burst: Burst) -> None:
@@ -116,11 +148,14 @@ class LinkSend:
             try:
                 self._links.send(burst.buffer, burst.segment_bytes, heartbeat=burst.heartbeat)
             except Overload as error:
-                self._tell("down", sentence=error.sentence)
+                if error.sentence != self._down:  # once, not at each try
+                    self._down = error.sentence
+                    self._tell("down", sentence=error.sentence)
                 if self._stopping:
                     return
                 time.sleep(_DOWN_S)
             else:
+                self._down = ""
                 return
 
     def _tell_progress(self) -> None:

@@ -9,6 +9,7 @@ again: the receiver drops what it has. The UDP socket is never read.
 import json
 import select
 import signal
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,7 @@ from guard.edge.session_counter import forget_reset, pending_reset, sound_counte
 from guard.edge.side_links import SendingLinks
 from guard.edge.sockets import Ear, Mouth
 from guard.edge.spec import Spec
-from guard.link.sender import Sender
+from guard.link.sender import Burst, Sender
 from guard.roles.audit import HEARD
 from guard.roles.feed import Feed
 from schemas.entry import Entry, Kind
@@ -39,6 +40,7 @@ FIRST_SEQUENCE = 1
 _BATCH = 64
 _RECORD_NS = 100_000_000
 _IDLE_NS = 200_000_000
+_DOWN_S = 0.05
 
 
 def prepare(spec: Spec) -> Callable[[], None]:
@@ -77,18 +79,38 @@ class Send:
         self._open()
         while not (self._stopping and self._sender.idle):
             self._refill()
-            for burst in self._sender.due(monotonic_ns()):
-                self._links.send(burst.buffer, burst.segment_bytes, heartbeat=burst.heartbeat)
+            if not all(self._send(burst) for burst in self._sender.due(monotonic_ns())):
+                break
             self._record()
             if not self._hear_witness():
                 return
-            self._feed.counters.update(self._sender.counters)
-            self._feed.counters["bursts_not_taken"] = sum(self._links.failed)
-            sent = self._sender.complete_below - FIRST_SEQUENCE
-            self._feed.counters["depth_sealed"] = self._reader.next_number - sent
+            self._count()
             self._feed.tell_if_due()
             self._wait()
         self._feed.tell()
+
+    def _send(self, burst: Burst) -> bool:
+        """Until the link takes it: a link that is down is waited for, and is no reason to end.
+
+        False if it is time to end first: then the cursor stays where it was.
+        """
+        while True:
+            try:
+                self._links.send(burst.buffer, burst.segment_bytes, heartbeat=burst.heartbeat)
+            except Overload:
+                self._count()
+                self._feed.tell_if_due()
+                if self._stopping or not self._hear_witness():
+                    return False
+                time.sleep(_DOWN_S)
+            else:
+                return True
+
+    def _count(self) -> None:
+        self._feed.counters.update(self._sender.counters)
+        self._feed.counters["bursts_not_taken"] = sum(self._links.failed)
+        sent = self._sender.complete_below - FIRST_SEQUENCE
+        self._feed.counters["depth_sealed"] = self._reader.next_number - sent
 
     def _open(self) -> None:
         """Take the next session number, durably, before anything is sent."""

@@ -74,6 +74,11 @@ class Ends:
         self._hearing = threading.Thread(target=self._hear, daemon=True)
         self._hearing.start()
 
+    @staticmethod
+    def order_of(key: Path, listen: str, out: Path, sending: LinkParams) -> ReceiveOrder:
+        """For a receiver of this key's sender."""
+        return ReceiveOrder(key, [listen], out, receiving_params(sending))
+
     def _hear(self) -> None:
         for fact in self.receiving.facts():
             if fact["what"]:

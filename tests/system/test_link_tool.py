@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from guard.edge.naming import FileToSend, finish
+from guard.edge.finishing import Finisher
+from guard.edge.naming import FileToSend
 from guard.link.params import LinkParams
 from guard.link.trailer import Trailer
 from guard.transfer import ReceiveOrder, Receiving, Sending, SendOrder
@@ -83,28 +84,27 @@ def test_a_hostile_name_leads_nowhere(tmp_path: Path, name: str) -> None:
     done.write_bytes(b"data" + content + len(content).to_bytes(4, "big") + b"CVF1")
     out = tmp_path / "out"
     out.mkdir()
-    with pytest.raises(Malformed):
-        finish(done, out, 7, replace=False)
-    assert done.read_bytes().startswith(b"data")
+    (told,) = Finisher(done.parent, out, replace=False).finish([7])
+    assert told["what"] == "unnamed"
+    assert done.with_suffix(".unnamed").read_bytes().startswith(b"data")
     assert not list(out.iterdir())
 
 
 def test_a_symbolic_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
-    from guard.edge.naming import finish
-
     out, elsewhere, state = tmp_path / "out", tmp_path / "elsewhere", tmp_path / "state"
     for folder in (out, elsewhere, state):
         folder.mkdir()
     (out / "sub").symlink_to(elsewhere)
     done = state / "1.done"
     done.write_bytes(b"data" + Trailer("sub/x", 0o644, 1).write())
-    with pytest.raises(Malformed):
-        finish(done, out, 1, replace=False)
+    (told,) = Finisher(state, out, replace=False).finish([1])
+    assert "sub/x" in str(told["sentence"])
+    assert (state / "1.unnamed").read_bytes() == b"data"
     assert not list(elsewhere.iterdir())
 
 
 def test_a_break_between_trailer_and_name_loses_nothing(tmp_path: Path) -> None:
-    """The trailer was cut off and kept beside, then the power went."""
+    """The trailer was cut off and kept beside, then everything was killed."""
     out, state = tmp_path / "out", tmp_path / "state"
     out.mkdir()
     state.mkdir()
@@ -112,9 +112,10 @@ def test_a_break_between_trailer_and_name_loses_nothing(tmp_path: Path) -> None:
     trailer = Trailer("x", 0o644, 1).write()
     done.write_bytes(b"data")
     (state / "1.name").write_bytes((4 + len(trailer)).to_bytes(8, "big") + b"data" + trailer)
-    finish(done, out, 1, replace=False)
+    (told,) = Finisher(state, out, replace=False).finish([1])
+    assert told["what"] == "file"
     assert (out / "x").read_bytes() == b"data"
-    assert not list(state.iterdir())
+    assert [path.name for path in state.iterdir()] == ["1.name"]  # for the receiver to remove
 
 
 def test_standard_input_of_any_length(tmp_path: Path) -> None:

@@ -1,141 +1,110 @@
-"""Streams in progress on disk: the map's known answers, restarts, and a machine started again."""
+"""Streams on disk: bounded in descriptors, whole over kills, and nothing believed after a crash."""
 
-import json
 import os
-import sys
+import resource
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from guard.edge.naming import finish
 from guard.edge.stream_landing import Landing
 from guard.link.events import Piece
-from guard.link.trailer import Trailer
 
-ANSWERS: Any = json.loads(
-    (Path(__file__).parents[2] / "vectors" / "link" / "files.json").read_text()
-)
-MAP = ANSWERS["map"]
-BOOT = bytes.fromhex(MAP["boot"])
-KNOWN = bytes.fromhex(MAP[sys.byteorder])
-DATA = bytes(range(250)) * 20
+BOOT, OTHER_BOOT = bytes(16), bytes(15) + b"\1"
 
 
-def piece(first: int, end: int, *, sequence: int = 7, total: int = MAP["total"]) -> Piece:
-    return Piece(sequence, first, memoryview(DATA[first:end]), MAP["precedence"], total)
+def landing(folder: Path, boot: bytes = BOOT) -> Landing:
+    return Landing(folder, boot)
 
 
-def land(folder: Path, *pieces: Piece) -> Landing:
-    landing = Landing(folder, BOOT)
-    for one in pieces:
-        landing.land(one)
-    landing.flush()
-    return landing
+def piece(sequence: int, offset: int, data: bytes, total: int = 0) -> Piece:
+    return Piece(sequence, offset, memoryview(data), 0, total)
 
 
-def test_the_map_is_the_known_answer(tmp_path: Path) -> None:
-    land(tmp_path, piece(0, 1000), piece(1000, 1024), piece(2048, 5000))
-    assert (tmp_path / "7.map").read_bytes() == KNOWN
-    part = (tmp_path / "7.part").read_bytes()
-    assert part == DATA[:1024] + bytes(1024) + DATA[2048:]
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
 
 
-def test_a_restart_finds_what_the_known_map_says(tmp_path: Path) -> None:
-    (tmp_path / "7.map").write_bytes(KNOWN)
-    (tmp_path / "7.part").write_bytes(DATA)
-    (found,), complete = Landing(tmp_path, BOOT).recover()
-    assert (found.sequence, found.precedence, found.total) == (7, MAP["precedence"], MAP["total"])
-    assert [list(each) for each in found.held.ranges()] == MAP["ranges"]
-    assert not complete
+def test_thousands_of_streams_at_once_take_few_descriptors(tmp_path: Path) -> None:
+    sink = landing(tmp_path)
+    before = len(os.listdir("/proc/self/fd"))
+    for half in (0, 1):
+        for sequence in range(1, 1001):
+            sink.land(piece(sequence, half * 2, b"ab" if not half else b"cd", 5))
+    sink.flush()
+    assert len(os.listdir("/proc/self/fd")) - before <= 128
+    for sequence in range(1, 1001):
+        sink.land(piece(sequence, 4, b"e", 5))
+        assert sink.complete(sequence)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert {(tmp_path / name).read_bytes() for name in names(tmp_path)} == {b"abcde"}
+    assert len(names(tmp_path)) == 1000
 
 
-@pytest.mark.parametrize("cut", range(1, 32))
-def test_a_map_cut_short_claims_no_more_than_its_whole_entries(tmp_path: Path, cut: int) -> None:
-    (tmp_path / "7.map").write_bytes(KNOWN[:-cut])
-    (tmp_path / "7.part").write_bytes(DATA)
-    (found,), _ = Landing(tmp_path, BOOT).recover()
-    assert found.held.ranges() == (((0, 1023),) if cut <= 16 else ())
+def test_streams_go_on_where_a_killed_process_left_them(tmp_path: Path) -> None:
+    first = landing(tmp_path)
+    for sequence in range(1, 61):
+        first.land(piece(sequence, 0, b"ab"))
+        first.land(piece(sequence, 4, b"ef", 6))
+    first.flush()
+    second = landing(tmp_path)
+    found, done, named = second.recover(BOOT)
+    assert [one.sequence for one in found] == list(range(1, 61))
+    assert all(one.missing() == [(2, 3)] for one in found)
+    assert (done, named) == ([], [])
+    second.land(piece(7, 2, b"cd"))
+    assert second.complete(7)
+    assert (tmp_path / "7.done").read_bytes() == b"abcdef"
 
 
-def test_after_a_restart_the_map_goes_on_behind_what_it_had(tmp_path: Path) -> None:
-    land(tmp_path, piece(0, 1024))
-    land(tmp_path, piece(1024, 2048), piece(4000, 5000))
-    (found,), _ = Landing(tmp_path, BOOT).recover()
-    assert found.held.ranges() == ((0, 2047), (4000, 4999))
+def test_a_whole_small_stream_needs_no_map_and_is_no_stream_in_progress(tmp_path: Path) -> None:
+    sink = landing(tmp_path)
+    sink.land(piece(3, 0, b"small", 5))
+    assert names(tmp_path) == {"3.part"}
+    found, _, _ = landing(tmp_path).recover(BOOT)  # killed before it was complete
+    assert not found
+    assert not names(tmp_path)
 
 
-def test_after_a_start_of_the_machine_streams_in_progress_begin_anew(tmp_path: Path) -> None:
-    land(tmp_path, piece(0, 1024))
-    streams, complete = Landing(tmp_path, bytes(16)).recover()
-    assert not streams
-    assert not complete
-    assert not list(tmp_path.iterdir())
+def test_after_a_start_of_the_machine_only_what_has_its_name_counts(tmp_path: Path) -> None:
+    sink = landing(tmp_path)
+    sink.land(piece(1, 0, b"in progress", 100))
+    sink.flush()
+    for sequence in (2, 3):
+        sink.land(piece(sequence, 0, b"done", 4))
+        sink.complete(sequence)
+    (tmp_path / "3.name").write_bytes(b"begun")
+    (tmp_path / "4.name").write_bytes(b"named")
+    assert landing(tmp_path).recover(BOOT)[1:] == ([2, 3], [4])
+    assert landing(tmp_path, OTHER_BOOT).recover(BOOT) == ([], [], [4])
+    assert names(tmp_path) == {"4.name"}
 
 
-@pytest.mark.parametrize("raw", [b"", KNOWN[:31], b"CVM2" + KNOWN[4:]])
-def test_what_is_no_map_is_removed_with_its_part(tmp_path: Path, raw: bytes) -> None:
-    (tmp_path / "7.map").write_bytes(raw)
-    (tmp_path / "7.part").write_bytes(DATA)
-    assert Landing(tmp_path, BOOT).recover() == ([], [])
-    assert not list(tmp_path.iterdir())
+def test_what_else_lies_in_the_folder_does_no_harm(tmp_path: Path) -> None:
+    for name in ("x.map", "x.done", "-1.map", "\u0661.done", "5.part", "6.map", "7.map.map"):
+        (tmp_path / name).write_bytes(b"?")
+    found, done, named = landing(tmp_path).recover(BOOT)
+    assert (found, done, named) == ([], [], [])
+    assert "5.part" not in names(tmp_path)
 
 
-def test_a_map_without_its_part_is_removed(tmp_path: Path) -> None:
-    (tmp_path / "7.map").write_bytes(KNOWN)
-    assert Landing(tmp_path, BOOT).recover() == ([], [])
-    assert not list(tmp_path.iterdir())
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """A file system on which no file may be larger than 1 MiB."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_complete_stream_is_known_by_its_name_and_named_from_the_known_answers(
-    tmp_path: Path,
-) -> None:
-    stream = bytes.fromhex(ANSWERS["stream"]["bytes"])
-    incoming, out = tmp_path / "incoming", tmp_path / "out"
-    incoming.mkdir()
-    out.mkdir()
-    landing = Landing(incoming, BOOT)
-    landing.land(Piece(3, 0, memoryview(stream), 0, len(stream)))
-    landing.complete(3)
-    assert [one.name for one in incoming.iterdir()] == ["3.done"]
-    assert Landing(incoming, BOOT).recover() == ([], [3])
-    told = finish(incoming / "3.done", out, 3, replace=False)
-    assert told == {"name": "report.txt", "path": str(out / "report.txt"), "bytes": 6}
-    assert (out / "report.txt").read_bytes() == bytes.fromhex(ANSWERS["stream"]["content"])
-    assert (out / "report.txt").stat().st_mtime == ANSWERS["trailers"][0]["time_s"]
-    assert not list(incoming.iterdir())
-
-
-def test_a_power_cut_after_the_trailer_was_cut_off_loses_nothing(tmp_path: Path) -> None:
-    (tmp_path / "3.name").write_bytes(bytes.fromhex(ANSWERS["name_file"]))
-    done = tmp_path / "3.done"
-    done.write_bytes(bytes.fromhex(ANSWERS["stream"]["content"]))
-    out = tmp_path / "out"
-    out.mkdir()
-    finish(done, out, 3, replace=False)
-    assert (out / "report.txt").read_bytes() == b"hello\n"
-
-
-@pytest.mark.parametrize(
-    ("sent", "landed"), [(0o777, 0o755), (0o000, 0o600), (0o466, 0o644), (0o711, 0o711)]
-)
-def test_the_modes_that_files_get(tmp_path: Path, sent: int, landed: int) -> None:
-    done, out = tmp_path / "1.done", tmp_path / "out"
-    out.mkdir()
-    done.write_bytes(Trailer("x", sent, 0).write())
-    finish(done, out, 1, replace=False)
-    assert os.stat(out / "x").st_mode & 0o7777 == landed
-
-
-def test_names_that_are_taken_get_the_number_and_then_a_count(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    paths = []
-    for _ in range(3):
-        done = tmp_path / "9.done"
-        done.write_bytes(b"x" + Trailer("x", 0o644, 0).write())
-        paths.append(Path(str(finish(done, out, 9, replace=False)["path"])).name)
-    assert paths == ["x", "x.9", "x.9.2"]
-    done.write_bytes(b"new" + Trailer("x", 0o644, 0).write())
-    assert finish(done, out, 9, replace=True)["path"] == str(out / "x")
-    assert (out / "x").read_bytes() == b"new"
+@pytest.mark.usefixtures("small_files")
+def test_a_stream_beyond_what_a_file_can_hold_is_refused_alone(tmp_path: Path) -> None:
+    sink = landing(tmp_path)
+    sink.land(piece(1, 0, b"a", 2**62 - 1))
+    sink.land(piece(1, 2**61, b"b", 2**62 - 1))
+    sink.land(piece(2, 0, b"good", 4))  # flushes the other
+    assert sink.refused == [1]
+    assert sink.complete(2)
+    sink.land(piece(1, 1, b"more"))
+    assert not sink.complete(1)
+    assert names(tmp_path) == {"2.done"}

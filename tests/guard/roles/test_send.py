@@ -73,10 +73,10 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     signal.signal(signal.SIGTERM, before)
 
 
-def start(folder: Path, newest: int) -> Running:
+def start(folder: Path, newest: int, host: str = "127.0.0.1") -> Running:
     wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     wire.bind(("127.0.0.1", 0))
-    address = f"127.0.0.1:{wire.getsockname()[1]}"
+    address = f"{host}:{wire.getsockname()[1]}"
     entries, witness, feed = one_way_pair(), one_way_pair(), feed_pair()
     descriptors = {
         "udp0": open_sender(address).detach(), "send-entries": entries[1].detach(),
@@ -171,3 +171,30 @@ def test_a_reset_is_told_with_both_signatures_and_once(folder: Path) -> None:
     again = start(folder, 1_000_043)
     assert [entry["kind"] for entry in again.told()] == ["session"]
     again.end()
+
+
+def test_a_link_that_takes_nothing_is_waited_for(folder: Path) -> None:
+    """The kernel refuses what goes to the broadcast address, as it does while a link is down."""
+    running = start(folder, 0, "255.255.255.255")
+    running.told()
+    running.witness.tell(HEARD.pack(1) + b"a checkpoint")
+    assert running.nothing_left(0.5)
+    assert running.thread.is_alive()
+    assert not running.ended_by
+    assert running.send._links.failed[0] > 1
+    port = running.wire.getsockname()[1]
+    running.send._links._sockets[0]._destination = ("127.0.0.1", port)  # the link is up
+    assert not running.nothing_left(10)
+    running.end()
+
+
+def test_send_ends_when_asked_to_while_the_link_is_down(folder: Path) -> None:
+    running = start(folder, 0, "255.255.255.255")
+    running.told()
+    running.witness.tell(HEARD.pack(1) + b"a checkpoint")
+    assert running.nothing_left(0.3)
+    running.send._stopping = True
+    running.thread.join(5)
+    assert not running.thread.is_alive()
+    assert durable_number.read_number(folder / "cursor" / "cursor") is None
+    running.end()
