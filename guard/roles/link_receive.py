@@ -49,6 +49,7 @@ STATE_FILE = "state.json"
 INCOMING = "incoming"
 RANGES_TOLD_MAX = 1000
 COMPLETE_TOLD_MAX = 5000  # in one packet
+UNTOLD_MAX = 50_000
 _LOOKED_AT_MAX = 1000
 _TICK_MS = 20
 _TICK_NS = _TICK_MS * 1_000_000
@@ -73,6 +74,7 @@ class LinkReceive:
         self._links = ReceivingLinks.adopt(spec, spec.number("link_count"), spec.text("source"))
         self._mouth = Mouth(spec.descriptors["tell"])
         self._tell_ns = 0
+        self._untold: deque[bytes] = deque()
         self._stopping = False
         signal.signal(signal.SIGTERM, self._stop)
 
@@ -99,6 +101,7 @@ class LinkReceive:
                 self._note_named()
                 self._tell_progress(now_ns)
         self._note_named()
+        self._tell_on()
 
     def _open(self) -> None:
         """Find what was known before; complete streams count as landed from now on."""
@@ -204,8 +207,10 @@ class LinkReceive:
 
     def _tell_progress(self, now_ns: int) -> None:
         self._tell_ns = now_ns + _TELL_NS
-        packet = {"what": "progress", "counters": self._counters()}
-        self._mouth.tell_if_room(json.dumps(packet).encode())
+        self._tell_on()
+        if not self._untold:
+            packet = {"what": "progress", "counters": self._counters()}
+            self._mouth.tell_if_room(json.dumps(packet).encode())
 
     def _counters(self) -> dict[str, int]:
         return {
@@ -214,7 +219,15 @@ class LinkReceive:
         }
 
     def _tell(self, what: str, **facts: object) -> None:
-        self._mouth.tell(json.dumps({"what": what, **facts}).encode())
+        self._untold.append(json.dumps({"what": what, **facts}).encode())
+        self._tell_on()
+
+    def _tell_on(self) -> None:
+        """As much as there is room for: a supervisor whose terminal is stopped stops nothing."""
+        while self._untold and self._mouth.tell_if_room(self._untold[0]):
+            self._untold.popleft()
+        while len(self._untold) > UNTOLD_MAX:
+            self._mouth.tell(self._untold.popleft())
 
 
 def _read_state(path: Path) -> tuple[ReceiverState, bytes]:

@@ -71,6 +71,8 @@ class Ends:
         )  # fmt: skip
         self.receiving = Receiving(self.order)
         self.facts: list[Fact] = []
+        self.hears = threading.Event()
+        self.hears.set()
         self._hearing = threading.Thread(target=self._hear, daemon=True)
         self._hearing.start()
 
@@ -81,6 +83,7 @@ class Ends:
 
     def _hear(self) -> None:
         for fact in self.receiving.facts():
+            self.hears.wait()
             if fact["what"]:
                 self.facts.append(fact)
 

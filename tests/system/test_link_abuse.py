@@ -16,69 +16,17 @@ from typing import Any
 import pytest
 
 from guard import transfer
-from guard.edge.isal import best_codec
-from guard.edge.keys import read_secret
 from guard.edge.told import Fact, read_receiver
-from guard.link.blocks import BlockMaker
-from guard.link.heartbeat import Heartbeat
-from guard.link.keys import SessionSeal, tag_key
-from guard.link.params import SEAL_TAG_BYTES, SEQUENCE_MAX, STREAM_BYTES_MAX, LinkParams
-from guard.link.records import Kind, Record, write_record
-from guard.link.tags import DatagramTags
+from guard.link.params import SEQUENCE_MAX, STREAM_BYTES_MAX
 from guard.link.trailer import Trailer
-from guard.transfer import Receiving, Sending, SendOrder
+from guard.transfer import LinkKey, Receiving, Sending, SendOrder
 from schemas.errors import Broken, Malformed
 from schemas.reasons import Reason
+from tests.system.hostile_sender import hostile
 from tests.system.link_tool import MBIT, SENDING, Ends, ends, files_of, new_key
 from tests.system.test_link_tool import holes_are_exact, make_file, wait_for_port
 
 GUARD = [sys.executable, "-m", "guard", "link"]
-
-
-class HostileSender:
-    """Has the key, and sends what no sender would."""
-
-    def __init__(self, key: Path, to: str, session: int) -> None:
-        secret = read_secret(key)
-        self._params = SENDING
-        tags = DatagramTags(tag_key(secret, 1), self._params.datagram_bytes_max)
-        seal = SessionSeal(secret, 1, session)
-        self._maker = BlockMaker(self._params, session, seal, tags, best_codec())
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        host, _, port = to.rpartition(":")
-        self._to = (host, int(port))
-        self._blocks = self._beats = 0
-
-    def pieces(self, *pieces: tuple[int, int, int, bytes]) -> None:
-        """One block of (sequence, offset, total, bytes)."""
-        plain, at = self._maker.plains[0], 0
-        for sequence, offset, total, data in pieces:
-            record = Record(Kind.PIECE, sequence, 0, offset, total, memoryview(data), 0, len(data))
-            at = write_record(plain, at, record)
-        shape = self._params.shape(at)
-        end = shape[0] * shape[2] - SEAL_TAG_BYTES
-        plain[at:end] = bytes(end - at)
-        group = self._maker.group(self._blocks, shape, 1)
-        self._blocks += 1
-        for start in range(0, len(group.buffer), group.datagram_bytes):
-            self._socket.sendto(group.buffer[start : start + group.datagram_bytes], self._to)
-
-    def claim(self, blocks_complete: int, complete_below: int) -> None:
-        """A heartbeat."""
-        beat = Heartbeat(blocks_complete, complete_below, (0,) * 5, 0)
-        group = self._maker.heartbeat(self._beats, beat.write())
-        self._beats += 1
-        self._socket.sendto(group.buffer, self._to)
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-@contextmanager
-def hostile(key: Path, to: str, session: int = 1) -> Iterator[HostileSender]:
-    sender = HostileSender(key, to, session)
-    yield sender
-    sender.close()
 
 
 @contextmanager
@@ -124,19 +72,23 @@ def test_absurd_streams_cost_themselves_and_nothing_else(tmp_path: Path) -> None
     """Thousands begun and ended in a block, offsets of 2^61, no trailers, a claim of everything."""
     key = new_key(tmp_path)
     good = make_file(tmp_path / "good", 100_000)
-    with receiver(key, tmp_path / "in", "--count", str(2**40)) as (process, to):
+    LinkKey(key).take(1).close()  # session 1 and number 1 are the hostile one's
+    with receiver(key, tmp_path / "in") as (process, to):
         with hostile(key, to) as sender:
-            tiny = [(1000 + n, 0, 1, b"x") for n in range(1100)]
-            sender.pieces(*tiny)
+            sender.pieces(*[(1000 + n, 0, 1, b"x") for n in range(1100)])
             sender.pieces(*[(5000 + n, n, 2**40, b"begun") for n in range(1000)])
             sender.pieces((9000, 2**61, STREAM_BYTES_MAX, b"far"))
             sender.pieces((9001, 0, STREAM_BYTES_MAX, b"near"), (9001, 7, 9, b"ends elsewhere"))
             sender.claim(2**40, SEQUENCE_MAX + 1)
-        session = key.with_name("link.key.session")
-        assert session.exists()
-        assert send(key, to, good).returncode == 0  # session 1 again: of the counter's own
-        time.sleep(1)
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "are not whole here" in line:
+                break
         assert send(key, to, good).returncode == 0
+        until_s = time.monotonic() + 20
+        while not (tmp_path / "in" / "good").exists() and time.monotonic() < until_s:
+            time.sleep(0.05)
+        process.terminate()
         out, _ = process.communicate(timeout=60)
     report = json.loads(out)
     assert process.returncode == 1
@@ -180,6 +132,25 @@ def test_thousands_of_small_files_at_once_are_no_reason_to_end(tmp_path: Path) -
         assert {path.read_bytes() for path in (both.out / "top").iterdir()} == {
             b"%d" % number for number in range(3000)
         }
+
+
+def test_a_supervisor_that_does_not_listen_stops_no_receiver(tmp_path: Path) -> None:
+    """As when its terminal is stopped: what lands meanwhile is told later."""
+    top = tmp_path / "top"
+    for number in range(2000):
+        make_file(top / f"{number}", 1)
+    with ends(tmp_path) as both:
+        both.wait("open")
+        both.hears.clear()
+        both.send(files_of(top), files_per_s=2000)
+        until_s = time.monotonic() + 20
+        incoming = both.out / ".checkvalve" / "incoming"
+        while len(list(incoming.glob("*.done"))) < 1900 and time.monotonic() < until_s:
+            time.sleep(0.1)
+        assert len(list(incoming.glob("*.done"))) >= 1900
+        both.hears.set()
+        both.wait("file", 2000)
+        assert not both.told("gap")
 
 
 def test_one_sender_a_key_and_one_receiver_a_folder(tmp_path: Path) -> None:
@@ -378,11 +349,3 @@ def test_trailers_of_an_earlier_start_are_looked_at_again(tmp_path: Path) -> Non
     finally:
         receiving.stop()
     assert found == 6000
-
-
-def test_the_parameters_fit_what_the_tool_is_for() -> None:
-    from guard.cli.link_options import receive_params
-
-    params = receive_params(9000, ("127.0.0.1:1",), MBIT, tag=True, heartbeat_ms=100)
-    assert isinstance(params, LinkParams)
-    assert params.envelope_bytes_max * 6 < 2**20
