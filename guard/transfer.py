@@ -240,6 +240,7 @@ class Receiving:
 
     def __init__(self, order: ReceiveOrder) -> None:
         """Opens the sockets, so that nothing that comes from now on is answered by the kernel."""
+        self.starts_max = _STARTS_MAX
         self._order = order
         self._key = read_secret(order.key)
         self._state = order.folder / STATE_FOLDER
@@ -345,7 +346,7 @@ class Receiving:
         while True:
             self._failures += 1
             self._starts += 1
-            if self._starts > _STARTS_MAX:
+            if self._starts > self.starts_max:
                 sentence = "the receiver ends again and again: see what it says"
                 raise Broken(Reason.ROLE_FAILED, sentence)
             self._stopping.wait(min(_RESTART_S * self._failures, _RESTART_S_MAX))

@@ -1,5 +1,6 @@
 """The bare link where things go wrong: hostile senders, owned processes, operators, full disks."""
 
+import ctypes
 import json
 import os
 import signal
@@ -15,13 +16,10 @@ from typing import Any
 
 import pytest
 
-from guard import transfer
-from guard.edge.told import Fact, read_receiver
 from guard.link.params import SEQUENCE_MAX, STREAM_BYTES_MAX
 from guard.link.trailer import Trailer
 from guard.transfer import LinkKey, Receiving, Sending, SendOrder
-from schemas.errors import Broken, Malformed
-from schemas.reasons import Reason
+from schemas.errors import Broken
 from tests.system.hostile_sender import hostile
 from tests.system.link_tool import MBIT, SENDING, Ends, ends, files_of, new_key
 from tests.system.test_link_tool import holes_are_exact, make_file, wait_for_port
@@ -98,22 +96,40 @@ def test_absurd_streams_cost_themselves_and_nothing_else(tmp_path: Path) -> None
     assert len(report["unnamed"]) == 1100
 
 
-def test_what_a_process_may_not_tell_ends_it_and_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bad = [True]
+PIDFD_GETFD = 438  # the same number on every architecture
 
-    def read(untrusted: bytes) -> Fact:
-        if bad and b'"progress"' in untrusted:
-            bad.pop()
-            raise Malformed(Reason.FRAME_MALFORMED, "that is none of its facts")
-        return read_receiver(untrusted)
 
-    monkeypatch.setattr(transfer, "read_receiver", read)
+def tell_in_its_name(pid: int, packet: bytes) -> None:
+    """Send a packet over the process's own channel, as one that is owned would."""
+    pidfd = os.pidfd_open(pid)
+    libc = ctypes.CDLL(None, use_errno=True)
+    for number in map(int, os.listdir(f"/proc/{pid}/fd")):
+        taken = libc.syscall(PIDFD_GETFD, pidfd, number, 0)
+        if taken < 0:
+            continue
+        try:
+            channel = socket.socket(fileno=taken)
+        except OSError:
+            os.close(taken)
+            continue
+        with channel:
+            if channel.family == socket.AF_UNIX and channel.type == socket.SOCK_SEQPACKET:
+                channel.send(packet)
+    os.close(pidfd)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may take another's descriptor")
+@pytest.mark.parametrize(
+    "packet", [b"\xff", b"[]", b'{"what": "file", "path": "/etc/passwd"}', b'{"what": "landed"}']
+)
+def test_what_a_process_may_not_tell_ends_it_and_is_told(tmp_path: Path, packet: bytes) -> None:
     source = make_file(tmp_path / "source", 1000)
     with ends(tmp_path) as both:
+        both.wait("open")
+        tell_in_its_name(both.receiving.pid, packet)
         both.wait("restarted")
-        assert [fact["sentence"] for fact in both.told("alarm")] == ["that is none of its facts"]
+        assert len(both.told("alarm")) == 1
+        assert not both.told("file")
         both.wait("open", 2)
         both.send(files_of(source))
         both.wait("file")
@@ -311,8 +327,7 @@ def test_an_error_is_one_json_object_too(
         assert report.get("error") or report["refused"]
 
 
-def test_damaged_state_is_no_new_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "_STARTS_MAX", 2)
+def test_damaged_state_is_no_new_beginning(tmp_path: Path) -> None:
     key, state = new_key(tmp_path), tmp_path / "in" / ".checkvalve"
     with receiver(key, tmp_path / "in") as (process, _):
         process.terminate()
@@ -320,6 +335,7 @@ def test_damaged_state_is_no_new_beginning(tmp_path: Path, monkeypatch: pytest.M
     (state / "state.json").write_text('{"session": "many"}')
     order = Ends.order_of(key, "127.0.0.1:0", tmp_path / "in", SENDING)
     receiving = Receiving(order)
+    receiving.starts_max = 2
     try:
         with pytest.raises(Broken, match="again and again"):
             for _ in receiving.facts():
