@@ -48,7 +48,8 @@ _QUIET_S = 0.5
 _RATE_MBIT_BUFFER = 10_000
 _PACE_BITS_PER_S = 1_500_000_000
 _PACE_BYTES = 256 * 2**20
-_PACE_SHARE = 0.95
+_PACE_STEPS_MAX = 16
+_PACE_GAIN_MIN = 1.03
 _PACES_MAX = 5
 _FORK = mp.get_context("fork")
 _WARM_BYTES = 4 * 2**30
@@ -108,18 +109,22 @@ def measure(bench: Bench, tell: Tell) -> dict[str, Any]:
 
 
 def _find_pace(bench: Bench, source: Path, tell: Tell) -> Bench:
-    """From the processor time that a slow transfer takes: somewhat less than either end can do."""
-    tell("finding a pace")
+    """Upward from a slow pace, until a part of the file is lost or nothing is gained."""
     size = min(bench.size_bytes, _PACE_BYTES)
     part = bench.folder / "part"
     with source.open("rb") as whole, part.open("wb") as out:
         out.write(whole.read(size))
-    slow = _paced(replace(bench, size_bytes=size), _PACE_BITS_PER_S)
-    found = _transfer(slow, part, _digest(part), name="part")
-    if not found["intact"]:
-        return _paced(bench, _PACE_BITS_PER_S // 2)
-    busiest_s = max(found["cpu_send_s"], found["cpu_receive_s"])
-    return _paced(bench, int(found["wire_bytes"] * 8 / busiest_s * _PACE_SHARE))
+    expected = _digest(part)
+    rate, best, good = _PACE_BITS_PER_S, 0.0, _PACE_BITS_PER_S // 2
+    for _ in range(_PACE_STEPS_MAX):
+        tell(f"trying {rate / 1e9:.1f} Gbit/s")
+        trial = _paced(replace(bench, size_bytes=size), rate)
+        found = _transfer(trial, part, expected, name="part")
+        if not found["intact"] or found["goodput_mb_s"] < best * _PACE_GAIN_MIN:
+            break
+        rate, best, good = rate * 5 // 4, found["goodput_mb_s"], rate
+    part.unlink()
+    return _paced(bench, good)
 
 
 def _paced(bench: Bench, rate_bits_per_s: int) -> Bench:
@@ -190,7 +195,6 @@ def _transfer(bench: Bench, source: Path, expected: bytes, name: str = "source")
         "goodput_mb_s": bench.size_bytes / seconds / 1e6 if intact else 0.0,
         "cpu_s": sum(cpu), "cpu_send_s": cpu[0], "cpu_receive_s": cpu[1], "intact": int(intact),
         "kernel_drops": landed["kernel_drops"] if landed else 0,
-        "wire_bytes": sent["counters"]["wire_bytes"],
     }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from guard.link.lines import Lines
 from guard.link.params import HEADER_BYTES, LinkParams
 from guard.link.records import Coder
 from guard.link.session import Session, heartbeat_opens
+from guard.link.staging import Staging
 from guard.link.streams import Stream
 from guard.link.tags import DatagramTags
 from guard.link.window import COPIES
@@ -72,6 +73,7 @@ class Receiver:
         if params.tag:
             self._tags = DatagramTags(tag_key(link_key, flow), params.datagram_bytes_max)
         self._lines = Lines(links, params.silence_ns)
+        self._staged = Staging(params)
         self._link = 0  # by which the datagrams in hand came
         self._newest_session = state.session
         self._open: Session | None = None
@@ -118,6 +120,7 @@ class Receiver:
     def tick(self, now_ns: int) -> list[Event]:
         """What the passing of time alone leads to: call it every `heartbeat_ms` or so."""
         events: list[Event] = []
+        self._unstage(now_ns, events)
         if self._open:
             self._ripen(self._open, now_ns, events)
         if self._heard_ns is None:
@@ -161,10 +164,15 @@ class Receiver:
             self._drop(Reason.DATAGRAM_MALFORMED, 1)
             return
         rows = np.frombuffer(buffer, dtype=np.uint8).reshape(count, segment_bytes)
-        if header is not None and self._take_shortcut(header, rows, now_ns, events):
-            return
+        if header is None or not self._take_unseen(header, rows, now_ns, events):
+            self._take_seen(header, rows, now_ns, events)
+
+    def _take_seen(
+        self, header: Header | None, rows: Bytes2, now_ns: int, events: list[Event]
+    ) -> None:
+        """Datagrams of one size whose tags are looked at; `header` is the first one's, if valid."""
         if header is not None and is_run(rows, header):
-            right = count
+            right = count = len(rows)
             if self._tags:
                 right = int(np.count_nonzero(self._tags.matches(rows)))
             if right == count:
@@ -175,20 +183,48 @@ class Receiver:
                 return
         self._take_mixed(rows, now_ns, events)
 
-    def _take_shortcut(
-        self, header: Header, rows: Bytes2, now_ns: int, events: list[Event]
-    ) -> bool:
-        """A whole new block in one buffer needs no look at its tags. link §5 (6)"""
-        session, count = self._open, len(rows)
+    def _take_unseen(self, header: Header, rows: Bytes2, now_ns: int, events: list[Event]) -> bool:
+        """A new block that comes whole and in order needs no look at its tags. link §5 (6)
+
+        Says whether the datagrams are dealt with: opened, or staged until the rest is there.
+        """
+        session, staged, link = self._open, self._staged, self._link
         if session is None or header.session != session.number or header.flags & FLAG_HEARTBEAT:
             return False
-        if count == header.k + header.r and header.esi == 0:
-            plaintext = session.window.take_whole(header, rows, self._link)
-            if plaintext is not None:
-                session.heard_ns = now_ns
-                self._block(session, plaintext, events)
+        run = is_run(rows, header)
+        if not run or not staged.goes_on(header, rows, link):
+            self._unstage(now_ns, events)
+            if not run or header.esi or not session.window.is_new(header.number):
+                return False
+            if len(rows) < header.k:
+                staged.begin(header, rows, link)
                 return True
-        return False
+            return self._open_unseen(session, header, rows, now_ns, events)
+        if staged.whole and staged.header is not None:
+            first = staged.header
+            staged.clear()
+            if not self._open_unseen(session, first, staged.rows, now_ns, events):
+                self._take_seen(first, staged.rows, now_ns, events)
+        return True
+
+    def _open_unseen(
+        self, session: Session, header: Header, rows: Bytes2, now_ns: int, events: list[Event]
+    ) -> bool:
+        plaintext = session.window.take_whole(header, rows, self._link)
+        if plaintext is None:
+            return False
+        session.heard_ns = now_ns
+        self._block(session, plaintext, events)
+        return True
+
+    def _unstage(self, now_ns: int, events: list[Event]) -> None:
+        """What is staged does not go on: its tags are looked at after all."""
+        first = self._staged.header
+        if first is not None:
+            self._staged.clear()
+            link, self._link = self._link, self._staged.link
+            self._take_seen(first, self._staged.rows, now_ns, events)
+            self._link = link
 
     def _take_run(self, header: Header, rows: Bytes2, now_ns: int, events: list[Event]) -> None:
         if header.flags & FLAG_HEARTBEAT:

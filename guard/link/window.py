@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from guard.link.fec import Codec
 from guard.link.opening import BlockOpener
 from guard.link.params import HEADER_BYTES, NUMBER_MAX, LinkParams
-from guard.link.wire import ASSOCIATED_BYTES, INDEX_OFFSET, NUMBER_OFFSET, Bytes2, Header
+from guard.link.wire import Bytes2, Header
 from schemas.reasons import Reason
 
 COPIES = "copies"
 _EMPTY, _OPEN, _DONE, _GIVEN_UP = 0, 1, 2, 3
-_HEADS_MAX = 64
 
 
 class BlockWindow:
@@ -46,7 +45,6 @@ class BlockWindow:
         self._count = np.zeros(self._width, dtype=np.int64)
         self._slot = np.full(self._width, -1, dtype=np.int64)
         self._seen = np.zeros((self._width, 256), dtype=np.uint8)  # a bit a link
-        self._heads: dict[tuple[int, int, int], Bytes2] = {}  # of the repair symbols, by shape
         self._tries: dict[int, int] = {}  # place -> how often it did not open
         slots = min(self._width, params.window_bytes_max // params.slot_bytes)
         store = (slots, params.rows_max, params.symbol_bytes_max)
@@ -55,22 +53,18 @@ class BlockWindow:
         self._newest = -1
 
     def take_whole(self, header: Header, rows: Bytes2, link: int) -> memoryview | None:
-        """All symbols of a new block in one buffer: its plaintext, or None if it is not that.
+        """A new block from its first symbol on, all source symbols at least, in order: its
+        plaintext, or None if it is not that.
 
-        Nothing of the datagrams has been checked but the first one's header: that the block
-        opens proves every source symbol, and the repair symbols are not used. So this is the
+        Only headers have been looked at (they are a run): that the block opens proves every
+        source symbol, and the repair symbols are not used. So this is the
         one way in for datagrams whose tags nobody looked at, and it changes nothing unless the
         block opens. link §5 (6)
         """
         k, number = header.k, header.number
+        if not self.is_new(number):
+            return None
         place = number % self._width
-        if self._number[place] == number:
-            if self._status[place] != _OPEN or self._count[place]:
-                return None
-        elif number <= self._newest:
-            return None
-        if not self._repairs_follow(header, rows):
-            return None
         plaintext = self._opener.open(header, rows[:k, HEADER_BYTES:])
         if plaintext is None:
             return None
@@ -86,19 +80,12 @@ class BlockWindow:
         self._counters["blocks_done"] += 1
         return plaintext
 
-    def _repairs_follow(self, header: Header, rows: Bytes2) -> bool:
-        """Whether the headers after the source symbols are those of the repair symbols."""
-        key = (header.k, header.r, header.symbol_bytes)
-        heads = self._heads.get(key)
-        if heads is None:
-            heads = np.empty((header.r, ASSOCIATED_BYTES), dtype=np.uint8)
-            heads[:] = rows[0, :ASSOCIATED_BYTES]
-            heads[:, INDEX_OFFSET] = np.arange(header.k, header.k + header.r)
-            if len(self._heads) >= _HEADS_MAX:
-                self._heads.clear()
-            self._heads[key] = heads
-        heads.view(">u8")[:, NUMBER_OFFSET // 8] = header.number
-        return heads.tobytes() == rows[header.k :, :ASSOCIATED_BYTES].tobytes()
+    def is_new(self, number: int) -> bool:
+        """Whether nothing of this block has come yet, and it is not too old."""
+        place = number % self._width
+        if self._number[place] == number:
+            return bool(self._status[place] == _OPEN and not self._count[place])
+        return number > self._newest
 
     def take_run(self, header: Header, rows: Bytes2, link: int) -> Iterator[memoryview]:
         """Consecutive symbols of one block from `header.esi` on; (n, 32 + S) bytes."""
