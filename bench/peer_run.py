@@ -129,8 +129,7 @@ class Peer(ABC):
     def running_ms(self, place: Place) -> list[float] | None:
         """Latencies of 1 KB messages between processes that run already; None if it has no way."""
         del place
-        no_way: list[float] | None = None
-        return no_way
+        return None
 
 
 class Missing(Exception):  # noqa: N818 -- named by what is wrong, as in schemas/errors.py, 2026-11-25

@@ -164,7 +164,23 @@ def _confined(role: Role, layers: Layers) -> Layers:
     return layers
 
 
-class Sending:
+class _Watched:
+    """One confined process, as it is now."""
+
+    _worker: _Worker
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._worker.process.pid
+
+    @property
+    def layers(self) -> Layers:
+        """The layers of its confinement."""
+        return self._worker.layers
+
+
+class Sending(_Watched):
     """One run of the sender; iterate over what it tells. Nobody else uses its key meanwhile."""
 
     def __init__(self, order: SendOrder) -> None:
@@ -200,16 +216,6 @@ class Sending:
         more = {"input": pipe[0]} if pipe else {}
         return _Worker(SENDER, values, key, sockets, reads, more, read_sender)
 
-    @property
-    def pid(self) -> int:
-        """The sender's process."""
-        return self._worker.process.pid
-
-    @property
-    def layers(self) -> Layers:
-        """The layers of its confinement."""
-        return self._worker.layers
-
     def facts(self) -> Iterator[Fact]:
         """Until it has sent all. Raises `Broken` if it ends before that."""
         over = False
@@ -235,7 +241,7 @@ class Sending:
             self._taken.close()
 
 
-class Receiving:
+class Receiving(_Watched):
     """The receiver over restarts, and the naming of what it completes."""
 
     def __init__(self, order: ReceiveOrder) -> None:
@@ -262,16 +268,6 @@ class Receiving:
         except BaseException:
             self._close()
             raise
-
-    @property
-    def pid(self) -> int:
-        """The receiver's process, as it is now."""
-        return self._worker.process.pid
-
-    @property
-    def layers(self) -> Layers:
-        """The layers of its confinement."""
-        return self._worker.layers
 
     def facts(self) -> Iterator[Fact]:
         """For ever, or until `stop`: what the receiver tells, and `file` for each that has its
