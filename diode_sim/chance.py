@@ -70,3 +70,8 @@ class Chance:
     def choice(self, choices: Sequence[T]) -> T:
         """One of them."""
         return choices[self.below(len(choices))]
+
+    def octets(self, size: int) -> bytes:
+        """So many bytes that do not compress."""
+        self._index += 1
+        return bytes_at(self._seed, self._index - 1, size)

@@ -1,0 +1,241 @@
+"""The system calls of the simulated kernel beside those on files.
+
+Reading and writing by descriptor, waiting, pipes and packet sockets, the clock, chance, signals,
+and the calls that the guard makes by number (`guard.edge.system_calls`).
+"""
+
+import ctypes
+import errno
+import os
+import struct
+from collections.abc import Callable
+from typing import NoReturn
+
+from diode_sim.world.channels import Deaf, End, Packet, pair, shut
+from diode_sim.world.disk import failure
+from diode_sim.world.files import POLLHUP, Files, OpenFile, raw
+from diode_sim.world.inotify import Inotify, Watches
+from diode_sim.world.kernel import Kernel, Open
+
+_F_ADD_SEALS, _F_GET_SEALS = 1033, 1034
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1
+_START_S = 1_780_000_000
+
+
+class Calls:
+    """What the running process may call."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.watches = Watches()
+        self.files = Files(kernel, self.watches)
+
+    # -- by descriptor -----------------------------------------------------------------------
+
+    def read(self, descriptor: int, size: int) -> bytes:
+        """read(2)."""
+        process = self.kernel.enter("read", (descriptor, size))
+        opened = self.files.held(process, descriptor)
+        if isinstance(opened, OpenFile):
+            return self.files.read_file(opened, size)
+        if isinstance(opened, Inotify):
+            return opened.read(size)
+        if isinstance(opened, End):
+            packet = opened.receive(wait=True)
+            return b"" if packet is None else packet.content[:size]
+        raise failure(errno.EINVAL)
+
+    def write(self, descriptor: int, content: bytes) -> int:
+        """write(2)."""
+        process = self.kernel.enter("write", (descriptor, len(content)))
+        opened = self.files.held(process, descriptor)
+        if isinstance(opened, OpenFile):
+            return self.files.write_file(process, opened, bytes(content))
+        if isinstance(opened, End):
+            return opened.send(Packet(bytes(content)), wait=True)
+        raise failure(errno.EINVAL)
+
+    def poll(self, wanted: dict[int, int], timeout_ms: float | None) -> list[tuple[int, int]]:
+        """poll(2)."""
+        process = self.kernel.enter("poll", "")
+        watched: dict[int, tuple[Open, int]] = {
+            number: (self.files.held(process, number), events)
+            for number, events in wanted.items()
+        }
+        until_ns = None
+        if timeout_ms is not None and timeout_ms >= 0:
+            until_ns = self.kernel.now_ns + int(timeout_ms * 1e6)
+        while True:
+            ready = [
+                (number, found)
+                for number, (opened, events) in watched.items()
+                if (found := opened.events() & (events | POLLHUP))
+            ]
+            if ready or (until_ns is not None and self.kernel.now_ns >= until_ns):
+                return ready
+            self.kernel.pause([opened for opened, _ in watched.values()], until_ns)
+
+    # -- channels ----------------------------------------------------------------------------
+
+    def pipe(self) -> tuple[int, int]:
+        """pipe(2): (reading, writing)."""
+        process = self.kernel.enter("pipe")
+        reading, writing = pair(self.kernel, both_ways=False)
+        return self.files.give(process, reading), self.files.give(process, writing)
+
+    def pipe2(self, flags: int) -> tuple[int, int]:
+        """pipe2(2)."""
+        reading, writing = self.pipe()
+        if flags & os.O_NONBLOCK:
+            for number in (reading, writing):
+                self.end(number).blocking = False
+        return reading, writing
+
+    def socketpair(self, *_: int) -> tuple[int, int]:
+        """socketpair(2) of packets."""
+        process = self.kernel.enter("socketpair")
+        first, second = pair(self.kernel)
+        return self.files.give(process, first), self.files.give(process, second)
+
+    def end(self, descriptor: int) -> End:
+        """One end of a packet socket. Raises ENOTSOCK."""
+        process = self.kernel.current
+        opened = self.files.held(process, descriptor) if process is not None else None
+        if not isinstance(opened, End):
+            raise failure(errno.ENOTSOCK)
+        return opened
+
+    def shutdown(self, descriptor: int, *, reading: bool) -> None:
+        """shutdown(2)."""
+        self.kernel.enter("shutdown", descriptor)
+        shut(self.end(descriptor), reading=reading)
+
+    def deaf_socket(self) -> int:
+        """A listening socket that nobody reaches."""
+        return self.files.give(self.kernel.enter("socket"), Deaf())
+
+    # -- time, chance, signals ---------------------------------------------------------------
+
+    def monotonic_ns(self) -> int:
+        """Reading the clock is no step: it costs nothing and nobody sees it."""
+        return self.kernel.now_ns
+
+    def wall_ns(self) -> int:
+        """The host's idea of the time of day."""
+        process = self.kernel.current
+        offset_ns = process.host.wall_offset_ns if process is not None else 0
+        return _START_S * 1_000_000_000 + self.kernel.now_ns + offset_ns
+
+    def sleep(self, seconds: float) -> None:
+        """clock_nanosleep(2)."""
+        self.kernel.enter("sleep", seconds)
+        until_ns = self.kernel.now_ns + int(seconds * 1e9)
+        while self.kernel.now_ns < until_ns:
+            self.kernel.pause([], until_ns)
+
+    def urandom(self, count: int) -> bytes:
+        """getrandom(2), from the seed."""
+        self.kernel.enter("getrandom", count)
+        return self.kernel.entropy.octets(count)
+
+    def signal(self, number: int, handler: Callable[..., object]) -> None:
+        """sigaction(2) of the running process."""
+        process = self.kernel.enter("sigaction", int(number))
+        if callable(handler):
+            process.handlers[int(number)] = handler
+
+    def getpid(self) -> int:
+        """getpid(2)."""
+        process = self.kernel.current
+        return process.pid if process is not None else 0
+
+    def kill(self, pid: int, number: int) -> None:
+        """kill(2), of a process of the same host."""
+        process = self.kernel.enter("kill", (pid, int(number)))
+        for other in list(self.kernel.processes):
+            if other.pid == pid and other.host is process.host:
+                if number == 9:
+                    self.kernel.kill(other)
+                else:
+                    self.kernel.signal(other, int(number))
+                return
+        raise failure(errno.ESRCH)
+
+    # -- files -------------------------------------------------------------------------------
+
+    def exists(self, path: str | bytes) -> bool:
+        """Whether there is something by this name."""
+        try:
+            self.files.stat(path)
+        except OSError:
+            return False
+        return True
+
+    def is_directory(self, path: str | bytes) -> bool:
+        """Whether there is a directory by this name."""
+        process = self.kernel.enter("stat", raw(path).decode(errors="replace"))
+        try:
+            return process.host.disk.find(raw(path)).is_directory
+        except OSError:
+            return False
+
+    def fcntl(self, descriptor: int, command: int, argument: int = 0) -> int:
+        """fcntl(2): the seals of a memfd."""
+        process = self.kernel.enter("fcntl", (descriptor, command))
+        opened = self.files.file(process, descriptor)
+        if opened.seals is None:
+            raise failure(errno.EINVAL)
+        if command == _F_ADD_SEALS:
+            opened.seals |= argument
+            return 0
+        if command == _F_GET_SEALS:
+            return opened.seals
+        raise failure(errno.EINVAL)
+
+    def flock(self, descriptor: int, operation: int) -> None:
+        """flock(2), exclusive and not waiting; gone when its process ends."""
+        process = self.kernel.enter("flock", (descriptor, operation))
+        opened = self.files.file(process, descriptor)
+        for other in self.kernel.processes:
+            for held in other.descriptors.values():
+                if held is not opened and isinstance(held, OpenFile) and held.flags & _LOCKED:
+                    if held.inode is opened.inode and other.host is process.host:
+                        raise BlockingIOError(errno.EAGAIN, "locked")
+        opened.flags |= _LOCKED
+
+    def by_name(self, name: str, *arguments: int) -> int:
+        """`guard.edge.system_calls.call`: calls that Python has no function for."""
+        process = self.kernel.current
+        if name == "renameat2":
+            old, new = ctypes.string_at(arguments[1]), ctypes.string_at(arguments[3])
+            self.files.rename(old, new, over=not arguments[4] & _RENAME_NOREPLACE)
+            return 0
+        if name == "syncfs":
+            self.files.syncfs(arguments[0])
+            return 0
+        if name == "inotify_init1":
+            return self.files.give(
+                self.kernel.enter(name), Inotify(self.kernel, self.watches)
+            )
+        if name == "inotify_add_watch":
+            path = ctypes.string_at(arguments[1])
+            process = self.kernel.enter(name, path.decode(errors="replace"))
+            opened = self.files.held(process, arguments[0])
+            if isinstance(opened, Inotify):
+                return opened.watch(process.host.disk.find(path), arguments[2])
+            raise failure(errno.EINVAL)
+        return _absent(name)
+
+
+_LOCKED = 1 << 40
+
+
+def _absent(name: str) -> NoReturn:
+    raise failure(errno.ENOSYS, name)
+
+
+def timeval_ns(value: bytes) -> int:
+    """A struct timeval in nanoseconds."""
+    seconds, micros = struct.unpack("@ll", value)
+    return int(seconds * 1_000_000_000 + micros * 1_000)

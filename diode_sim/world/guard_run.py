@@ -1,0 +1,322 @@
+"""One simulated run of the whole guard, from a seed.
+
+Two hosts, a cable, senders that drop, faults that strike, and the observer that looks at all of it
+after every step. At the end everything is mended, both sides come to rest, and nothing may be
+missing.
+"""
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from diode_sim.cable import Cable
+from diode_sim.options import Options
+from diode_sim.world import sides, traffic
+from diode_sim.chance import Chance, stream
+from diode_sim.world.channels import Datagrams
+from diode_sim.world.faults import KINDS, Fault, Faults, draw
+from diode_sim.world.inotify import MOVED_TO
+from diode_sim.world.kernel import SECOND_NS, Host, Process
+from diode_sim.world.loading import Mutation
+from diode_sim.world.machine import Crash, Machines
+from diode_sim.world.observer import Observer, Violation
+from guard.core.journey import Journey, May
+from guard.high import HIGH
+from guard.low import LOW
+
+_CAPACITY_BYTES = 256 * 1024 * 1024
+_START_NS = 2 * SECOND_NS
+_TRAFFIC_FROM_NS = 4 * SECOND_NS
+_REST_NS = 150 * SECOND_NS
+_AGAIN_NS = SECOND_NS
+_SMALL_SEGMENTS = Mutation("guard.edge.journal", "64 * 1024 * 1024", "24 * 1024")
+_SUPERVISOR = "supervisor"
+
+
+class GuardOptions(BaseModel):
+    """The `[guard]` table of a scenario; the run's numbers are drawn below these bounds.
+
+    messages        most drops of a run
+    within_s        the time in which they come
+    poison          messages that kill a stage
+    faults          most faults of a run
+    kinds           which may strike
+    link            what the cable does until the end; then it is clean
+    replays         whether somebody records the link and sends old datagrams again
+    small_segments  journals change to a new segment every 24 KiB
+    link_lines      the policy's `[link]` table
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    messages: Annotated[int, Field(ge=1, le=5000)] = 24
+    within_s: Annotated[int, Field(ge=1, le=3600)] = 8
+    poison: Annotated[int, Field(ge=0, le=10)] = 0
+    faults: Annotated[int, Field(ge=0, le=100)] = 4
+    kinds: tuple[str, ...] = KINDS
+    link: Options = Options()
+    replays: bool = False
+    small_segments: bool = False
+    link_lines: str = "rate_bit_per_s = 20000000\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to. violation: None when everything held."""
+
+    seed: int
+    violation: Violation | None
+    trace_digest: str
+    trace: tuple[str, ...]
+    steps: int
+    virtual_ns: int
+    counts: dict[str, int]
+
+
+class GuardRun:
+    """A world of two hosts."""
+
+    def __init__(
+        self, options: GuardOptions, seed: int, mutations: tuple[Mutation, ...] = (), *,
+        keep_trace: bool = False,
+    ) -> None:  # fmt: skip
+        small = (_SMALL_SEGMENTS,) if options.small_segments else ()
+        self._seed = seed
+        self._options = options
+        self._machines = Machines(seed, (*small, *mutations), keep_trace=keep_trace)
+        self._kernel = self._machines.kernel
+        self._sites = sides.sites("events", options.link_lines)
+        self._low = self._machines.host("low", _CAPACITY_BYTES)
+        self._high = self._machines.host("high", _CAPACITY_BYTES)
+        for host, site in zip((self._low, self._high), self._sites, strict=True):
+            sides.make_folders(host.disk, site)
+        self._observer = Observer(self._kernel, self._low, self._high)
+        self._kernel.after_call = self._observer.after
+        self._chance = Chance(stream(seed, "run"))
+        self._cable = Cable(options.link, seed)
+        self._ears: list[Datagrams] = []
+        self._recorded: list[bytes] = []
+        self._cable_due_ns: int | None = None
+        self._supervisors: dict[str, Process] = {}
+        self._stopping = False
+        self._faults = Faults(self._machines, Chance(stream(seed, "faults")), self._start)
+        self._kernel.before_step = self._faults.before_step
+        if options.poison:
+            self._machines.stages.poison["words"] = traffic.POISON
+
+    # -- the run -----------------------------------------------------------------------------
+
+    def run(self) -> Outcome:
+        """All of it."""
+        violation = None
+        try:
+            self._go()
+        except Violation as found:
+            violation = found
+        except Crash as found:
+            violation = Violation("no-traceback", str(found))
+        counts = {
+            "messages": len(self._observer.messages),
+            "committed": len(self._observer.committed),
+            "delivered": len(self._observer.delivered),
+            "gaps": len(self._observer.gaps),
+            "alarms": len(self._observer.alarms),
+        }
+        return Outcome(
+            self._seed, violation, self._kernel.trace_digest, tuple(self._kernel.trace),
+            self._kernel.steps, self._kernel.now_ns, counts,
+        )  # fmt: skip
+
+    def _go(self) -> None:
+        self._make_counter()
+        for host in (self._low, self._high):
+            self._kernel.at(_START_NS, lambda host=host: self._start(host))
+        last_ns = self._plan_traffic()
+        faults = self._plan_faults(last_ns)
+        self._faults.plan(faults)
+        busy_until_ns = max([last_ns, *(fault.at_ns for fault in faults)]) + SECOND_NS
+        self._kernel.run(lambda: self._kernel.now_ns >= busy_until_ns)
+        self._mend()
+        deadline_ns = self._kernel.now_ns + _REST_NS
+        self._kernel.run(lambda: self._rests() or self._kernel.now_ns >= deadline_ns)
+        self._stop_both()
+        self._observer.check_end(self._verify, may_hold=bool(faults or self._options.poison))
+
+    def _plan_traffic(self) -> int:
+        options = self._options
+        count = self._chance.between(1, options.messages)
+        messages = traffic.make(
+            Chance(stream(self._seed, "traffic")), count, _TRAFFIC_FROM_NS, options.within_s * SECOND_NS,
+            poison=options.poison,
+        )  # fmt: skip
+        for message in messages:
+            self._kernel.at(message.at_ns, lambda message=message: self._drop(message))
+        return messages[-1].at_ns
+
+    def _plan_faults(self, last_ns: int) -> list[Fault]:
+        if not self._options.faults:
+            return []
+        count = self._chance.between(1, self._options.faults)
+        within_ns = last_ns - _START_NS + 2 * SECOND_NS
+        return draw(Chance(stream(self._seed, "plan")), self._options.kinds, count, _START_NS, within_ns)
+
+    def _mend(self) -> None:
+        """Nothing breaks any more: what is still armed is forgotten, the cable is a clean one."""
+        self._kernel.before_step = None
+        self._cable = Cable(Options(), self._seed)
+        self._cable_due_ns = None
+        for host in self._machines.hosts:
+            host.disk.capacity_bytes = _CAPACITY_BYTES
+            host.disk.fail_syncs = host.disk.fail_writes = 0
+        for process in list(self._kernel.processes):
+            self._kernel.go_on(process)
+
+    def _rests(self) -> bool:
+        return all(host.up for host in self._machines.hosts) and not self._observer.unsettled()
+
+    def _stop_both(self) -> None:
+        self._stopping = True
+        for process in list(self._supervisors.values()):
+            self._kernel.signal(process, 15)
+        deadline_ns = self._kernel.now_ns + 40 * SECOND_NS
+        self._kernel.run(
+            lambda: not self._supervisors or self._kernel.now_ns >= deadline_ns
+        )
+
+    # -- hosts -------------------------------------------------------------------------------
+
+    def _make_counter(self) -> None:
+        """`guard init`'s session counter."""
+        module = self._machines.loader.load("guard.edge.session_counter")
+        path = self._machines.loader.load("pathlib").Path
+
+        def make() -> int:
+            module.make_counter(path("/low/cursor"))
+            return 0
+
+        self._kernel.start(self._low, "init", make, {})
+
+    def _start(self, host: Host) -> None:
+        """Power on, or `guard run` again: what systemd does."""
+        if self._stopping or host.name in self._supervisors:
+            return
+        host.up = True
+        low = host is self._low
+        site, journey = (self._sites[0], LOW) if low else (self._sites[1], HIGH)
+        adopt = self._adopt_low if low else self._adopt_high
+        process = self._machines.start_side(host, site, _without_metrics(journey), adopt)
+        self._supervisors[host.name] = process
+        process.on_end.append(lambda: self._ended(host))
+
+    def _ended(self, host: Host) -> None:
+        """A supervisor that ends is started again a second later, unless the power is off."""
+        del self._supervisors[host.name]
+        if host.up and not self._stopping:
+            self._kernel.at(self._kernel.now_ns + _AGAIN_NS, lambda: self._start(host))
+
+    def _adopt_low(self, opened: Datagrams) -> None:
+        opened.transmit = self._transmit
+
+    def _adopt_high(self, opened: Datagrams) -> None:
+        self._ears = [opened]
+
+    # -- the cable ---------------------------------------------------------------------------
+
+    def _transmit(self, burst: bytes, segment_bytes: int) -> None:
+        if self._options.replays:
+            self._record(burst, segment_bytes)
+        self._cable.send(self._kernel.now_ns, burst, segment_bytes)
+        self._arrange()
+
+    def _record(self, burst: bytes, segment_bytes: int) -> None:
+        """Somebody on the cable keeps datagrams, and sends old ones again."""
+        for at in range(0, len(burst), segment_bytes):
+            if len(self._recorded) < 4000:
+                self._recorded.append(burst[at : at + segment_bytes])
+        if self._chance.below(3) == 0:
+            old = self._chance.choice(self._recorded)
+            self._kernel.at(self._kernel.now_ns + 1_000_000, lambda: self._bring([old]))
+
+    def _arrange(self) -> None:
+        due_ns = self._cable.next_ns()
+        if due_ns is not None and (self._cable_due_ns is None or due_ns < self._cable_due_ns):
+            self._cable_due_ns = due_ns
+            self._kernel.at(due_ns, self._arrivals)
+
+    def _arrivals(self) -> None:
+        self._cable_due_ns = None
+        self._bring(self._cable.arrivals(self._kernel.now_ns))
+        self._arrange()
+
+    def _bring(self, datagrams: list[bytes]) -> None:
+        for ear in self._ears:
+            for datagram in datagrams:
+                ear.arrive(datagram)
+
+    # -- senders -----------------------------------------------------------------------------
+
+    def _drop(self, message: traffic.Message) -> None:
+        """A sender writes beside, then renames; tries again later while the host is down or full."""
+        disk = self._low.disk
+        try:
+            if not self._low.up:
+                raise OSError(errno.EHOSTDOWN, "down")
+            folder = disk.find(b"/low/spool/drop/alpha")
+            if message.sidecar:
+                self._write(message.name + ".meta.json", message.sidecar)
+            self._write(message.name, message.payload)
+        except OSError:
+            again_ns = self._kernel.now_ns + SECOND_NS
+            self._kernel.at(again_ns, lambda: self._drop(message))
+            return
+        self._observer.dropped(message)
+        disk.sync_directory(folder)
+
+    def _write(self, name: str, content: bytes) -> None:
+        disk = self._low.disk
+        folder = disk.find(b"/low/spool/drop/alpha")
+        beside = f".{name}.tmp".encode()
+        if beside in folder.entries:
+            disk.unlink(folder, beside)
+        made = disk.create(folder, beside)
+        disk.write(made, 0, content)
+        disk.sync_content(made)
+        disk.rename((folder, beside), (folder, name.encode()), over=True)
+        disk.sync_directory(folder)
+        self._machines.calls.watches.tell(folder, name.encode(), MOVED_TO)
+
+    # -- verifying ---------------------------------------------------------------------------
+
+    def _verify(self, side: str) -> list[str]:
+        """What the independent verifier finds in a side's ledger."""
+        module = self._machines.loader.load("guard.report.ledger_verifier")
+        path: Callable[[str], PurePosixPath] = self._machines.loader.load("pathlib").Path
+        host = self._low if side == "low" else self._high
+        found: list[str] = []
+
+        def verify() -> int:
+            key = path(f"/{side}/ledger.pub")
+            key.write_text(sides.public(f"{side} ledger").hex())  # type: ignore[attr-defined]
+            result: Any = module.verify_ledger(path(f"/{side}/ledger"), key)
+            found.extend(str(finding) for finding in result.findings)
+            return 0
+
+        process = self._kernel.start(host, "auditor", verify, {})
+        self._kernel.run(lambda: process.exit_code is not None)
+        return found
+
+
+def _without_metrics(journey: Journey) -> Journey:
+    """The journey without the role that only counts."""
+    roles = tuple(role for role in journey.roles if May.SERVE not in role.may)
+    return replace(journey, roles=roles)
+
+
+def run(options: GuardOptions, seed: int, mutations: tuple[Mutation, ...] = (), *,
+        keep_trace: bool = False) -> Outcome:  # fmt: skip
+    """One run."""
+    return GuardRun(options, seed, mutations, keep_trace=keep_trace).run()

@@ -1,0 +1,202 @@
+"""A simulated machine room: hosts that run the real supervisor and the real roles.
+
+Takes a seed and mutations; gives hosts on which a side can be started, killed, cut from power and
+started again. `guard.edge.processes` is stood in for: a started role is a process of the simulated
+kernel instead of an exec, and it runs what `guard.process` runs, without the sandbox (which has
+tests of its own with real processes).
+"""
+
+import json
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from diode_sim.world.calls import Calls
+from diode_sim.world.channels import Datagrams, Watched
+from diode_sim.chance import Chance
+from diode_sim.world.disk import Disk
+from diode_sim.world.kernel import Host, Kernel, Killed, Process
+from diode_sim.world.loading import Loader, Mutation
+from diode_sim.world.stages import Stages
+from diode_sim.world.stand_ins import stand_ins
+from guard.core.journey import Journey
+from schemas.errors import Broken, CheckvalveError
+from schemas.reasons import Reason
+
+_EXIT_BROKEN = 70
+_UDP = "udp"
+
+
+class Crash(BaseException):
+    """A process ended in a way that the real one must not: a traceback."""
+
+
+class Machines:
+    """The kernel, the loaded modules, and what happened to whom."""
+
+    def __init__(
+        self, seed: int, mutations: tuple[Mutation, ...] = (), *, keep_trace: bool = False
+    ) -> None:
+        self.kernel = Kernel(seed, keep_trace=keep_trace)
+        self.calls = Calls(self.kernel)
+        self.stages = Stages(self.kernel)
+        self.loader = Loader(stand_ins(self.calls), mutations)
+        self.loader.stand_in("guard.edge.system_calls", call=self.calls.by_name, NUMBERS={})
+        self.loader.stand_in("guard.edge.processes", Process=RoleProcess, start=self._start_role)
+        self.loader.stand_in("filters.catalog", entry=self.stages.entry, load=self.stages.load)
+        self.hosts: list[Host] = []
+        self.said: list[tuple[int, str, str]] = []
+        self.crashes: list[str] = []
+
+    def host(self, name: str, capacity_bytes: int) -> Host:
+        """A new machine with an empty disk."""
+        made = Host(name, Disk(capacity_bytes, lambda: self.kernel.now_ns), 0)
+        self.hosts.append(made)
+        return made
+
+    # -- starting ----------------------------------------------------------------------------
+
+    def start_side(self, host: Host, site: Any, journey: Journey,
+                   adopt: Callable[[Datagrams], None]) -> Process:  # fmt: skip
+        """The side's supervisor, as `guard run` starts it. adopt: is shown its UDP sockets."""
+        return self.kernel.start(
+            host, "supervisor", lambda: self._supervise(host, site, journey, adopt), {}
+        )
+
+    def _supervise(self, host: Host, site: Any, journey: Journey,
+                   adopt: Callable[[Datagrams], None]) -> int:  # fmt: skip
+        def body() -> None:
+            module = self.loader.load("guard.supervise")
+            path = self.loader.load("pathlib").Path
+            own = replace(site, folder=path(site.folder))
+            supervisor = module.Supervisor(own, journey, lambda event: self._tell(host, event),
+                                           insecure=False)  # fmt: skip
+            process = self.kernel.current
+            if process is None:
+                raise RuntimeError("a supervisor outside any process")
+            process.handlers[15] = supervisor.stop
+            for opened in process.descriptors.values():
+                if isinstance(opened, Datagrams):
+                    adopt(opened)
+            supervisor.run()
+
+        return self._guarded(host, "supervisor", body)
+
+    def _start_role(self, spec: Any) -> "RoleProcess":
+        """`guard.edge.processes.start`."""
+        parent = self.kernel.enter("exec", spec.name)
+        reading, writing = self.calls.pipe()
+        given = {n: parent.descriptors[n] for n in spec.descriptors.values()}
+        ready_number = max(given, default=2) + 1
+        given[ready_number] = parent.descriptors[writing]
+
+        def run() -> int:
+            return self._guarded(parent.host, spec.name, lambda: self._work(spec, ready_number))
+
+        started = self.kernel.start(parent.host, spec.name, run, given, parent)
+        self.calls.files.close(writing)
+        watched = Watched(started)
+        started.end_is_open.append(watched)
+        return RoleProcess(self, started, self.calls.files.give(parent, watched), reading)
+
+    def _work(self, spec: Any, ready: int) -> None:
+        """What `guard.process` does between exec and exit."""
+        module, _, function = spec.run.partition(":")
+        work = getattr(self.loader.load(module), function)(spec)
+        self.calls.write(ready, json.dumps({"name": spec.name, "layers": []}).encode())
+        self.calls.files.close(ready)
+        work()
+
+    def _guarded(self, host: Host, name: str, body: Callable[[], None]) -> int:
+        """The exit code of a process that does this, as `guard.process` gives it."""
+        try:
+            body()
+        except CheckvalveError as error:
+            self._say(host, name, error.sentence)
+            return _EXIT_BROKEN
+        except ConnectionError:
+            return 0
+        except OSError as error:
+            self._say(host, name, str(error))
+            return _EXIT_BROKEN
+        except Killed:
+            raise
+        except Exception as error:
+            shown = "".join(traceback.format_exception(error)[-6:])
+            self.crashes.append(f"{host.name}/{name}: {shown}")
+            raise Crash(f"{host.name}/{name} ended with {type(error).__name__}: {error}") from error
+        return 0
+
+    def _tell(self, host: Host, event: dict[str, Any]) -> None:
+        self._say(host, "supervisor", json.dumps(event, sort_keys=True))
+
+    def _say(self, host: Host, name: str, sentence: str) -> None:
+        self.said.append((self.kernel.now_ns, f"{host.name}/{name}", sentence))
+        self.kernel.say(f"{host.name}/{name}", f"says: {sentence}")
+
+    # -- breaking ----------------------------------------------------------------------------
+
+    def kill_all(self, host: Host) -> None:
+        """Every process of a host ends at once; its page cache stays."""
+        current = self.kernel.current
+        for process in list(self.kernel.processes):
+            if process.host is host and process is not current:
+                self.kernel.kill(process)
+        if current is not None and current.host is host:
+            current.doomed = True
+
+    def power_cut(self, host: Host, chance: Chance) -> None:
+        """As a host without a battery: its processes and what was not synced are gone."""
+        self.kernel.say(host.name, "power cut")
+        host.up = False
+        self.kill_all(host)
+        host.disk.power_cut(chance)
+
+
+class RoleProcess:
+    """`guard.edge.processes.Process` of the simulated kernel."""
+
+    def __init__(self, machines: Machines, process: Process, pidfd: int, ready: int) -> None:
+        self._machines = machines
+        self._process = process
+        self.name = process.name
+        self.pidfd = pidfd
+        self.ready_fd = ready
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def await_ready(self) -> dict[str, Any]:
+        """What it said when it was ready. Raises `Broken` if it ended before."""
+        report = self._machines.calls.read(self.ready_fd, 65_536)
+        self._machines.calls.files.close(self.ready_fd)
+        self.ready_fd = -1
+        if not report:
+            raise Broken(Reason.ROLE_FAILED, f"{self.name} ended before it was ready")
+        content: dict[str, Any] = json.loads(report)
+        return content
+
+    def signal(self, number: int) -> None:
+        """Send a signal."""
+        self._machines.kernel.enter("kill", (self.name, int(number)))
+        self._machines.kernel.signal(self._process, int(number))
+
+    def ended(self) -> int | None:
+        """Its exit code; None while it runs."""
+        return self._process.exit_code
+
+    def end(self) -> int:
+        """Kill it if it runs; gives its exit code."""
+        self._machines.kernel.kill(self._process)
+        self.forget()
+        return self._process.exit_code or 0
+
+    def forget(self) -> None:
+        """Close what it was watched by."""
+        for descriptor in (self.pidfd, self.ready_fd):
+            if descriptor >= 0:
+                self._machines.calls.files.close(descriptor)
+        self.pidfd = self.ready_fd = -1

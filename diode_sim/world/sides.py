@@ -1,0 +1,92 @@
+"""The two sides of a simulated flow: sites made from a pack, keys from the seed's beginning.
+
+Gives what `guard.edge.site.load_site` gives, without reading a real disk, and makes the folders
+that `guard init` makes. The keys are the same in every run: a trace must not hang on them.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from diode_sim.world.disk import Disk, Inode
+from guard.edge.making import pack_folder
+from schemas.policy import Policy, policy_digest, read_policy
+
+LOW, HIGH = "/low", "/high"
+_LOW_FOLDERS = (
+    "accepted", "sealed", "cursor", "held", "ledger", "run", "spool", "spool/drop",
+    "spool/claimed", "spool/refused", "replies",
+)  # fmt: skip
+_HIGH_FOLDERS = (
+    "landed", "attempt", "held", "ledger", "run", "queue", "queue/tmp", "queue/new", "queue/gaps",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SimSite:
+    """What the supervisor uses of a `guard.edge.site.Site`."""
+
+    folder: Any
+    file: Any
+    policy: Policy
+    policy_digest: bytes
+    chain: Any
+    documents: dict[str, bytes]
+    keys: dict[str, bytes]
+    seal_public: bytes
+
+
+def secret(name: str) -> bytes:
+    """32 bytes that are as good as any."""
+    return hashlib.sha256(b"simulated " + name.encode()).digest()
+
+
+def public(name: str) -> bytes:
+    """The Ed25519 public key of that secret."""
+    return Ed25519PrivateKey.from_private_bytes(secret(name)).public_key().public_bytes_raw()
+
+
+@cache
+def sites(pack: str, link_lines: str) -> tuple[SimSite, SimSite]:
+    """(low, high) of a pack's flow. link_lines: the policy's `[link]` table."""
+    folder = pack_folder(pack)
+    text = (folder / "policy.toml").read_text("utf-8") + "\n[link]\n" + link_lines
+    policy = read_policy(text.encode())
+    low = _site(folder, policy, text, "low", policy.source, LOW)
+    head, table, tail = text.partition("[destination]\n")
+    accepting = f'{head}{table}accepts = ["{low.policy_digest.hex()}"]\n{tail}'
+    policy = read_policy(accepting.encode())
+    return low, _site(folder, policy, accepting, "high", policy.destination, HIGH)
+
+
+def _site(folder: Any, policy: Policy, text: str, side: str, chain: Any, top: str) -> SimSite:
+    documents = {name: (folder / name).read_bytes() for name in chain.documents}
+    names = ("seal", "link", "ledger") if side == "low" else ("link", "ledger")
+    keys = {name: secret(f"{side} ledger" if name == "ledger" else name) for name in names}
+    file = SimpleNamespace(
+        side=side, link="127.0.0.1:9", links=["127.0.0.1:9"], link_mode="striped", link_from="",
+        metrics="unix", first_user=0, demo=True,
+    )  # fmt: skip
+    digest = policy_digest(text.encode(), documents)
+    return SimSite(top, file, policy, digest, chain, documents, keys, public("seal"))
+
+
+def make_folders(disk: Disk, site: SimSite) -> None:
+    """What `guard init` makes on a side's disk, durable."""
+    top = disk.create(disk.root, site.folder.strip("/").encode(), folder=True)
+    for name in _LOW_FOLDERS if site.file.side == "low" else _HIGH_FOLDERS:
+        _make(disk, top, name)
+    if site.file.side == "low":
+        for sender in site.policy.senders:
+            for folder in ("spool/drop", "spool/claimed", "spool/refused", "replies"):
+                _make(disk, top, f"{folder}/{sender}")
+    disk.sync_all()
+
+
+def _make(disk: Disk, top: Inode, name: str) -> None:
+    directory, last = disk.place(name.encode(), top)
+    disk.create(directory, last, folder=True)
