@@ -60,8 +60,7 @@ class Calls:
         """poll(2)."""
         process = self.kernel.enter("poll", "")
         watched: dict[int, tuple[Open, int]] = {
-            number: (self.files.held(process, number), events)
-            for number, events in wanted.items()
+            number: (self.files.held(process, number), events) for number, events in wanted.items()
         }
         until_ns = None
         if timeout_ms is not None and timeout_ms >= 0:
@@ -197,11 +196,13 @@ class Calls:
         """flock(2), exclusive and not waiting; gone when its process ends."""
         process = self.kernel.enter("flock", (descriptor, operation))
         opened = self.files.file(process, descriptor)
-        for other in self.kernel.processes:
-            for held in other.descriptors.values():
-                if held is not opened and isinstance(held, OpenFile) and held.flags & _LOCKED:
-                    if held.inode is opened.inode and other.host is process.host:
-                        raise BlockingIOError(errno.EAGAIN, "locked")
+        if any(
+            held is not opened and held.flags & _LOCKED and held.inode is opened.inode
+            for other in self.kernel.processes
+            for held in other.descriptors.values()
+            if isinstance(held, OpenFile)
+        ):
+            raise BlockingIOError(errno.EAGAIN, "locked")
         opened.flags |= _LOCKED
 
     def by_name(self, name: str, *arguments: int) -> int:
@@ -215,9 +216,7 @@ class Calls:
             self.files.syncfs(arguments[0])
             return 0
         if name == "inotify_init1":
-            return self.files.give(
-                self.kernel.enter(name), Inotify(self.kernel, self.watches)
-            )
+            return self.files.give(self.kernel.enter(name), Inotify(self.kernel, self.watches))
         if name == "inotify_add_watch":
             path = ctypes.string_at(arguments[1])
             process = self.kernel.enter(name, path.decode(errors="replace"))

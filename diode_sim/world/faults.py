@@ -8,6 +8,7 @@ is the last one before a crash.
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from diode_sim.chance import Chance
 from diode_sim.world.kernel import SECOND_NS, Condition, Host, Kernel, Process
@@ -50,9 +51,7 @@ def draw(chance: Chance, kinds: tuple[str, ...], count: int, from_ns: int, withi
 class Faults:
     """Strikes: a hook of the kernel before each step."""
 
-    def __init__(
-        self, machines: Machines, chance: Chance, start: Callable[[Host], None]
-    ) -> None:
+    def __init__(self, machines: Machines, chance: Chance, start: Callable[[Host], None]) -> None:
         """start: starts a host's side again, at once."""
         self._machines = machines
         self._kernel: Kernel = machines.kernel
@@ -65,7 +64,7 @@ class Faults:
         """Arm each when its time comes."""
         self.pending = len(faults)
         for fault in faults:
-            self._kernel.at(fault.at_ns, lambda fault=fault: self._arm(fault))
+            self._kernel.at(fault.at_ns, partial(self._arm, fault))
 
     def _host(self, fault: Fault) -> Host:
         return next(host for host in self._machines.hosts if host.name == fault.host)

@@ -8,15 +8,16 @@ missing.
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from diode_sim.cable import Cable
+from diode_sim.chance import Chance, stream
 from diode_sim.options import Options
 from diode_sim.world import sides, traffic
-from diode_sim.chance import Chance, stream
 from diode_sim.world.channels import Datagrams
 from diode_sim.world.faults import KINDS, Fault, Faults, draw
 from diode_sim.world.inotify import MOVED_TO
@@ -25,8 +26,6 @@ from diode_sim.world.loading import Mutation
 from diode_sim.world.machine import Crash, Machines
 from diode_sim.world.observer import Observer, Violation
 from guard.core.journey import Journey, May
-from guard.high import HIGH
-from guard.low import LOW
 
 _CAPACITY_BYTES = 256 * 1024 * 1024
 _START_NS = 2 * SECOND_NS
@@ -96,14 +95,15 @@ class GuardRun:
             sides.make_folders(host.disk, site)
         self._observer = Observer(self._kernel, self._low, self._high)
         self._kernel.after_call = self._observer.after
-        self._chance = Chance(stream(seed, "run"))
+        self._chance = self._stream("run")
         self._cable = Cable(options.link, seed)
         self._ears: list[Datagrams] = []
         self._recorded: list[bytes] = []
         self._cable_due_ns: int | None = None
         self._supervisors: dict[str, Process] = {}
         self._stopping = False
-        self._faults = Faults(self._machines, Chance(stream(seed, "faults")), self._start)
+        self._to_come = 0
+        self._faults = Faults(self._machines, self._stream("faults"), self._start)
         self._kernel.before_step = self._faults.before_step
         if options.poison:
             self._machines.stages.poison["words"] = traffic.POISON
@@ -119,6 +119,7 @@ class GuardRun:
             violation = found
         except Crash as found:
             violation = Violation("no-traceback", str(found))
+            violation.__cause__ = found.__cause__
         counts = {
             "messages": len(self._observer.messages),
             "committed": len(self._observer.committed),
@@ -134,7 +135,7 @@ class GuardRun:
     def _go(self) -> None:
         self._make_counter()
         for host in (self._low, self._high):
-            self._kernel.at(_START_NS, lambda host=host: self._start(host))
+            self._kernel.at(_START_NS, partial(self._start, host))
         last_ns = self._plan_traffic()
         faults = self._plan_faults(last_ns)
         self._faults.plan(faults)
@@ -150,11 +151,12 @@ class GuardRun:
         options = self._options
         count = self._chance.between(1, options.messages)
         messages = traffic.make(
-            Chance(stream(self._seed, "traffic")), count, _TRAFFIC_FROM_NS, options.within_s * SECOND_NS,
+            self._stream("traffic"), count, _TRAFFIC_FROM_NS, options.within_s * SECOND_NS,
             poison=options.poison,
         )  # fmt: skip
         for message in messages:
-            self._kernel.at(message.at_ns, lambda message=message: self._drop(message))
+            self._kernel.at(message.at_ns, partial(self._drop, message))
+        self._to_come = count
         return messages[-1].at_ns
 
     def _plan_faults(self, last_ns: int) -> list[Fault]:
@@ -162,7 +164,10 @@ class GuardRun:
             return []
         count = self._chance.between(1, self._options.faults)
         within_ns = last_ns - _START_NS + 2 * SECOND_NS
-        return draw(Chance(stream(self._seed, "plan")), self._options.kinds, count, _START_NS, within_ns)
+        return draw(self._stream("plan"), self._options.kinds, count, _START_NS, within_ns)
+
+    def _stream(self, name: str) -> Chance:
+        return Chance(stream(self._seed, name))
 
     def _mend(self) -> None:
         """Nothing breaks any more: what is still armed is forgotten, the cable is a clean one."""
@@ -176,16 +181,15 @@ class GuardRun:
             self._kernel.go_on(process)
 
     def _rests(self) -> bool:
-        return all(host.up for host in self._machines.hosts) and not self._observer.unsettled()
+        up = all(host.up for host in self._machines.hosts)
+        return up and not self._to_come and not self._observer.unsettled()
 
     def _stop_both(self) -> None:
         self._stopping = True
         for process in list(self._supervisors.values()):
             self._kernel.signal(process, 15)
         deadline_ns = self._kernel.now_ns + 40 * SECOND_NS
-        self._kernel.run(
-            lambda: not self._supervisors or self._kernel.now_ns >= deadline_ns
-        )
+        self._kernel.run(lambda: not self._supervisors or self._kernel.now_ns >= deadline_ns)
 
     # -- hosts -------------------------------------------------------------------------------
 
@@ -206,7 +210,10 @@ class GuardRun:
             return
         host.up = True
         low = host is self._low
-        site, journey = (self._sites[0], LOW) if low else (self._sites[1], HIGH)
+        site = self._sites[0 if low else 1]
+        journey: Journey = getattr(
+            self._machines.loader.load(f"guard.{host.name}"), host.name.upper()
+        )
         adopt = self._adopt_low if low else self._adopt_high
         process = self._machines.start_side(host, site, _without_metrics(journey), adopt)
         self._supervisors[host.name] = process
@@ -260,7 +267,7 @@ class GuardRun:
     # -- senders -----------------------------------------------------------------------------
 
     def _drop(self, message: traffic.Message) -> None:
-        """A sender writes beside, then renames; tries again later while the host is down or full."""
+        """A sender writes beside, then renames; tries again while the host is down or full."""
         disk = self._low.disk
         try:
             if not self._low.up:
@@ -273,6 +280,7 @@ class GuardRun:
             again_ns = self._kernel.now_ns + SECOND_NS
             self._kernel.at(again_ns, lambda: self._drop(message))
             return
+        self._to_come -= 1
         self._observer.dropped(message)
         disk.sync_directory(folder)
 

@@ -104,6 +104,7 @@ class Kernel:
         self._chance = Chance(stream(seed, "schedule"))
         self.entropy = Chance(stream(seed, "entropy"))
         self._ready: list[Process] = []
+        self._dying: list[Process] = []
         self._due: list[tuple[int, int, Process | None, int, Callable[[], None] | None]] = []
         self._order = 0
         self._pids = _FIRST_PID
@@ -132,7 +133,9 @@ class Kernel:
     ) -> Process:  # fmt: skip
         """A new process with these descriptors; it runs when its turn comes."""
         self._pids += 1
-        process = Process(host, name, self._pids, parent, run, greenlet.greenlet(self._body))
+        process = Process(
+            host, name, self._pids, parent, run, greenlet.greenlet(self._body, self._main)
+        )
         for number, opened in descriptors.items():
             opened.holders += 1
             process.descriptors[number] = opened
@@ -153,19 +156,19 @@ class Kernel:
             return
         process.doomed = True
         if process is self.current:
-            raise Killed
+            return  # its system call, or the one that it makes next, raises `Killed`
         self.say(f"{process.host.name}/{process.name}", "killed")
-        if process.greenlet:
-            process.greenlet.parent = greenlet.getcurrent()
-            self._within(process, lambda: process.greenlet.throw(Killed))
         self._end(process, -9)
+        if process.greenlet:
+            self._dying.append(process)
 
-    def _within(self, process: Process, act: Callable[[], object]) -> None:
-        before, self.current = self.current, process
-        try:
-            act()
-        finally:
-            self.current = before
+    def _bury(self) -> None:
+        """Let the code of who was killed run out: each of its system calls raises `Killed`."""
+        while self._dying:
+            process = self._dying.pop()
+            self.current = process
+            process.greenlet.throw(Killed)
+            self.current = None
 
     def _end(self, process: Process, code: int) -> None:
         if process.condition is Condition.ENDED:
@@ -297,6 +300,7 @@ class Kernel:
     def run(self, until: Callable[[], bool]) -> None:
         """Let everything go on until this is true, asked whenever the clock has jumped."""
         while True:
+            self._bury()
             while self._due and self._due[0][0] <= self.now_ns:
                 self._do(heapq.heappop(self._due))
             if self._ready:
@@ -308,9 +312,7 @@ class Kernel:
                 raise failure(errno.EDEADLK, "nothing is due and nobody can go on")
             self.now_ns = max(self.now_ns, self._due[0][0])
 
-    def _do(
-        self, due: tuple[int, int, Process | None, int, Callable[[], None] | None]
-    ) -> None:
+    def _do(self, due: tuple[int, int, Process | None, int, Callable[[], None] | None]) -> None:
         _, _, process, wait, act = due
         if act is not None:
             act()
@@ -325,7 +327,6 @@ class Kernel:
     def _resume(self, process: Process) -> None:
         self.current = process
         try:
-            process.greenlet.parent = self._main
             if process.greenlet:
                 process.greenlet.switch()
             else:

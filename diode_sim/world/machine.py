@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from diode_sim.chance import Chance
 from diode_sim.world.calls import Calls
 from diode_sim.world.channels import Datagrams, Watched
-from diode_sim.chance import Chance
 from diode_sim.world.disk import Disk
 from diode_sim.world.kernel import Host, Kernel, Killed, Process
 from diode_sim.world.loading import Loader, Mutation

@@ -174,9 +174,7 @@ class Observer:
         guard_id = name.partition(b".")[0].decode()
         entry = self.delivering.get(guard_id)
         if entry is None:
-            raise Violation(
-                "ledger-first", f"{guard_id} is in a queue and the ledger has it not"
-            )
+            raise Violation("ledger-first", f"{guard_id} is in a queue and the ledger has it not")
         if inode.unsynced or inode.stable != inode.content:
             raise Violation("durable", f"{guard_id} has its name before its bytes are on disk")
         content = bytes(inode.content)
@@ -256,6 +254,7 @@ class Observer:
             wanted = Kind.HELD
         if entry["kind"] != wanted and not (may_hold and entry["kind"] == Kind.HELD):
             raise Violation(
-                "exact", f"{message.name} ({message.kind}) became {entry['kind']}, not {wanted}:"
-                f" {entry['sentence']}"
+                "exact",
+                f"{message.name} ({message.kind}) became {entry['kind']}, not {wanted}:"
+                f" {entry['sentence']}",
             )

@@ -7,14 +7,17 @@ that `guard init` makes. The keys are the same in every run: a trace must not ha
 import hashlib
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+import schemas
 from diode_sim.world.disk import Disk, Inode
-from guard.edge.making import pack_folder
 from schemas.policy import Policy, policy_digest, read_policy
+
+_PACKS = Path(schemas.__file__ or "").parent / "packs"
 
 LOW, HIGH = "/low", "/high"
 _LOW_FOLDERS = (
@@ -53,7 +56,7 @@ def public(name: str) -> bytes:
 @cache
 def sites(pack: str, link_lines: str) -> tuple[SimSite, SimSite]:
     """(low, high) of a pack's flow. link_lines: the policy's `[link]` table."""
-    folder = pack_folder(pack)
+    folder = _PACKS / pack
     text = (folder / "policy.toml").read_text("utf-8") + "\n[link]\n" + link_lines
     policy = read_policy(text.encode())
     low = _site(folder, policy, text, "low", policy.source, LOW)

@@ -1,4 +1,4 @@
-"""The `pathlib.Path` of the simulated kernel: pure paths, with what the guard's code does by them."""
+"""The `pathlib.Path` of the simulated kernel: what the guard's code does by paths."""
 
 import io
 import os
@@ -37,8 +37,8 @@ def path_class(calls: Calls) -> type:
             """stat(2)."""
             return files.stat(str(self))
 
-        def mkdir(self, mode: int = 0o777, parents: bool = False,  # noqa: FBT001, FBT002
-                  exist_ok: bool = False) -> None:  # noqa: FBT001, FBT002  # fmt: skip
+        def mkdir(self, mode: int = 0o777, parents: bool = False,
+                  exist_ok: bool = False) -> None:  # fmt: skip
             """mkdir(2)."""
             try:
                 files.mkdir(str(self), mode)
@@ -51,7 +51,7 @@ def path_class(calls: Calls) -> type:
                 if not exist_ok:
                     raise
 
-        def unlink(self, missing_ok: bool = False) -> None:  # noqa: FBT001, FBT002
+        def unlink(self, missing_ok: bool = False) -> None:
             """unlink(2)."""
             try:
                 files.unlink(str(self))

@@ -53,7 +53,7 @@ def socket_class(calls: Calls) -> type:
             number, self._number = self._number, -1
             return number
 
-        def setblocking(self, blocking: bool) -> None:  # noqa: FBT001 - socket.socket's own
+        def setblocking(self, blocking: bool) -> None:
             """Whether calls wait."""
             opened = self._opened("fcntl")
             if isinstance(opened, End):
@@ -136,9 +136,7 @@ def socket_class(calls: Calls) -> type:
             if not isinstance(opened, End):
                 raise failure(errno.EOPNOTSUPP)
             passed = [held for _, _, data in ancillary for held in self._named(data)]
-            return opened.send(
-                Packet(content, passed), wait=not flags & real_socket.MSG_DONTWAIT
-            )
+            return opened.send(Packet(content, passed), wait=not flags & real_socket.MSG_DONTWAIT)
 
         def _named(self, numbers: Any) -> list[Open]:
             process = calls.kernel.current

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from diode_sim.world.kernel import Kernel
+from diode_sim.world.kernel import Kernel, Killed
 from filters import catalog
 from schemas.stage import StageType
 
@@ -51,4 +51,5 @@ class _Poisoned:
         process = self.kernel.current
         if self.mark in message.payload and process is not None:
             self.kernel.kill(process)
+            raise Killed
         return self.run(message, *more)

@@ -22,8 +22,7 @@ from diode_sim.world.sim_path import path_class
 from diode_sim.world.sim_socket import socket_class
 
 _OS_PURE = ("fsencode", "fsdecode", "fspath", "strerror", "PathLike", "stat_result")
-_SOCKET_PURE = ("CMSG_SPACE", "CMSG_LEN", "AddressFamily", "SocketKind", "error", "timeout")
-_SOCKET_PURE += ("inet_aton", "inet_pton", "inet_ntop", "herror", "gaierror")
+_SOCKET_PURE = ("CMSG_SPACE", "CMSG_LEN", "AddressFamily", "SocketKind")
 _SIGNAL_PURE = ("Signals", "Handlers")
 
 

@@ -23,6 +23,7 @@ class HeldStore:
         """Keep one, durably. Keeping the same id again changes nothing."""
         final = self._folder / ident
         if final.exists():
+            durable.sync_directory(self._folder)  # the sync after its renaming may have failed
             return
         made = self._folder / f".{ident}.tmp"
         parts = {"input": accepted, "output": output, "record.json": json.dumps(record).encode()}

@@ -27,6 +27,8 @@ from guard.edge.segments import (
     segment_path,
 )
 
+_CHUNK_BYTES = 1024 * 1024
+
 
 class Recovered(NamedTuple):
     """Where a journal ends: segments' first numbers, the last one's salt and end, next number."""
@@ -49,9 +51,13 @@ def recover(directory: Path, mark: int | None) -> Recovered:
     last = Segment.open(directory, firsts[-1])
     try:
         offset, number = SEGMENT_HEADER_BYTES, last.first
+        synced_bytes = offset
         for found in last.walk():
             offset, number = after(found.position)
+            if mark is not None and number <= mark:
+                synced_bytes = offset
         _check_tail(directory, last, offset, number)
+        _write_again(directory, last, synced_bytes, offset)
     finally:
         last.close()
     if mark is not None and mark > number:  # §4 (5)
@@ -59,6 +65,7 @@ def recover(directory: Path, mark: int | None) -> Recovered:
     file = durable.AppendFile(segment_path(directory, last.first), offset)
     file.cut(offset)
     file.close()
+    durable.sync_directory(directory)
     return Recovered(firsts, last.salt, offset, number)
 
 
@@ -75,6 +82,17 @@ def read_mark_file(directory: Path) -> int | None:
         return read_mark((directory / MARK_NAME).read_bytes())
     except FileNotFoundError:
         return None
+
+
+def _write_again(directory: Path, segment: Segment, begin: int, end: int) -> None:
+    """§4 (7): what no mark vouches for may be in the page cache alone, after a sync that failed."""
+    descriptor = os.open(segment_path(directory, segment.first), os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        while begin < end:
+            part = segment.part(begin, min(end - begin, _CHUNK_BYTES))
+            begin += os.pwrite(descriptor, part, begin)
+    finally:
+        os.close(descriptor)
 
 
 def _remake_unused(directory: Path, firsts: list[int]) -> None:

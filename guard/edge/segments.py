@@ -114,6 +114,10 @@ class Segment:
         """Of the file, with what is set aside."""
         return os.fstat(self._descriptor).st_size
 
+    def part(self, offset: int, size: int) -> bytes:
+        """At most so many bytes from this offset on."""
+        return os.pread(self._descriptor, size, offset)
+
     def rest(self, offset: int) -> bytes:
         """All bytes from this offset on."""
         parts = []
