@@ -20,12 +20,15 @@ from diode_sim.options import Options
 from diode_sim.world import sides, traffic
 from diode_sim.world.channels import Datagrams
 from diode_sim.world.faults import KINDS, Fault, Faults, draw
+from diode_sim.world.hostile import ATTACKS, HostileStage
 from diode_sim.world.inotify import MOVED_TO
 from diode_sim.world.kernel import SECOND_NS, Host, Process
 from diode_sim.world.loading import Mutation
 from diode_sim.world.machine import Crash, Machines
 from diode_sim.world.observer import Observer, Violation
+from filters import catalog
 from guard.core.journey import Journey, May
+from schemas.stage import Kind
 
 _CAPACITY_BYTES = 256 * 1024 * 1024
 _START_NS = 2 * SECOND_NS
@@ -45,7 +48,8 @@ class GuardOptions(BaseModel):
     faults          most faults of a run
     kinds           which may strike
     link            what the cable does until the end; then it is clean
-    replays         whether somebody records the link and sends old datagrams again
+    attacker        whether somebody on the cable records datagrams and sends old and changed ones
+    hijack          whether one filter stage of one side is taken over
     small_segments  journals change to a new segment every 24 KiB
     link_lines      the policy's `[link]` table
     """
@@ -58,7 +62,8 @@ class GuardOptions(BaseModel):
     faults: Annotated[int, Field(ge=0, le=100)] = 4
     kinds: tuple[str, ...] = KINDS
     link: Options = Options()
-    replays: bool = False
+    attacker: bool = False
+    hijack: bool = False
     small_segments: bool = False
     link_lines: str = "rate_bit_per_s = 20000000\n"
 
@@ -105,6 +110,8 @@ class GuardRun:
         self._to_come = 0
         self._faults = Faults(self._machines, self._stream("faults"), self._start)
         self._kernel.before_step = self._faults.before_step
+        if options.hijack:
+            self._hijack()
         if options.poison:
             self._machines.stages.poison["words"] = traffic.POISON
 
@@ -145,7 +152,7 @@ class GuardRun:
         deadline_ns = self._kernel.now_ns + _REST_NS
         self._kernel.run(lambda: self._rests() or self._kernel.now_ns >= deadline_ns)
         self._stop_both()
-        self._observer.check_end(self._verify, may_hold=bool(faults or self._options.poison))
+        self._observer.check_end(self._verify, may_hold=bool(faults or self._options.poison or self._options.hijack))
 
     def _plan_traffic(self) -> int:
         options = self._options
@@ -191,6 +198,20 @@ class GuardRun:
         deadline_ns = self._kernel.now_ns + 40 * SECOND_NS
         self._kernel.run(lambda: not self._supervisors or self._kernel.now_ns >= deadline_ns)
 
+    def _hijack(self) -> None:
+        """One filter stage of one side runs an attacker's code from its first start."""
+        chance = self._stream("hijack")
+        at = chance.below(2)
+        filters = [
+            line.name for line in self._sites[at].chain.stage
+            if catalog.entry(line.catalog_name).kind is Kind.FILTER
+        ]  # fmt: skip
+        attack = chance.choice(ATTACKS)
+        side, name = ("low", "high")[at], f"stage:{chance.choice(filters)}"
+        self._kernel.say(side, f"{name} is taken over: {attack}")
+        self._machines.hijacked[(side, name)] = HostileStage(attack, chance)
+        self._observer.low_is_trusted = side != "low"
+
     # -- hosts -------------------------------------------------------------------------------
 
     def _make_counter(self) -> None:
@@ -234,7 +255,7 @@ class GuardRun:
     # -- the cable ---------------------------------------------------------------------------
 
     def _transmit(self, burst: bytes, segment_bytes: int) -> None:
-        if self._options.replays:
+        if self._options.attacker:
             self._record(burst, segment_bytes)
         self._cable.send(self._kernel.now_ns, burst, segment_bytes)
         self._arrange()
@@ -246,6 +267,9 @@ class GuardRun:
                 self._recorded.append(burst[at : at + segment_bytes])
         if self._chance.below(3) == 0:
             old = self._chance.choice(self._recorded)
+            if self._chance.below(2):
+                at = self._chance.below(len(old))
+                old = old[:at] + self._chance.octets(1) + old[at + 1 :]
             self._kernel.at(self._kernel.now_ns + 1_000_000, lambda: self._bring([old]))
 
     def _arrange(self) -> None:

@@ -10,12 +10,14 @@ import json
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from diode_sim.chance import Chance
 from diode_sim.world.calls import Calls
 from diode_sim.world.channels import Datagrams, Watched
 from diode_sim.world.disk import Disk
+from diode_sim.world.hostile import HostileStage
 from diode_sim.world.kernel import Host, Kernel, Killed, Process
 from diode_sim.world.loading import Loader, Mutation
 from diode_sim.world.stages import Stages
@@ -48,6 +50,7 @@ class Machines:
         self.hosts: list[Host] = []
         self.said: list[tuple[int, str, str]] = []
         self.crashes: list[str] = []
+        self.hijacked: dict[tuple[str, str], HostileStage] = {}
 
     def host(self, name: str, capacity_bytes: int) -> Host:
         """A new machine with an empty disk."""
@@ -102,8 +105,12 @@ class Machines:
 
     def _work(self, spec: Any, ready: int) -> None:
         """What `guard.process` does between exec and exit."""
-        module, _, function = spec.run.partition(":")
-        work = getattr(self.loader.load(module), function)(spec)
+        hostile = self.hijacked.get((spec.side, spec.name))
+        if hostile is not None:
+            work = partial(hostile.work, spec, self.loader.load)
+        else:
+            module, _, function = spec.run.partition(":")
+            work = getattr(self.loader.load(module), function)(spec)
         self.calls.write(ready, json.dumps({"name": spec.name, "layers": []}).encode())
         self.calls.files.close(ready)
         work()

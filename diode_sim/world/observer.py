@@ -66,6 +66,7 @@ class Observer:
         self.delivered: dict[str, bytes] = {}
         self._event_files: dict[str, str] = {}
         self._looked_steps = 0
+        self.low_is_trusted = True
 
     def dropped(self, message: Message) -> None:
         """A sender has renamed it into place."""
@@ -126,7 +127,7 @@ class Observer:
                 "once", f"sequence {sequence} is given after {len(self.committed)} were"
             )
         message = self.messages.get(name)
-        if message is None or not message.may_cross:
+        if message is None or (self.low_is_trusted and not message.may_cross):
             kind = message.kind if message is not None else "unknown"
             raise Violation("approved", f"{name} was committed, and it is {kind}")
         self.committed[sequence] = entry
@@ -249,6 +250,8 @@ class Observer:
 
     def _check_fate(self, guard_id: str, entry: Entry, *, may_hold: bool) -> None:
         message = self.messages[str(entry["name"])]
+        if not self.low_is_trusted:
+            return
         wanted = Kind.COMMITTED if message.may_cross else Kind.REFUSED
         if message.kind == "poison":
             wanted = Kind.HELD
