@@ -20,6 +20,12 @@ _LINKS = (
     Options(duplicate=0.05, reorder=0.05, corrupt=0.02),
     Options(delay_ms=40.0),
 )
+_LINES = (
+    "rate_bit_per_s = 20000000\n",
+    "rate_bit_per_s = 20000000\ntag = false\n",
+    "rate_bit_per_s = 2000000\nrepeats = 1\nrepeat_pause_ms = 300\n",
+    "rate_bit_per_s = 20000000\ncompression = \"zstd\"\nmanifest = \"compact\"\n",
+)
 _CHUNK = 4
 
 
@@ -35,6 +41,7 @@ def drawn(seed: int) -> GuardOptions:
         attacker=chance.below(3) == 0,
         hijack=chance.below(5) == 0,
         small_segments=chance.below(3) == 0,
+        link_lines=chance.choice(_LINES),
     )
 
 

@@ -27,7 +27,7 @@ from diode_sim.world.loading import Mutation
 from diode_sim.world.machine import Crash, Machines
 from diode_sim.world.observer import Observer, Violation
 from filters import catalog
-from guard.core.journey import Journey, May
+from guard.core.journey import Journey
 from schemas.stage import Kind
 
 _CAPACITY_BYTES = 256 * 1024 * 1024
@@ -36,7 +36,7 @@ _TRAFFIC_FROM_NS = 4 * SECOND_NS
 _REST_NS = 150 * SECOND_NS
 _AGAIN_NS = SECOND_NS
 _SMALL_SEGMENTS = Mutation("guard.edge.journal", "64 * 1024 * 1024", "24 * 1024")
-_SUPERVISOR = "supervisor"
+_HEADER_BYTES = 24
 
 
 class GuardOptions(BaseModel):
@@ -268,7 +268,7 @@ class GuardRun:
         if self._chance.below(3) == 0:
             old = self._chance.choice(self._recorded)
             if self._chance.below(2):
-                at = self._chance.below(len(old))
+                at = self._chance.below(self._chance.choice((_HEADER_BYTES, len(old))))
                 old = old[:at] + self._chance.octets(1) + old[at + 1 :]
             self._kernel.at(self._kernel.now_ns + 1_000_000, lambda: self._bring([old]))
 
@@ -344,7 +344,7 @@ class GuardRun:
 
 def _without_metrics(journey: Journey) -> Journey:
     """The journey without the role that only counts."""
-    roles = tuple(role for role in journey.roles if May.SERVE not in role.may)
+    roles = tuple(role for role in journey.roles if role.domain != "watch")
     return replace(journey, roles=roles)
 
 

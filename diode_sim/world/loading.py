@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 from schemas.errors import Broken
 from schemas.reasons import Reason
 
-_SIMULATED = ("guard.edge", "guard.roles", "guard.report", "guard.supervise")
+_SIMULATED = (
+    "guard.edge", "guard.roles", "guard.report", "guard.supervise", "guard.low", "guard.high",
+)  # fmt: skip
 _AS_THEY_ARE = ("guard.edge.isal", "guard.edge.rights")  # arithmetic: nothing of the world
 _code: dict[tuple[str, str], CodeType] = {}
 
@@ -39,6 +41,7 @@ class Loader:
     ) -> None:
         self._modules = dict(stand_ins)
         self._mutations = mutations
+        self._packages = (*_SIMULATED, *(_with_it(each.module) for each in mutations))
         self._builtins = {**vars(builtins), "__import__": self._import}
 
     def stand_in(self, name: str, **given: Any) -> None:
@@ -51,7 +54,7 @@ class Loader:
         """The module of this name, for the simulated kernel."""
         if name in self._modules:
             return self._modules[name]
-        if not _simulated(name):
+        if not self._simulated(name):
             return importlib.import_module(name)
         made = ModuleType(name)
         self._modules[name] = made
@@ -62,6 +65,12 @@ class Loader:
         vars(made)["__builtins__"] = self._builtins
         exec(self._compiled(name, path), vars(made))  # noqa: S102 - our own source
         return made
+
+    def _simulated(self, name: str) -> bool:
+        """Whether it is loaded here."""
+        if name in _AS_THEY_ARE:
+            return False
+        return any(name == top or name.startswith(top + ".") for top in self._packages)
 
     def _compiled(self, name: str, path: Path) -> CodeType:
         text = path.read_text("utf-8")
@@ -81,7 +90,7 @@ class Loader:
         self, name: str, globals_: Any = None, locals_: Any = None,
         fromlist: Any = (), level: int = 0,
     ) -> Any:  # fmt: skip
-        if name not in self._modules and not _simulated(name):
+        if name not in self._modules and not self._simulated(name):
             return builtins.__import__(name, globals_, locals_, fromlist, level)
         module = self.load(name)
         for wanted in fromlist or ():
@@ -92,10 +101,9 @@ class Loader:
         return module
 
 
-def _simulated(name: str) -> bool:
-    if name in _AS_THEY_ARE:
-        return False
-    return any(name == top or name.startswith(top + ".") for top in _SIMULATED)
+def _with_it(module: str) -> str:
+    """What is loaded anew for a mutation: the link's modules hang together, others stand alone."""
+    return "guard.link" if module.startswith("guard.link.") else module
 
 
 def _source(name: str) -> Path | None:

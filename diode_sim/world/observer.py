@@ -8,11 +8,13 @@ ledger-first    an envelope that landed was durable in the low side's ledger whe
                 a queue was durable in the high side's
 durable         a file in a queue had its bytes on the device when it got its name
 accepted-first  a drop is removed when the journal durably has its bytes
-once            a drop is accepted once, gets one sequence number and one fate, one delivered file
+once            a drop is accepted once, gets one sequence number and one fate, lands once, and is
+                one delivered file
 identical       what is delivered is what was sealed, and twice the same
 sessions        no session number is used twice
 exact           at the end: accepted = committed + refused + held, and committed = delivered + held
                 there + reported gaps
+kept            of what is held on the low side the accepted bytes are on disk
 verified        both ledgers verify, by the verifier that shares no code with the writer
 memory          what waits in sockets is bounded
 """
@@ -65,6 +67,8 @@ class Observer:
         self.alarms: list[tuple[str, str, str]] = []
         self.delivered: dict[str, bytes] = {}
         self._event_files: dict[str, str] = {}
+        self._landed_sequences: set[int] = set()
+        self._delivered_sequences: set[int] = set()
         self._looked_steps = 0
         self.low_is_trusted = True
 
@@ -148,7 +152,7 @@ class Observer:
         sealed = self.committed.get(sequence)
         if guard_id in self.delivering:
             raise Violation("once", f"sequence {sequence} is delivered a second time")
-        if sealed is None or sealed["id"] != guard_id:
+        if sealed is None or not _names(sealed, guard_id):
             raise Violation("approved", f"sequence {sequence} is delivered and was not committed")
         if sealed["payload"] != entry["sealed_payload"]:
             raise Violation("identical", f"sequence {sequence} is not what was sealed")
@@ -159,6 +163,9 @@ class Observer:
             kind, sequence, content = read_landed(record)
             if kind is not Landed.ENVELOPE:
                 continue
+            if sequence in self._landed_sequences:
+                raise Violation("once", f"sequence {sequence} has landed a second time")
+            self._landed_sequences.add(sequence)
             sealed = self.committed.get(sequence)
             if sealed is None:
                 raise Violation(
@@ -183,6 +190,7 @@ class Observer:
             raise Violation("identical", f"{guard_id} is not what the ledger says of it")
         if self.delivered.setdefault(guard_id, content) != content:
             raise Violation("identical", f"{guard_id} was delivered twice with two contents")
+        self._delivered_sequences.add(int(entry["sequence"]))
         self._event_delivered(guard_id, content)
 
     def _event_delivered(self, guard_id: str, content: bytes) -> None:
@@ -230,7 +238,7 @@ class Observer:
             if name not in self._numbers and name not in self.spool_refused:
                 found.append(f"{name} is neither committed, refused nor held")
         for sequence, entry in self.committed.items():
-            delivered = str(entry["id"]) in self.delivered
+            delivered = sequence in self._delivered_sequences
             held, gap = sequence in self.held_high, sequence in self.gaps
             if not (delivered or held or gap):
                 found.append(f"sequence {sequence} is neither delivered, held nor reported lost")
@@ -242,13 +250,24 @@ class Observer:
         if missing:
             raise Violation("exact", "; ".join(missing[:3]))
         for guard_id, entry in self.fates.items():
-            self._check_fate(guard_id, entry, may_hold=may_hold)
+            self._check_fate(entry, may_hold=may_hold)
+            if entry["kind"] == Kind.HELD:
+                self._check_kept(guard_id, entry)
         for side in ("low", "high"):
             findings = verify(side)
             if findings:
                 raise Violation("verified", f"{side} ledger: {findings[0]}")
 
-    def _check_fate(self, guard_id: str, entry: Entry, *, may_hold: bool) -> None:
+    def _check_kept(self, guard_id: str, entry: Entry) -> None:
+        kept = self._low.disk.root
+        for name in (b"low", b"held", guard_id.encode(), b"input"):
+            if name not in kept.stable_entries:
+                raise Violation("kept", f"{entry['name']} is held and its bytes are not on disk")
+            kept = kept.stable_entries[name]
+        if bytes(kept.stable) != self.messages[str(entry["name"])].payload:
+            raise Violation("kept", f"{entry['name']} is held with other bytes")
+
+    def _check_fate(self, entry: Entry, *, may_hold: bool) -> None:
         message = self.messages[str(entry["name"])]
         if not self.low_is_trusted:
             return
@@ -261,3 +280,8 @@ class Observer:
                 f"{message.name} ({message.kind}) became {entry['kind']}, not {wanted}:"
                 f" {entry['sentence']}",
             )
+
+
+def _names(sealed: Entry, guard_id: str) -> bool:
+    """Whether this is its id over there: under a compact manifest the envelope's digest."""
+    return sealed["id"] == guard_id or str(sealed["envelope"]).startswith(guard_id)
