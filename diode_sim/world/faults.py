@@ -48,6 +48,13 @@ def draw(chance: Chance, kinds: tuple[str, ...], count: int, from_ns: int, withi
     return sorted(faults, key=lambda fault: fault.at_ns)
 
 
+def step_fault(seed: int) -> Fault:
+    """The one crash of a seed where seeds are steps: from the first system call of its host on."""
+    return Fault(
+        ("power-cut", "kill")[seed // 2 % 2], 0, ("low", "high")[seed % 2], seed // 4
+    )
+
+
 class Faults:
     """Strikes: a hook of the kernel before each step."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,7 +19,7 @@ from diode_sim.chance import Chance, stream
 from diode_sim.options import Options
 from diode_sim.world import sides, traffic
 from diode_sim.world.channels import Datagrams
-from diode_sim.world.faults import KINDS, Fault, Faults, draw
+from diode_sim.world.faults import KINDS, Fault, Faults, draw, step_fault
 from diode_sim.world.hostile import ATTACKS, HostileStage
 from diode_sim.world.inotify import MOVED_TO
 from diode_sim.world.kernel import SECOND_NS, Host, Process
@@ -47,6 +47,8 @@ class GuardOptions(BaseModel):
     poison          messages that kill a stage
     faults          most faults of a run
     kinds           which may strike
+    each_step       one crash, and the seed says which: its host, power cut or kill, and after how
+                    many of the host's steps; so that a range of seeds is every step of a run
     link            what the cable does until the end; then it is clean
     attacker        whether somebody on the cable records datagrams and sends old and changed ones
     hijack          whether one filter stage of one side is taken over
@@ -60,7 +62,8 @@ class GuardOptions(BaseModel):
     within_s: Annotated[int, Field(ge=1, le=3600)] = 8
     poison: Annotated[int, Field(ge=0, le=10)] = 0
     faults: Annotated[int, Field(ge=0, le=100)] = 4
-    kinds: tuple[str, ...] = KINDS
+    kinds: tuple[Literal[KINDS], ...] = KINDS
+    each_step: bool = False
     link: Options = Options()
     attacker: bool = False
     hijack: bool = False
@@ -156,9 +159,10 @@ class GuardRun:
 
     def _plan_traffic(self) -> int:
         options = self._options
-        count = self._chance.between(1, options.messages)
+        same = options.each_step  # the traffic is one and the same, the crash wanders through it
+        count = options.messages if same else self._chance.between(1, options.messages)
         messages = traffic.make(
-            self._stream("traffic"), count, _TRAFFIC_FROM_NS, options.within_s * SECOND_NS,
+            Chance(0) if same else self._stream("traffic"), count, _TRAFFIC_FROM_NS, options.within_s * SECOND_NS,
             poison=options.poison,
         )  # fmt: skip
         for message in messages:
@@ -167,6 +171,8 @@ class GuardRun:
         return messages[-1].at_ns
 
     def _plan_faults(self, last_ns: int) -> list[Fault]:
+        if self._options.each_step:
+            return [step_fault(self._seed)]
         if not self._options.faults:
             return []
         count = self._chance.between(1, self._options.faults)
