@@ -24,7 +24,7 @@ _LINES = (
     "rate_bit_per_s = 20000000\n",
     "rate_bit_per_s = 20000000\ntag = false\n",
     "rate_bit_per_s = 2000000\nrepeats = 1\nrepeat_pause_ms = 300\n",
-    "rate_bit_per_s = 20000000\ncompression = \"zstd\"\nmanifest = \"compact\"\n",
+    'rate_bit_per_s = 20000000\ncompression = "zstd"\nmanifest = "compact"\n',
 )
 _CHUNK = 4
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +20,7 @@ from diode_sim.options import Options
 from diode_sim.world import sides, traffic
 from diode_sim.world.channels import Datagrams
 from diode_sim.world.faults import KINDS, Fault, Faults, draw, step_fault
+from diode_sim.world.faults import Kind as FaultKind
 from diode_sim.world.hostile import ATTACKS, HostileStage
 from diode_sim.world.inotify import MOVED_TO
 from diode_sim.world.kernel import SECOND_NS, Host, Process
@@ -62,7 +63,7 @@ class GuardOptions(BaseModel):
     within_s: Annotated[int, Field(ge=1, le=3600)] = 8
     poison: Annotated[int, Field(ge=0, le=10)] = 0
     faults: Annotated[int, Field(ge=0, le=100)] = 4
-    kinds: tuple[Literal[KINDS], ...] = KINDS
+    kinds: tuple[FaultKind, ...] = KINDS
     each_step: bool = False
     link: Options = Options()
     attacker: bool = False
@@ -147,24 +148,25 @@ class GuardRun:
         for host in (self._low, self._high):
             self._kernel.at(_START_NS, partial(self._start, host))
         last_ns = self._plan_traffic()
-        faults = self._plan_faults(last_ns)
-        self._faults.plan(faults)
-        busy_until_ns = max([last_ns, *(fault.at_ns for fault in faults)]) + SECOND_NS
+        planned = self._plan_faults(last_ns)
+        self._faults.plan(planned)
+        busy_until_ns = max([last_ns, *(fault.at_ns for fault in planned)]) + SECOND_NS
         self._kernel.run(lambda: self._kernel.now_ns >= busy_until_ns)
         self._mend()
         deadline_ns = self._kernel.now_ns + _REST_NS
         self._kernel.run(lambda: self._rests() or self._kernel.now_ns >= deadline_ns)
         self._stop_both()
-        self._observer.check_end(self._verify, may_hold=bool(faults or self._options.poison or self._options.hijack))
+        self._observer.check_end(
+            self._verify, may_hold=bool(planned or self._options.poison or self._options.hijack)
+        )
 
     def _plan_traffic(self) -> int:
         options = self._options
         same = options.each_step  # the traffic is one and the same, the crash wanders through it
         count = options.messages if same else self._chance.between(1, options.messages)
-        messages = traffic.make(
-            Chance(0) if same else self._stream("traffic"), count, _TRAFFIC_FROM_NS, options.within_s * SECOND_NS,
-            poison=options.poison,
-        )  # fmt: skip
+        chance = Chance(0) if same else self._stream("traffic")
+        within_ns = options.within_s * SECOND_NS
+        messages = traffic.make(chance, count, _TRAFFIC_FROM_NS, within_ns, poison=options.poison)
         for message in messages:
             self._kernel.at(message.at_ns, partial(self._drop, message))
         self._to_come = count

@@ -237,7 +237,7 @@ class Observer:
         for name in self.messages:
             if name not in self._numbers and name not in self.spool_refused:
                 found.append(f"{name} is neither committed, refused nor held")
-        for sequence, entry in self.committed.items():
+        for sequence in self.committed:
             delivered = sequence in self._delivered_sequences
             held, gap = sequence in self.held_high, sequence in self.gaps
             if not (delivered or held or gap):
