@@ -11,7 +11,7 @@ from struct import Struct
 from typing import NamedTuple, NoReturn
 
 from diode_sim.clock import MS
-from diode_sim.link_alarms import AlarmRules, Arrivals
+from diode_sim.link_alarms import AlarmRules, Arrivals, tick_ns_max
 from diode_sim.link_ends import FLOW, KEY, ReceivingEnd
 from diode_sim.options import Options
 from diode_sim.traffic import Messages
@@ -35,9 +35,6 @@ from guard.link.params import LinkParams
 from guard.link.sender import Burst
 from guard.link.wire import HEADER, Header, associated_data
 from schemas.reasons import Reason
-
-TICK_NS_MAX = 1_000_000_000
-"""How late the world may call `tick`."""
 
 _FLIGHT_MAX = 20_000  # datagrams remembered: more than are ever under way
 _BLOCKS_MAX = 4096
@@ -91,6 +88,8 @@ class LinkInvariants:
         self._alarms = AlarmRules(params, self._seen, in_order=self._in_order)
         self._proven_below = 1
         self._proven_last: set[int] = set()
+        self._ripe_after_ns = 2 * params.give_up_ns + 2 * tick_ns_max(params) + 50 * MS
+        self._changed = True  # since the journal was held against the receiver
         self._deadlines: deque[tuple[int, int]] = deque()
         self._symbols: dict[int, set[int]] = {}
         self._blocks_due = 0
@@ -189,7 +188,7 @@ class LinkInvariants:
             self._deadlines.clear()
         self._proven_below = max(self._proven_below, beat.complete_below)
         self._proven_last.update(last - 1 for last in beat.last_completed if last)
-        ripe_ns = self.now_ns + 2 * self._params.give_up_ns + 2 * TICK_NS_MAX + 50 * MS
+        ripe_ns = self.now_ns + self._ripe_after_ns
         if beat.complete_below > self._settled_below:
             self._deadlines.append((ripe_ns, beat.complete_below))
 
@@ -203,6 +202,7 @@ class LinkInvariants:
 
     def durable(self, events: list[Event], end: ReceivingEnd) -> None:
         """These are on the high side's disk now."""
+        self._changed = True
         for event in events:
             match event:
                 case Landed(sequence, precedence, envelope, late):
@@ -299,7 +299,8 @@ class LinkInvariants:
         if missed:
             self.broken("alarm", missed)
         receiver = end.receiver
-        if receiver is not None:
+        if receiver is not None and self._changed:
+            self._changed = False
             state = receiver.checkpoint_state()
             proven = end.proven
             if (state.session, state.gaps) != (proven.session, proven.gaps):

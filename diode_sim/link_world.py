@@ -3,8 +3,8 @@
 Takes a scenario and a seed, gives an outcome, or raises the `Violation` of an invariant. Wholly
 determined by the two: no clock, no socket, no disk. Time jumps to the next moment at which a
 message is offered, the sender wants to be called, something arrives, the receiver's tick is due or
-an end stops or starts. Ticks come 20 ms after anything arrived, then at intervals that double up
-to a second: a receiver at rest only waits for deadlines.
+an end stops or starts. Ticks come 20 ms after anything arrived, then at growing intervals (see
+`link_alarms.tick_ns_max`): a receiver at rest only waits for deadlines.
 """
 
 import heapq
@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass
 from diode_sim.cable import Cable
 from diode_sim.chance import below_at, stream
 from diode_sim.clock import MS
+from diode_sim.link_alarms import tick_ns_max
 from diode_sim.link_ends import ReceivingEnd, SendingEnd
-from diode_sim.link_invariants import TICK_NS_MAX, LinkInvariants
+from diode_sim.link_invariants import LinkInvariants
 from diode_sim.scenario import Restart, Scenario
 from diode_sim.trace import Trace
 from diode_sim.traffic import Messages
@@ -26,6 +27,7 @@ from guard.link.sender import Burst
 from schemas.errors import CheckvalveError
 
 TICK_NS = 20_000_000
+TICK_GROWTH = 4
 SOCKET_BYTES_MAX = 4 * 2**20
 READ_BYTES_MAX = 65_507
 READ_SEGMENTS_MAX = 64
@@ -63,12 +65,14 @@ class LinkWorld:
         coder = scenario.code.coder()
         self._messages = Messages(scenario.traffic, stream(seed, "traffic"))
         self._cables = [Cable(one, stream(seed, f"cable {at}")) for at, one in enumerate(options)]
+        self._cable_ns: list[int | None] = [None] * len(self._cables)  # when each is due
         self._copies = scenario.code.mode == "copies"
         self._turn = 0
         self._sending = SendingEnd(params, codec, coder, self._messages)
         self._receiving = ReceivingEnd(params, codec, coder, self._messages, len(options))
         self.invariants = LinkInvariants(params, options, self._messages)
-        self._settle_ns = 4 * params.give_up_ns + 4 * TICK_NS_MAX + 3 * params.silence_ns
+        self._tick_ns_max = tick_ns_max(params)
+        self._settle_ns = 4 * params.give_up_ns + 4 * self._tick_ns_max + 3 * params.silence_ns
         self._settle_ns += sum(round(one.delay_ms + one.jitter_ms) * MS for one in options)
         self._now_ns = 0
         self._steps = 0
@@ -115,7 +119,7 @@ class LinkWorld:
             landed=counts["landed"],
             gaps=counts["gaps"],
             datagrams=sum(cable.counters.datagrams_in for cable in self._cables),
-            harmed=self.invariants.harm,
+            harmed=self._harm(),
             trace=self._trace.digest,
         )
 
@@ -146,8 +150,8 @@ class LinkWorld:
             dues.append(self._wake_ns)
         if self._tick_ns is not None:
             dues.append(self._tick_ns)
-        for cable in self._cables:
-            at_ns = cable.next_ns()
+        for at, cable in enumerate(self._cables):
+            at_ns = self._cable_ns[at] = cable.next_ns()
             if at_ns is not None:
                 dues.append(at_ns)
         return max(self._now_ns, min(dues, default=2**62))
@@ -239,6 +243,7 @@ class LinkWorld:
         everywhere = self._copies or burst.heartbeat
         for link in range(count) if everywhere else (self._turn,):
             self._cables[link].send(self._now_ns, burst.buffer, burst.segment_bytes)
+            self._cable_ns[link] = self._now_ns
         if self._trace.on:
             what = "heartbeat" if burst.heartbeat else "symbols"
             rows = len(burst.buffer) // burst.segment_bytes
@@ -268,7 +273,6 @@ class LinkWorld:
         receiver = self._receiving.receiver
         if receiver is None:
             return
-        self._harm()
         for buffer, segment_bytes, link in reads:
             events = self._receiving.take(buffer, segment_bytes, self._now_ns, link)
             self._tell(events)
@@ -280,11 +284,12 @@ class LinkWorld:
         if ticks:
             self._tell(self._receiving.tick(self._now_ns))
             self._tick_ns = self._now_ns + self._tick_after_ns
-            self._tick_after_ns = min(2 * self._tick_after_ns, TICK_NS_MAX)
+            self._tick_after_ns = min(TICK_GROWTH * self._tick_after_ns, self._tick_ns_max)
         if stops is not None and stops.before_sync:
             self._say("receiver", f"is about to lose {len(self._receiving.unsynced)} events")
             return
         if self._receiving.unsynced:
+            self._harm()
             self.invariants.durable(self._receiving.unsynced, self._receiving)
         self._receiving.sync()
         if ticks:
@@ -296,12 +301,16 @@ class LinkWorld:
             return
         if self._now_ns >= self._idle_ns + self._settle_ns:
             self._checked_settled = True
+            self._harm()
             self.invariants.settled()
 
     def _reads(self) -> Reads:
         """What has arrived, joined to buffers as the kernel joins them: equal sizes, one link."""
         reads: Reads = []
         for link, cable in enumerate(self._cables):
+            due_ns = self._cable_ns[link]
+            if not self._socket and (due_ns is None or due_ns > self._now_ns):
+                continue
             arrived = cable.arrivals(self._now_ns)
             if arrived and self._receiving.receiver is None:
                 self._wait_in_socket(arrived, link)
@@ -342,7 +351,8 @@ class LinkWorld:
             else:
                 self._lost_at_the_end += 1
 
-    def _harm(self) -> None:
+    def _harm(self) -> int:
+        """Tell the invariants what was done to datagrams so far; gives how many came to harm."""
         harm, again = self._lost_at_the_end, 0
         for cable in self._cables:
             count = cable.counters
@@ -351,6 +361,7 @@ class LinkWorld:
             again += count.duplicated + count.repeated
         self.invariants.harm = harm
         self.invariants.again = again
+        return harm
 
     def _tell(self, events: list[Event]) -> None:
         if not events:
