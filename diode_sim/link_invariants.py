@@ -54,7 +54,7 @@ class Sent(NamedTuple):
     session: int
     number: int
     k: int
-    index: int
+    esi: int
     beat: Heartbeat | None
 
 
@@ -174,7 +174,7 @@ class LinkInvariants:
     def _symbol(self, sent: Sent) -> None:
         held = self._symbols.setdefault(sent.number, set())
         if len(held) < sent.k:
-            held.add(sent.index)
+            held.add(sent.esi)
             self._blocks_due += len(held) == sent.k
         if len(self._symbols) > _BLOCKS_MAX:
             del self._symbols[next(iter(self._symbols))]

@@ -339,7 +339,7 @@ class LinkWorld:
                 f"{sent.beat.blocks_complete}, complete below {sent.beat.complete_below}"
             )
         else:
-            what = f"block {sent.number} symbol {sent.index} of session {sent.session}"
+            what = f"block {sent.number} symbol {sent.esi} of session {sent.session}"
         self._say(f"link {link}", what)
 
     def _wait_in_socket(self, arrived: list[bytes], link: int) -> None:

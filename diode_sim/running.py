@@ -113,23 +113,30 @@ def run_one(job: Job, trace: Trace | None = None) -> Result:
     return Result(job, outcome, None, rate)
 
 
+def run_digested(job: Job) -> Result:
+    """The same, its trace made for the digest."""
+    return run_one(job, Trace())
+
+
 def write_trace(job: Job, path: Path) -> Result:
     """The run once more, its trace written to a file."""
     with path.open("w", encoding="utf-8") as out:
         return run_one(job, Trace(out))
 
 
-def run_many(jobs: Iterable[Job], processes: int) -> Iterator[Result]:
+def run_many(
+    jobs: Iterable[Job], processes: int, run: Callable[[Job], Result] = run_one
+) -> Iterator[Result]:
     """Each run's result as it ends. Jobs are drawn only as fast as they are done."""
     if processes == 1:
-        yield from map(run_one, jobs)
+        yield from map(run, jobs)
         return
     waiting: set[Future[Result]] = set()
     left = iter(jobs)
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         while True:
             for job in left:
-                waiting.add(pool.submit(run_one, job))
+                waiting.add(pool.submit(run, job))
                 if len(waiting) >= _AHEAD * processes:
                     break
             if not waiting:
