@@ -62,8 +62,9 @@ def _code(chance: Chance) -> Tables:
         "compression": chance.choice(("off", "off", "lz4", "zstd")),
         "mode": chance.choice(("striped", "copies")),
     }
-    if code["repeats"] and code["mtu_bytes"] == 9000:
-        code["mtu_bytes"] = 1500
+    block_bytes = (code["k_max"] + code["r_max"]) * code["mtu_bytes"]
+    blocks = max(4, interleave + 2, chance.choice((4, 8, 64)))
+    code["window_bytes_max"] = max(2**20, blocks * block_bytes)
     return code
 
 
