@@ -7,6 +7,7 @@ gives outcomes and failures. May read scenario files and start worker processes.
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from functools import cache
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,16 +71,15 @@ def run_link(tables: Tables, seed: int, trace: Trace) -> Outcome:
     return LinkWorld(make_scenario(tables), seed, _codec(), trace).run()
 
 
-RUNNERS: dict[str, Runner] = {"link": run_link}
-"""Who runs what: a scenario with a table [guard] is for "guard", every other one for "link"."""
+def run_whole_guard(tables: Tables, seed: int, trace: Trace) -> Outcome:
+    """Both sides of a flow over a simulated kernel; imported when it is asked for: it is large."""
+    run_guard: Runner = import_module("diode_sim.world.campaign").run_guard
+    return run_guard(tables, seed, trace)
 
 
 def runner_of(tables: Tables) -> Runner:
-    """Who runs a scenario. Raises `Malformed` where nobody does."""
-    kind = "guard" if GUARD_TABLE in tables else "link"
-    if kind not in RUNNERS:
-        raise Malformed(Reason.ARGUMENT, "scenarios with a table [guard] cannot be run here")
-    return RUNNERS[kind]
+    """Who runs a scenario: with a table [guard] the whole guard, else the link by itself."""
+    return run_whole_guard if GUARD_TABLE in tables else run_link
 
 
 def shipped() -> list[str]:
