@@ -66,7 +66,7 @@ class Disk:
         self._now_ns = now_ns
         self._numbers = 2
         self.root = Inode(2, _DIRECTORY_MODE, links=1)
-        self.capacity_bytes = capacity_bytes
+        self.whole_bytes = self.capacity_bytes = capacity_bytes
         self.used_bytes = 0
         self._changes: list[tuple[Step, ...]] = []
         self.fail_syncs = 0

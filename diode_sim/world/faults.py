@@ -21,6 +21,11 @@ Kind = Literal[
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _STEPS_MAX = 900
+_WRITING_STEPS_MAX = 60
+_WRITING = frozenset({
+    "fsync", "fdatasync", "syncfs", "pwrite", "write", "ftruncate", "rename", "unlink", "mkdir",
+    "send", "sendmsg",
+})  # fmt: skip
 _DOWN_NS_MAX = 4 * SECOND_NS
 _STOPPED_NS_MAX = 6 * SECOND_NS
 _CLOCK_STEP_S_MAX = 86_400
@@ -29,30 +34,37 @@ _ROOM_LEFT_BYTES_MAX = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One. after_steps: of its host, once armed."""
+    """One. after_steps: of its host, once armed; with `writing` only steps count that write."""
 
     kind: Kind
     at_ns: int
     host: str
     after_steps: int
+    writing: bool = False
 
 
 def draw(chance: Chance, kinds: tuple[Kind, ...], count: int, from_ns: int, within_ns: int,
          ) -> list[Fault]:  # fmt: skip
     """So many faults of these kinds, in the order of their time."""
-    faults = [
-        Fault(
-            chance.choice(kinds), from_ns + chance.below(within_ns), chance.choice(("low", "high")),
-            chance.below(_STEPS_MAX),
-        )
-        for _ in range(count)
-    ]  # fmt: skip
+    faults = []
+    for _ in range(count):
+        kind, host = chance.choice(kinds), chance.choice(("low", "high"))
+        at_ns = from_ns + chance.below(within_ns)
+        writing = chance.below(3) > 0
+        steps = chance.below(_WRITING_STEPS_MAX if writing else _STEPS_MAX)
+        faults.append(Fault(kind, at_ns, host, steps, writing))
     return sorted(faults, key=lambda fault: fault.at_ns)
 
 
 def step_fault(seed: int) -> Fault:
     """The one crash of a seed where seeds are steps: from the first system call of its host on."""
     return Fault(("power-cut", "kill")[seed // 2 % 2], 0, ("low", "high")[seed % 2], seed // 4)
+
+
+@dataclass(slots=True)
+class _Armed:
+    fault: Fault
+    left: int
 
 
 class Faults:
@@ -64,7 +76,7 @@ class Faults:
         self._kernel: Kernel = machines.kernel
         self._chance = chance
         self._start = start
-        self._armed: dict[str, list[tuple[int, Fault]]] = {}
+        self._armed: dict[str, list[_Armed]] = {}
         self.pending = 0
 
     def plan(self, faults: list[Fault]) -> None:
@@ -73,21 +85,21 @@ class Faults:
         for fault in faults:
             self._kernel.at(fault.at_ns, partial(self._arm, fault))
 
-    def _host(self, fault: Fault) -> Host:
-        return next(host for host in self._machines.hosts if host.name == fault.host)
-
     def _arm(self, fault: Fault) -> None:
-        host = self._host(fault)
-        armed = self._armed.setdefault(host.name, [])
-        armed.append((host.steps + fault.after_steps, fault))
-        armed.sort(key=lambda each: each[0])
+        self._armed.setdefault(fault.host, []).append(_Armed(fault, fault.after_steps))
 
     def before_step(self, process: Process, call: str) -> None:
-        """The kernel's hook."""
+        """The kernel's hook. One strikes at a time: another that is due waits for the next step."""
         armed = self._armed.get(process.host.name)
-        if not armed or armed[0][0] > process.host.steps:
+        if not armed:
             return
-        _, fault = armed.pop(0)
+        for each in armed:
+            each.left -= not each.fault.writing or call in _WRITING
+        due = next((each for each in armed if each.left < 0), None)
+        if due is None:
+            return
+        armed.remove(due)
+        fault = due.fault
         self._kernel.say(process.host.name, f"fault: {fault.kind} at {process.name}'s {call}")
         strike = getattr(self, "_" + fault.kind.replace("-", "_"))
         strike(process)
@@ -131,12 +143,11 @@ class Faults:
 
     def _disk_full(self, process: Process) -> None:
         disk = process.host.disk
-        before = disk.capacity_bytes
         disk.capacity_bytes = disk.used_bytes + self._chance.below(_ROOM_LEFT_BYTES_MAX)
         for_ns = self._chance.below(_STOPPED_NS_MAX)
 
         def empty() -> None:
-            disk.capacity_bytes = before
+            disk.capacity_bytes = disk.whole_bytes
 
         self._kernel.at(self._kernel.now_ns + for_ns, empty)
 

@@ -133,7 +133,7 @@ class GuardRun:
         self._kernel.before_step = None
         self._cable.mend()
         for host in self._machines.hosts:
-            host.disk.capacity_bytes = _CAPACITY_BYTES
+            host.disk.capacity_bytes = host.disk.whole_bytes
             host.disk.fail_syncs = host.disk.fail_writes = 0
         for process in list(self._kernel.processes):
             self._kernel.go_on(process)

@@ -17,6 +17,7 @@ class Planted(NamedTuple):
     name: str
     mutation: Mutation
     caught_by: tuple[str, ...]
+    first_seed: int = 0
 
 
 PLANTED = (
