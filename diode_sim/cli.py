@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from diode_sim.models import make_channel
+from diode_sim.netns.commands import netns
 from diode_sim.options import Burst, Options, make_options, read_options
 from diode_sim.outlet import Address
 from diode_sim.proxy import Proxy
@@ -57,13 +58,16 @@ def proxy(listen: str, to: str, scenario: str | None, **given: Any) -> None:
     _say(counters.as_dict())
 
 
+cli.add_command(netns)
+
+
 def main() -> None:
-    """The console script. Ends with 2 and one sentence where an argument is wrong."""
+    """The console script. One sentence and 2 where an argument is wrong, 3 where the host is."""
     try:
         cli()
     except CheckvalveError as error:
         click.echo(f"diode-sim: {error.sentence}", err=True)
-        sys.exit(2)
+        sys.exit(2 if error.reason == Reason.ARGUMENT else 3)
 
 
 def _options(scenario: str | None, given: dict[str, Any]) -> Options:
