@@ -1,7 +1,7 @@
 """`diode-sim netns`: a pair of network namespaces behind a diode, on the command line.
 
-Exit codes: 0 as asked; 1 the answer is no (a packet went against the flow, an end's command failed);
-2 the command line is wrong; 3 the host lacks something, or the pair is not as it must be.
+Exit codes: 0 as asked; 1 the answer is no (a packet went against the flow, or an end's command
+failed); 2 the command line is wrong; 3 the host lacks something, or the pair is not as it must be.
 """
 
 import json
@@ -40,8 +40,8 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 def _makes(command: Any) -> Any:
     """The options of what makes a pair."""
     for option in (
-        click.option("--high-rules", type=_FILE, help="nftables file that the high end loads first"),
-        click.option("--low-rules", type=_FILE, help="nftables file that the low end loads first"),
+        click.option("--high-rules", type=_FILE, help="nftables file for the high end"),
+        click.option("--low-rules", type=_FILE, help="nftables file for the low end, loaded first"),
         click.option("--scenario", type=_FILE, help="a TOML file: what the link does to datagrams"),
         click.option("--mtu", default=1500, show_default=True, help="largest IP packet, bytes",
                      type=click.IntRange(MTU_BYTES_MIN, MTU_BYTES_MAX)),

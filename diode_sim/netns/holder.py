@@ -1,8 +1,8 @@
 """`python -m diode_sim.netns.holder SPEC`: the process that is one pair of namespaces.
 
-Takes its orders (`Spec`, as JSON) on the command line, says `{"up": ...}` or `{"error": ...}` in one
-line, and then answers on an abstract Unix socket whose name holds the pair's. Such a socket is no
-file: the name is taken while the process lives and free when it does not, however it ended.
+Takes its orders (`Spec`, as JSON) on the command line, says `{"up": ...}` or `{"error": ...}` in
+one line, and then answers on an abstract Unix socket whose name holds the pair's. Such a socket is
+no file: the name is taken while the process lives and free when it does not, however it ended.
 Everything else hangs on this process too: the diode's namespace is its own, the ends and all that
 runs in them live by `keeper`, what passes frames on by the kernel's word (`kernel.die_with`).
 

@@ -1,4 +1,4 @@
-"""`python -m diode_sim.netns.path PARENT OPTIONS`: passes frames from `low` to `high`, as models say.
+"""`python -m diode_sim.netns.path PARENT OPTIONS`: frames from `low` to `high`, as models say.
 
 Runs in the diode's namespace in the place of the kernel's `fwd`. Takes every frame that comes in at
 `low` by a packet socket that is never sent on, gives frames to one at `high` that never receives.
@@ -6,7 +6,7 @@ What is in a UDP datagram goes through a `Wire`, one for each pair of addresses 
 follow from the seed and the datagram's number in its flow; its headers are written anew around
 what comes out, with a right checksum: a flipped bit reaches the far end as behind a device that
 forwards. Frames of other kinds are passed as they are. Frames larger than the interface's MTU come
-from a sender that has set segmentation on again; no wire carries them, they are dropped (`oversized`).
+from a sender that has set segmentation on again; no wire carries them: dropped (`oversized`).
 
 A line on standard input asks for the counters, as JSON in one line on standard output; the end of
 standard input ends it.

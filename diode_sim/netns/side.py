@@ -42,6 +42,7 @@ class Side:
     hosts: dict[int, str]
     mac: str
     interface: str = INTERFACE
+    folder: Path | None = None  # where its programs start; None: where this process is
 
     def address(self, version: int, port: int = PORT) -> str:
         """`10.99.0.2:47000` or `[fd99::2]:47000`."""
@@ -59,8 +60,9 @@ class Side:
         program = shutil.which(words[0], path=TOOLS_PATH) or words[0]
         with self.inside():
             done = subprocess.run(  # noqa: S603 - ip, nft, and what a test names
-                [program, *words[1:]], input=given, text=True, check=False, timeout=PROGRAM_S,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=_named_in(words),
+                [program, *words[1:]], cwd=self.folder, input=given, text=True, check=False,
+                timeout=PROGRAM_S, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                pass_fds=_named_in(words),
             )  # fmt: skip
         if done.returncode:
             raise Broken(Reason.LINK_DOWN, f"{' '.join(words)}: {done.stdout.strip()}")
@@ -73,7 +75,7 @@ class Side:
         """
         with self.inside():
             return subprocess.Popen(  # noqa: S603 - our own programs, and what a test names
-                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                words, cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                 pass_fds=tuple(kept),
             )  # fmt: skip
 
@@ -82,17 +84,31 @@ class Side:
         with self.inside():
             (Path("/proc/sys") / name).write_text(value)
 
+    def counter(self, name: str) -> int:
+        """A counter of this namespace's kernel, as `Udp.NoPorts` or `Udp6NoPorts`."""
+        with self.inside():
+            net = Path("/proc/thread-self/net")
+            six = dict(line.split() for line in (net / "snmp6").read_text().splitlines())
+            if name in six:
+                return int(six[name])
+            group, _, field = name.partition(".")
+            rows = [
+                line.split() for line in (net / "snmp").read_text().splitlines()
+                if line.startswith(f"{group}:")
+            ]  # fmt: skip
+            return int(dict(zip(*rows, strict=True))[field])
+
     def received_packets(self) -> int:
         """What the interface itself has counted as come in."""
         told = json.loads(self.run("ip", "-json", "-s", "link", "show", "dev", self.interface))
         return int(told[0]["stats64"]["rx"]["packets"])
 
 
-def new_side(name: Name, descriptor: int) -> Side:
+def new_side(name: Name, descriptor: int, folder: Path | None = None) -> Side:
     """An end with its addresses: IPv6 as well, where the kernel has it."""
     six = os.path.exists("/proc/net/if_inet6")
     hosts = {version: host for version, host in HOSTS[name].items() if version == 4 or six}
-    return Side(name, descriptor, hosts, MACS[name])
+    return Side(name, descriptor, hosts, MACS[name], folder=folder)
 
 
 def give_neighbour(side: Side, other: Side) -> None:
