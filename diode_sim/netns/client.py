@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from diode_sim.netns.holder import ANSWER_BYTES_MAX, Spec, peer_of, socket_name
@@ -122,13 +121,9 @@ def command_in(name: str, side: str, command: Sequence[str], *, as_root: bool = 
     return words, descriptors
 
 
-def listens(process: int) -> bool:
-    """Whether a UDP socket is bound in the network namespace that an `enter` process is in."""
-    for table in ("udp", "udp6"):
-        with suppress(OSError):
-            if len(Path(f"/proc/{process}/net/{table}").read_text("ascii").splitlines()) > 1:
-                return True
-    return False
+def listens(name: str, side: str) -> bool:
+    """Whether a UDP socket is bound in an end."""
+    return bool(ask(name, {"do": "listens", "side": side})[0]["listens"])
 
 
 def _reach(name: str) -> socket.socket:

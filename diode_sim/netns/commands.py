@@ -144,7 +144,7 @@ def run(high: str, low: str, linger: float, as_json: bool, **options: Any) -> No
     with _signals() as caught:
         holder = client.start(spec)
         try:
-            codes = {} if caught else _run_both(name, words, linger, caught)
+            codes = {"low": None} if caught else _run_both(name, words, linger, caught)
         finally:
             last = client.end(name) if holder.poll() is None else None
             holder.wait()
@@ -153,15 +153,15 @@ def run(high: str, low: str, linger: float, as_json: bool, **options: Any) -> No
     _tell(last, as_json)
     if caught:
         sys.exit(128 + caught[0])
-    sys.exit(1 if any(codes.values()) else _verdict(last))
+    sys.exit(1 if set(codes.values()) != {0} else _verdict(last))
 
 
 def _run_both(name: str, words: dict[str, list[str]], linger_s: float,
-              caught: list[int]) -> dict[str, int]:  # fmt: skip
-    """Exit codes by end; 0 for a high end that was asked to end."""
+              caught: list[int]) -> dict[str, int | None]:  # fmt: skip
+    """Exit codes by end; 0 for a high end that was asked to end, None for what never started."""
     far = _start(name, "high", words["high"])
     deadline_s = time.monotonic() + LISTENS_WITHIN_S
-    while far.poll() is None and not caught and not client.listens(far.pid):
+    while far.poll() is None and not caught and not client.listens(name, "high"):
         if time.monotonic() > deadline_s:
             raise Malformed(
                 Reason.LINK_DOWN, f"the high end's command has bound no UDP socket within"
@@ -169,7 +169,7 @@ def _run_both(name: str, words: dict[str, list[str]], linger_s: float,
             )  # fmt: skip
         time.sleep(_LOOK_S)
     if far.poll() is not None or caught:
-        return {"high": _ended(far), "low": 1}
+        return {"high": _ended(far), "low": None}
     near = _start(name, "low", words["low"])
     while near.poll() is None and not caught:
         time.sleep(_LOOK_S)

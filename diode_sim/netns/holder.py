@@ -6,7 +6,7 @@ no file: the name is taken while the process lives and free when it does not, ho
 Everything else hangs on this process too: the diode's namespace is its own, the ends and all that
 runs in them live by `keeper`, what passes frames on by the kernel's word (`kernel.die_with`).
 
-Answers `status`, `enter` (with the descriptors of an end) and `end`, to its own user only.
+Answers `status`, `enter` (with the descriptors of an end), `listens` and `end`, to its own user.
 """
 
 import json
@@ -173,6 +173,9 @@ class Holder:
                 case "enter":
                     keeper = self.keepers[NAMES.index(asked.get("side"))]
                     descriptors = list(keeper.namespaces.values())
+                case "listens":
+                    side = self.sides[NAMES.index(asked.get("side"))]
+                    answer = {"listens": side.listens()}
                 case "end":
                     answer = self.status()
                     self.end()

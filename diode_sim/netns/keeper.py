@@ -1,9 +1,9 @@
 """What keeps one end: a process that holds its namespaces, and what becomes of them when it goes.
 
 Two processes an end. The outer one makes a user namespace, and in it the others; the inner one is
-process 1 of a process namespace with a /proc of its own. What is run in the end runs there. When the
-inner one dies the kernel kills everything in its process namespace; it dies when the outer one does,
-and that when the holder does: also where the holder is killed with SIGKILL.
+process 1 of a process namespace with a /proc of its own. What is run in the end runs there. When
+the inner one dies the kernel kills everything in its process namespace; it dies when the outer one
+does, and that when the holder does: also where the holder is killed with SIGKILL.
 
 The ends have a user and a process namespace each, so root in one end has no right over the other,
 nor over the diode, whose network namespace belongs to the user namespace above theirs.

@@ -113,7 +113,7 @@ class Path:
         buffer = bytearray(FRAME_BYTES_MAX)
         self._tell()
         while True:
-            ready = select.select([self._in, 0], [], [], self._wait_s())[0]
+            ready = select.select([self._in.fileno(), 0], [], [], self._wait_s())[0]
             if 0 in ready:
                 if not os.read(0, 1):
                     return

@@ -98,6 +98,13 @@ class Side:
             ]  # fmt: skip
             return int(dict(zip(*rows, strict=True))[field])
 
+    def listens(self) -> bool:
+        """Whether a UDP socket is bound here."""
+        with self.inside():
+            tables = [Path(f"/proc/thread-self/net/{name}") for name in ("udp", "udp6")]
+            there = [path.read_text("ascii") for path in tables if path.exists()]
+        return any(len(text.splitlines()) > 1 for text in there)
+
     def received_packets(self) -> int:
         """What the interface itself has counted as come in."""
         told = json.loads(self.run("ip", "-json", "-s", "link", "show", "dev", self.interface))
