@@ -1,22 +1,37 @@
-"""`diode-sim`: the command line of the simulated link. Each command is a module of its own."""
+"""`diode-sim`: the command line of the simulator. A command's module is loaded when it is used.
 
+What the namespaces need must start fast and without NumPy, so none pays for another's modules.
+"""
+
+import importlib
 import sys
 
 import click
 
-from diode_sim.netns.commands import netns
-from diode_sim.proxy_command import proxy
 from schemas.errors import CheckvalveError
 from schemas.reasons import Reason
 
+_COMMANDS = {
+    "proxy": "diode_sim.proxy_command:proxy",
+    "netns": "diode_sim.netns.commands:netns",
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """A simulated one-way link: every failure has a seed."""
-
-
-for _command in (proxy, netns):
-    cli.add_command(_command)
 
 
 def main() -> None:

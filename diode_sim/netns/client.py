@@ -23,7 +23,7 @@ from diode_sim.netns.side import NAMES
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
-ANSWERS_WITHIN_S = 15.0
+ANSWERS_WITHIN_S = 8.0
 ENDS_WITHIN_S = 15.0
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 

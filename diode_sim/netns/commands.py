@@ -22,7 +22,6 @@ from diode_sim.netns import client
 from diode_sim.netns.cable import KINDS
 from diode_sim.netns.holder import Spec
 from diode_sim.netns.host import check_host
-from diode_sim.options import read_options
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
@@ -219,10 +218,17 @@ def _spec(name: str, tied_to: int, options: dict[str, Any]) -> Spec:
     check_host()
     client.check_name(name)
     scenario: Path | None = options["scenario"]
-    models = read_options(scenario.read_bytes()).model_dump(mode="json") if scenario else None
+    models = _models(scenario) if scenario else None
     low, high = (str(path.absolute()) if (path := options[f"{side}_rules"]) else ""
                  for side in ("low", "high"))  # fmt: skip
     return Spec(name, options["mtu"], models, low, high, tied_to)
+
+
+def _models(scenario: Path) -> dict[str, Any]:
+    """Loaded only when there is a scenario: the other commands start faster without."""
+    from diode_sim.options import read_options
+
+    return read_options(scenario.read_bytes()).model_dump(mode="json")
 
 
 def _words(text: str, option: str) -> list[str]:

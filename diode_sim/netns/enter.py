@@ -8,6 +8,7 @@ killed itself. Runs nothing else and writes nothing.
 
 import json
 import os
+import shutil
 import signal
 import sys
 from typing import NoReturn
@@ -51,10 +52,10 @@ def main() -> None:
 
 
 def _execute(command: list[str]) -> NoReturn:
+    if shutil.which(command[0]) is None and not os.path.exists(command[0]):
+        _end(f"{command[0]}: no such program", NOT_FOUND)
     try:
         os.execvp(command[0], command)  # noqa: S606 - it is what was asked for
-    except FileNotFoundError:
-        _end(f"{command[0]}: no such program", NOT_FOUND)
     except OSError as error:
         _end(f"{command[0]}: {error.strerror}", CANNOT_RUN)
 

@@ -112,6 +112,9 @@ class Path:
         """Pass frames, answer on standard output."""
         buffer = bytearray(FRAME_BYTES_MAX)
         self._tell()
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)  # it outlives who made the pair, and may be read to its end
+        os.close(null)
         while True:
             ready = select.select([self._in.fileno(), 0], [], [], self._wait_s())[0]
             if 0 in ready:
