@@ -15,7 +15,7 @@ import click
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from guard.cli.output import EXIT_NO, console, print_json, sentences
+from guard.cli.output import EXIT_NO, console, print_json, sentences, stoppable
 from guard.demonstration import Demonstration, LinkFaults
 from guard.edge.making import pack_folder
 from guard.report.ledger_verifier import verify_ledger
@@ -64,7 +64,7 @@ def demo(pack: str, folders: tuple[Path, ...], count: int | None, rate: float | 
     Good and hostile samples are dropped on the low side. Exit code 0 only if nothing was lost,
     doubled, left in a gap or unaccounted for, and both ledgers verify.
     """
-    with sentences():
+    with sentences(), stoppable():
         samples = list(_samples(folders or (pack_folder(pack) / "samples",)))
         if not samples:
             raise Malformed(Reason.ARGUMENT, "there is no file to drop")
@@ -245,10 +245,10 @@ def _show(result: dict[str, Any], kept: Path | None) -> None:
         console.print(f"  refused for: {reasons}{more}")
     if cable := result.get("cable"):
         forward, reverse = cable["forward"], cable["reverse"]
-        console.print(f"  the diode: forward {forward['passed']['packets']:,} packets"
-                      f" ({forward['passed']['bytes']:,} bytes), reverse"
-                      f" {reverse['passed']['packets']} (tried and stopped there:"
-                      f" {reverse['dropped']['packets']})")  # fmt: skip
+        console.print(f"  diode: {forward['passed']['packets']:,} packets forward"
+                      f" ({forward['passed']['bytes']:,} bytes),"
+                      f" {reverse['passed']['packets']:,} back;"
+                      f" {reverse['dropped']['packets']:,} tried and stopped there")  # fmt: skip
     if kept:
         site = kept / "site"
         console.print(f"Look: {site}/high/queue  {site}/low/replies\n"

@@ -10,6 +10,7 @@ import socket
 import struct
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from diode_sim.netns.side import HOSTS, MACS
@@ -54,10 +55,10 @@ def from_sockets(device: str) -> None:
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
                 for host in hosts:
                     for port in PORTS if kind == socket.SOCK_DGRAM else (0,):
-                        attempt(lambda o=one, h=host, p=port: o.sendto(bytes(64), (h, p)))
+                        attempt(partial(one.sendto, bytes(64), (host, port)))
         with socket.socket(family, socket.SOCK_STREAM) as stream:
             stream.setblocking(False)
-            attempt(lambda o=stream, h=hosts[0]: o.connect((h, 22)))
+            attempt(partial(stream.connect, (hosts[0], 22)))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as member:  # IGMP and MLD reports
         joined = socket.inet_aton("239.9.9.9") + socket.inet_aton("10.99.0.2")
         attempt(lambda: member.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined))
@@ -96,7 +97,7 @@ def from_packets(device: str, sent: list[bytes]) -> None:
             raw.setsockopt(SOL_PACKET, PACKET_QDISC_BYPASS, around)
             raw.bind((device, 0))
             for frame in sent:
-                attempt(lambda o=raw, f=frame: o.send(f))
+                attempt(partial(raw.send, frame))
 
 
 def attempt(act: Callable[[], object]) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ PATIENCE_S = 180
 def demo(tool: Tool, *words: str) -> dict[str, Any]:
     """What it tells; it must have gone well."""
     command = [*tool.python, "-m", "guard", "demo", "--netns", "--json", *words]
-    done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False,
-                          timeout=PATIENCE_S, **tool.options)  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
+    with subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE,
+                          **tool.options) as running:  # fmt: skip
+        said = running.communicate(timeout=PATIENCE_S)[0]
+    assert running.returncode == 0, said
+    assert left_of(f"demo-{running.pid}") == []
+    told: dict[str, Any] = json.loads(said)
     return told
 
 
@@ -33,7 +36,6 @@ def nothing_came_back(told: dict[str, Any]) -> None:
     forward = cable["forward"]
     assert forward["passed"]["packets"] > told["sent"] > 0
     assert forward["other"]["packets"] == forward["arp"]["packets"] == 0
-    assert left_of("demo-") == []
 
 
 def test_over_a_diode_that_loses_everything_is_accounted_for() -> None:
@@ -41,6 +43,17 @@ def test_over_a_diode_that_loses_everything_is_accounted_for() -> None:
     nothing_came_back(told)
     assert told["delivered"] == told["sent"]
     assert told["cable"]["models"]["in"] == told["cable"]["forward"]["udp4"]["packets"]
+
+
+@pytest.mark.parametrize("after_s", [0.5, 2.5, 8.0])
+def test_asked_to_end_it_takes_everything_with_it(after_s: float) -> None:
+    command = [sys.executable, "-m", "guard", "demo", "--netns", "--count", "5000", "--rate", "20"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as running:  # fmt: skip
+        time.sleep(after_s)
+        running.terminate()
+        assert running.wait(PATIENCE_S) != 0
+    assert left_of(f"demo-{running.pid}", within_s=30) == []
 
 
 def test_an_ordinary_user_can_run_it(open_folder: Path) -> None:

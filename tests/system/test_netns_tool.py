@@ -8,8 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,13 +60,13 @@ BY_USER = pytest.mark.parametrize("nobody", [False, True], ids=["as-we-are", "as
 
 
 @pytest.fixture
-def programs(tmp_path: Path) -> Iterator[Path]:
+def programs(tmp_path: Path) -> Path:
     for name, text in (("receives", RECEIVES), ("sends", SENDS)):
         (tmp_path / name).write_text(text)
     return tmp_path
 
 
-def run_both(host: str, programs: Path, *options: str) -> tuple[list[str], dict[str, object]]:
+def run_both(host: str, programs: Path, *options: str) -> tuple[list[str], dict[str, Any]]:
     """What the one-shot form's high end got, and the counters."""
     high = f"{sys.executable} {programs}/receives {host} 1.5"
     low = f"{sys.executable} {programs}/sends {host} {DATAGRAMS}"
@@ -139,12 +140,16 @@ def test_the_death_of_what_passes_datagrams_on_is_told(programs: Path) -> None:
         assert "the link is dead" in done.stdout
 
 
+@contextmanager
+def as_we_are() -> Iterator[Tool]:
+    """The tool as the user who runs the tests."""
+    yield Tool(new_name())
+
+
 @BY_USER
 def test_a_pair_from_up_to_down(nobody: bool, open_folder: Path) -> None:
-    with (
-        as_nobody(open_folder) if nobody else pair_of_ours() as tool,
-        pair("--mtu", "9000", tool=tool),
-    ):
+    user = as_nobody(open_folder) if nobody else as_we_are()
+    with user as tool, pair("--mtu", "9000", tool=tool):
         assert tool.status()["mtu_bytes"] == 9000
         assert tool.inside("high", "sh", "-c", "id -u; exit 7").returncode == 7
         assert tool.inside("high", "sh", "-c", "kill -9 $$").returncode == 137
@@ -162,16 +167,6 @@ def test_a_pair_from_up_to_down(nobody: bool, open_folder: Path) -> None:
         gone = tool.command("status")
         assert gone.returncode == 3
         assert "there is no pair" in gone.stderr
-
-
-class pair_of_ours:  # noqa: N801 - reads as the other context does
-    """The tool as the user who runs the tests."""
-
-    def __enter__(self) -> Tool:
-        return Tool(new_name())
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
 
 def test_another_user_cannot_reach_a_pair(open_folder: Path) -> None:
