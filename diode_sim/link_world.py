@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import asdict, dataclass
 
 from diode_sim.cable import Cable
-from diode_sim.chance import below_at, stream
+from diode_sim.chance import Chance, below_at, stream
 from diode_sim.clock import MS
 from diode_sim.link_alarms import tick_ns_max
 from diode_sim.link_ends import ReceivingEnd, SendingEnd
@@ -27,10 +27,11 @@ from guard.link.sender import Burst
 from schemas.errors import CheckvalveError
 
 TICK_NS = 20_000_000
-TICK_GROWTH = 4
+TICK_GROWTH_MAX = 4
 SOCKET_BYTES_MAX = 4 * 2**20
 READ_BYTES_MAX = 65_507
-READ_SEGMENTS_MAX = 64
+READ_SEGMENTS = (64, 64, 64, 7, 3, 2, 1)
+"""How many datagrams a read has at most, by chance: what the kernel joins is a matter of time."""
 SPINS_MAX = 1000
 
 Reads = list[tuple[bytes, int, int]]
@@ -74,6 +75,8 @@ class LinkWorld:
         self._tick_ns_max = tick_ns_max(params)
         self._settle_ns = 4 * params.give_up_ns + 4 * self._tick_ns_max + 3 * params.silence_ns
         self._settle_ns += sum(round(one.delay_ms + one.jitter_ms) * MS for one in options)
+        self._ticks = Chance(stream(seed, "ticks"))
+        self._joins = Chance(stream(seed, "reads"))
         self._now_ns = 0
         self._steps = 0
         self._spins = 0
@@ -189,7 +192,7 @@ class LinkWorld:
                 self._plan(now_ns + self._messages.checkpoint_ns, "checkpoint")
             case "sender starts" if self._sending.sender is None:
                 self._sending.start(self._checkpoint)
-                self.invariants.session_began(self._sending.session)
+                self.invariants.session_began(self._sending.session, self._sending.cursor)
                 self._wake_ns, self._idle_ns = now_ns, None
                 first = self._sending.cursor + 1
                 self._say("sender", f"session {self._sending.session} begins at sequence {first}")
@@ -284,7 +287,9 @@ class LinkWorld:
         if ticks:
             self._tell(self._receiving.tick(self._now_ns))
             self._tick_ns = self._now_ns + self._tick_after_ns
-            self._tick_after_ns = min(TICK_GROWTH * self._tick_after_ns, self._tick_ns_max)
+            self._tick_after_ns = min(
+                self._tick_after_ns * self._ticks.between(1, TICK_GROWTH_MAX), self._tick_ns_max
+            )
         if stops is not None and stops.before_sync:
             self._say("receiver", f"is about to lose {len(self._receiving.unsynced)} events")
             return
@@ -316,7 +321,7 @@ class LinkWorld:
                 self._wait_in_socket(arrived, link)
             elif arrived or self._socket:
                 kept = [one for one, by in self._socket if by == link]
-                reads += _joined(kept + arrived, link)
+                reads += _joined(kept + arrived, link, self._joins)
         if self._socket and self._receiving.receiver is not None:
             self._socket.clear()
             self._socket_bytes = 0
@@ -375,17 +380,18 @@ class LinkWorld:
         self._trace.say(self._now_ns, who, what)
 
 
-def _joined(datagrams: list[bytes], link: int) -> Reads:
+def _joined(datagrams: list[bytes], link: int, chance: Chance) -> Reads:
     """As `UDP_GRO` joins: datagrams of one size, the last one may be shorter."""
     reads: Reads = []
     run: list[bytes] = []
-    size = total = 0
+    size = total = most = 0
     for datagram in datagrams:
         fits = run and 0 < len(datagram) <= size and len(run[-1]) == size
-        if not fits or len(run) >= READ_SEGMENTS_MAX or total + len(datagram) > READ_BYTES_MAX:
+        if not fits or len(run) >= most or total + len(datagram) > READ_BYTES_MAX:
             if run:
                 reads.append((b"".join(run), size, link))
             run, size, total = [], len(datagram), 0
+            most = chance.choice(READ_SEGMENTS)
         run.append(datagram)
         total += len(datagram)
     if run:
