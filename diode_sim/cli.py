@@ -12,8 +12,11 @@ from schemas.errors import CheckvalveError
 from schemas.reasons import Reason
 
 _COMMANDS = {
-    "proxy": "diode_sim.proxy_command:proxy",
-    "netns": "diode_sim.netns.commands:netns",
+    "run": "diode_sim.commands.run:run",
+    "scenarios": "diode_sim.commands.run:scenarios",
+    "soak": "diode_sim.commands.soak:soak",
+    "proxy": "diode_sim.commands.proxy:proxy",
+    "netns": "diode_sim.commands.netns:netns",
 }
 
 
