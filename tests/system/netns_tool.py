@@ -84,9 +84,9 @@ class Tool:
 def pair(*options: str, tool: Tool | None = None) -> Iterator[Tool]:
     """A pair that is up; down at the end."""
     one = tool or Tool(new_name())
-    made = one.command("up", *options)
-    assert made.returncode == 0, made.stderr
     try:
+        made = one.command("up", *options)
+        assert made.returncode == 0, made.stderr
         yield one
     finally:
         one.command("down")
