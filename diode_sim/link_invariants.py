@@ -7,12 +7,12 @@ nothing of how the cores work. Pure.
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from struct import Struct
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from diode_sim.clock import MS
 from diode_sim.link_alarms import AlarmRules, Arrivals, tick_ns_max
-from diode_sim.link_ends import FLOW, KEY, ReceivingEnd
+from diode_sim.link_claims import Claims, Sent
+from diode_sim.link_ends import ReceivingEnd
 from diode_sim.options import Options
 from diode_sim.traffic import Messages
 from diode_sim.violation import Violation
@@ -30,32 +30,18 @@ from guard.link.events import (
     StreamLanded,
 )
 from guard.link.heartbeat import Heartbeat
-from guard.link.keys import SessionSeal
 from guard.link.params import LinkParams
 from guard.link.sender import Burst
-from guard.link.wire import HEADER, Header, associated_data
 from schemas.reasons import Reason
 
 _FLIGHT_MAX = 20_000  # datagrams remembered: more than are ever under way
 _BLOCKS_MAX = 4096
-_HEAD = Struct(">IQBBB")  # session, number, k, r, index, from byte 4 on
-_HEADER_BYTES = 32
 _S = 1_000_000_000
 _ONCE = (
     "symbols_taken", "symbols_spare", "copies", "heartbeats", "heartbeats_refused",
     Reason.DATAGRAM_MALFORMED, Reason.DATAGRAM_TAG, Reason.DATAGRAM_SESSION,
     Reason.DATAGRAM_REPLAYED,
 )  # fmt: skip
-
-
-class Sent(NamedTuple):
-    """One datagram as it left."""
-
-    session: int
-    number: int
-    k: int
-    esi: int
-    beat: Heartbeat | None
 
 
 class LinkInvariants:
@@ -68,7 +54,7 @@ class LinkInvariants:
         self.now_ns = 0
         # Truth of the sender.
         self._offered = 0
-        self._seal: tuple[int, SessionSeal] | None = None
+        self._claims: Claims | None = None
         self._flight: dict[bytes, Sent] = {}
         self._flight_order: deque[bytes] = deque()
         self._checkpoints: deque[bytes] = deque(maxlen=64)
@@ -107,9 +93,9 @@ class LinkInvariants:
 
     # ------------------------------------------------------------------------------- the sender
 
-    def session_began(self, session: int) -> None:
-        """The sender started."""
-        self._seal = session, SessionSeal(KEY, FLOW, session)
+    def session_began(self, session: int, cursor: int) -> None:
+        """The sender started; it goes on after its cursor."""
+        self._claims = Claims(self._params, session, cursor)
         self._bucket = _Bucket(self._params)
         self._seen.sessions = session
 
@@ -129,25 +115,24 @@ class LinkInvariants:
         if not self._bucket.takes(self.now_ns, len(rows) * self._params.wire_bytes(size)):
             self.broken("pace", "the sender sends more than its rate and its burst allow")
         for row in rows:
-            session, number, k, _, index = _HEAD.unpack_from(row, 4)
-            beat = self._open_beat(row) if burst.heartbeat else None
-            if row not in self._flight:
-                self._flight_order.append(row)
-            self._flight[row] = Sent(session, number, k, index, beat)
+            self._left(row)
         while len(self._flight_order) > _FLIGHT_MAX:
             del self._flight[self._flight_order.popleft()]
 
-    def _open_beat(self, row: bytes) -> Heartbeat:
-        _, _, flags, session, number, k, r, index, _, size, _ = HEADER.unpack_from(row)
-        header = Header(flags, session, number, k, r, index, size)
-        if self._seal is None or self._seal[0] != session:
-            self.broken("session", f"a heartbeat of session {session}, which is not the sender's")
-        beat = Heartbeat.read(
-            self._seal[1].open_heartbeat(number, row[_HEADER_BYTES:], associated_data(header))
-        )
-        if max(beat.complete_below, *beat.last_completed) > self._offered + 1:
+    def _left(self, row: bytes) -> None:
+        if self._claims is None:
+            self.broken("claims", "something leaves, and no sender runs")
+        sent, wrong = self._claims.left(row)
+        if wrong:
+            self.broken("claims", wrong)
+        if (
+            sent.beat
+            and max(sent.beat.complete_below, *sent.beat.last_completed) > self._offered + 1
+        ):
             self.broken("claims", "a heartbeat claims sequences that were never offered")
-        return beat
+        if row not in self._flight:
+            self._flight_order.append(row)
+        self._flight[row] = sent
 
     # ----------------------------------------------------------------------------- the receiver
 
@@ -295,6 +280,8 @@ class LinkInvariants:
                 "repair",
                 f"{self._blocks_due} blocks have k symbols, {counters['blocks_done']} opened",
             )
+        if self._seen.session > self._session:
+            self.broken("session", f"session {self._seen.session} has come, and did not open")
         missed = self._alarms.missed(self.now_ns)
         if missed:
             self.broken("alarm", missed)

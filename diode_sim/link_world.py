@@ -12,13 +12,15 @@ from collections import deque
 from dataclasses import asdict, dataclass
 
 from diode_sim.cable import Cable
-from diode_sim.chance import below_at, stream
+from diode_sim.chance import Chance, below_at, stream
 from diode_sim.clock import MS
 from diode_sim.link_alarms import tick_ns_max
 from diode_sim.link_ends import ReceivingEnd, SendingEnd
 from diode_sim.link_invariants import LinkInvariants
+from diode_sim.link_reads import Reads, joined
+from diode_sim.memory import wrong_memory
 from diode_sim.scenario import Restart, Scenario
-from diode_sim.trace import Trace
+from diode_sim.trace import Trace, shown
 from diode_sim.traffic import Messages
 from diode_sim.violation import Violation
 from guard.link.events import Event
@@ -27,14 +29,10 @@ from guard.link.sender import Burst
 from schemas.errors import CheckvalveError
 
 TICK_NS = 20_000_000
-TICK_GROWTH = 4
+TICK_GROWTH_MAX = 4
 SOCKET_BYTES_MAX = 4 * 2**20
-READ_BYTES_MAX = 65_507
-READ_SEGMENTS_MAX = 64
 SPINS_MAX = 1000
-
-Reads = list[tuple[bytes, int, int]]
-"""Buffers as `UDP_GRO` gives them: bytes, bytes of each datagram, link."""
+MEMORY_STEPS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +60,7 @@ class LinkWorld:
         self._scenario = scenario
         self._trace = trace
         params, options = scenario.code.params(), scenario.cables
+        self._params = params
         coder = scenario.code.coder()
         self._messages = Messages(scenario.traffic, stream(seed, "traffic"))
         self._cables = [Cable(one, stream(seed, f"cable {at}")) for at, one in enumerate(options)]
@@ -74,6 +73,8 @@ class LinkWorld:
         self._tick_ns_max = tick_ns_max(params)
         self._settle_ns = 4 * params.give_up_ns + 4 * self._tick_ns_max + 3 * params.silence_ns
         self._settle_ns += sum(round(one.delay_ms + one.jitter_ms) * MS for one in options)
+        self._ticks = Chance(stream(seed, "ticks"))
+        self._joins = Chance(stream(seed, "reads"))
         self._now_ns = 0
         self._steps = 0
         self._spins = 0
@@ -101,6 +102,7 @@ class LinkWorld:
                 self._now_ns = at_ns
                 self._step()
             self._now_ns = end_ns
+            self._check_memory()
         except Violation as violation:
             self._trace.say(self._now_ns, "VIOLATION", str(violation))
             raise
@@ -109,6 +111,14 @@ class LinkWorld:
             self._trace.say(self._now_ns, "VIOLATION", sentence)
             raise Violation("no-exception", self._steps, self._now_ns, sentence) from error
         return self._outcome()
+
+    def _check_memory(self) -> None:
+        """Every so many steps, and at the end: following all references takes milliseconds."""
+        sending, receiving = self._sending, self._receiving
+        outside = receiving.landing, self._messages
+        wrong = wrong_memory(self._params, sending.sender, receiving.receiver, outside)
+        if wrong:
+            self.invariants.broken("memory", wrong)
 
     def _outcome(self) -> Outcome:
         counts = self.invariants.counts
@@ -164,6 +174,8 @@ class LinkWorld:
             self.invariants.broken(
                 "progress", "time stands still: something is due again and again"
             )
+        if self._steps % MEMORY_STEPS == 0:
+            self._check_memory()
         stops: Restart | None = None
         while self._plans and self._plans[0][0] <= now_ns:
             _, _, what, restart = heapq.heappop(self._plans)
@@ -189,7 +201,7 @@ class LinkWorld:
                 self._plan(now_ns + self._messages.checkpoint_ns, "checkpoint")
             case "sender starts" if self._sending.sender is None:
                 self._sending.start(self._checkpoint)
-                self.invariants.session_began(self._sending.session)
+                self.invariants.session_began(self._sending.session, self._sending.cursor)
                 self._wake_ns, self._idle_ns = now_ns, None
                 first = self._sending.cursor + 1
                 self._say("sender", f"session {self._sending.session} begins at sequence {first}")
@@ -284,7 +296,9 @@ class LinkWorld:
         if ticks:
             self._tell(self._receiving.tick(self._now_ns))
             self._tick_ns = self._now_ns + self._tick_after_ns
-            self._tick_after_ns = min(TICK_GROWTH * self._tick_after_ns, self._tick_ns_max)
+            self._tick_after_ns = min(
+                self._tick_after_ns * self._ticks.between(1, TICK_GROWTH_MAX), self._tick_ns_max
+            )
         if stops is not None and stops.before_sync:
             self._say("receiver", f"is about to lose {len(self._receiving.unsynced)} events")
             return
@@ -316,7 +330,7 @@ class LinkWorld:
                 self._wait_in_socket(arrived, link)
             elif arrived or self._socket:
                 kept = [one for one, by in self._socket if by == link]
-                reads += _joined(kept + arrived, link)
+                reads += joined(kept + arrived, link, self._joins)
         if self._socket and self._receiving.receiver is not None:
             self._socket.clear()
             self._socket_bytes = 0
@@ -369,34 +383,7 @@ class LinkWorld:
         self.invariants.told(events, self._receiving)
         if self._trace.on:
             for event in events:
-                self._say("receiver", _shown(event))
+                self._say("receiver", shown(event))
 
     def _say(self, who: str, what: str) -> None:
         self._trace.say(self._now_ns, who, what)
-
-
-def _joined(datagrams: list[bytes], link: int) -> Reads:
-    """As `UDP_GRO` joins: datagrams of one size, the last one may be shorter."""
-    reads: Reads = []
-    run: list[bytes] = []
-    size = total = 0
-    for datagram in datagrams:
-        fits = run and 0 < len(datagram) <= size and len(run[-1]) == size
-        if not fits or len(run) >= READ_SEGMENTS_MAX or total + len(datagram) > READ_BYTES_MAX:
-            if run:
-                reads.append((b"".join(run), size, link))
-            run, size, total = [], len(datagram), 0
-        run.append(datagram)
-        total += len(datagram)
-    if run:
-        reads.append((b"".join(run), size, link))
-    return reads
-
-
-def _shown(event: Event) -> str:
-    """An event in one line; contents are told by their length."""
-    fields = []
-    for name in event.__slots__:
-        value = getattr(event, name)
-        fields.append(f"{name}={f'{len(value)} bytes' if isinstance(value, bytes) else value}")
-    return f"{type(event).__name__} {' '.join(fields)}"

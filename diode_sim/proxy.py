@@ -84,6 +84,8 @@ class Proxy:
             self._outlet.flush()
             if not took:
                 poll.poll(self._timeout_ms())
+                with suppress(BlockingIOError):  # a signal that was none to stop
+                    self._wake_in.recv(BUFFER_BYTES)
         end_ns = time.monotonic_ns() + DRAIN_NS
         while self._take() and time.monotonic_ns() < end_ns:
             pass

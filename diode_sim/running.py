@@ -4,6 +4,7 @@ Takes a scenario's name (of those shipped, a path, or `random`: one drawn from t
 gives outcomes and failures. May read scenario files and start worker processes.
 """
 
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from functools import cache
@@ -124,6 +125,11 @@ def write_trace(job: Job, path: Path) -> Result:
         return run_one(job, Trace(out))
 
 
+def _leave_interrupts() -> None:
+    """Ctrl-C is for the process that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def run_many(
     jobs: Iterable[Job], processes: int, run: Callable[[Job], Result] = run_one
 ) -> Iterator[Result]:
@@ -133,7 +139,7 @@ def run_many(
         return
     waiting: set[Future[Result]] = set()
     left = iter(jobs)
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), _leave_interrupts) as pool:
         while True:
             for job in left:
                 waiting.add(pool.submit(run, job))

@@ -1,8 +1,9 @@
 """A throw-away flow on one machine: both sides, the simulated link, real messages, one account.
 
 Makes a site, starts `guard run low`, `guard run high` and `diode-sim proxy` as the processes they
-are, drops files, follows both ledgers until every message is accounted for, and checks both
-ledgers. `guard demo`, the fault tests and the benchmarks are built on it.
+are (or the two sides in two network namespaces of `diode-sim netns`, with the shipped rules), drops
+files, follows both ledgers until every message is accounted for, and checks both ledgers.
+`guard demo`, the fault tests and the benchmarks are built on it.
 """
 
 import json
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -22,11 +24,13 @@ from guard.edge.ledger_files import LedgerReader
 from guard.edge.making import Made, make_site
 from guard.report.account import Account
 from schemas.entry import Entry
-from schemas.errors import Broken
+from schemas.errors import Broken, Malformed
 from schemas.reasons import Reason
 
 START_WITHIN_S = 60.0
 _END_WITHIN_S = 30.0
+_RULES = Path(__file__).resolve().parents[1] / "deploy" / "nftables"
+_RULES_PORT = 47000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +38,18 @@ class LinkFaults:
     """What the simulated link does to datagrams; the seed makes it repeatable.
 
     direct: no simulated link stands between the sockets of the two sides.
+    netns: the sides are in two network namespaces with a diode between them.
     """
 
     loss: float = 0.0
     seed: int = 1
     direct: bool = False
+    netns: bool = False
     more: tuple[str, ...] = ()
+
+    def scenario(self) -> str:
+        """As a scenario of `diode-sim netns`; "" where nothing happens to datagrams."""
+        return f"[link]\nloss = {self.loss}\nseed = {self.seed}\n" if self.loss else ""
 
     def options(self) -> list[str]:
         """As options of `diode-sim proxy`."""
@@ -99,6 +109,8 @@ class Demonstration:
     made: Made = field(init=False)
     account: Account = field(init=False, default_factory=Account)
     dropped: list[Dropped] = field(init=False, default_factory=list)
+    cable: dict[str, Any] = field(init=False, default_factory=dict)
+    _pair: str = field(init=False, default="")
     _children: list[Child] = field(init=False, default_factory=list)
     _ledgers: list[LedgerReader] = field(init=False, default_factory=list)
 
@@ -111,8 +123,11 @@ class Demonstration:
         return self
 
     def _start_all(self) -> None:
-        listen = f"127.0.0.1:{_free_port()}"
-        link_to = listen if self.faults.direct else self._start_link(listen)
+        if self.faults.netns:
+            listen = link_to = self._start_pair()
+        else:
+            listen = f"127.0.0.1:{_free_port()}"
+            link_to = listen if self.faults.direct else self._start_link(listen)
         self.made = make_site(self.folder, self.pack, link_to, listen)
         sides = [self.start_side("high"), self.start_side("low")]
         for child in sides:
@@ -125,20 +140,51 @@ class Demonstration:
             reader.close()
 
     def end(self) -> None:
-        """End both sides in good order (low first), then the link."""
-        for child in reversed(self._children):
-            child.end()
-        self._children.clear()
+        """End both sides in good order (low first), then the link; what that counted is kept."""
+        while self._children:
+            if len(self._children) == 1 and self._pair:
+                with suppress(OSError, ValueError, subprocess.SubprocessError):
+                    self.cable = self._pair_status()
+            self._children.pop().end()
 
     def _start_link(self, listen: str) -> str:
-        command = ["-m", "diode_sim", "proxy", "--listen", "127.0.0.1:0", "--to", listen]
+        command = ["-m", "diode_sim", "proxy", "--json", "--listen", "127.0.0.1:0", "--to", listen]
         link = self._start("the simulated link", [*command, *self.faults.options()])
         return str(link.await_line("listening")["listening"])
+
+    def _start_pair(self) -> str:
+        """Two namespaces and the diode; gives the high end's address, which is the link's."""
+        self._pair = f"demo-{os.getpid()}"
+        command = ["-m", "diode_sim", "netns", "up", "--foreground", "--json", "--name", self._pair]
+        for side in ("low", "high"):
+            rules = _RULES / f"checkvalve-{side}.nft"
+            if not rules.exists():
+                raise Malformed(Reason.ARGUMENT, f"{rules} is not here: use the project's folder")
+            command += [f"--{side}-rules", str(rules)]
+        if scenario := self.faults.scenario():
+            path = self.folder.parent / f"{self.folder.name}-link.toml"
+            path.write_text(scenario)
+            command += ["--scenario", str(path)]
+        told = self._start("the pair of namespaces", command).await_line("ends")
+        return f"{told['ends']['high']['ipv4']}:{_RULES_PORT}"
+
+    def _pair_status(self) -> dict[str, Any]:
+        command = [sys.executable, "-m", "diode_sim", "netns", "status", "--json"]
+        done = subprocess.run(  # noqa: S603 - this program and a name made here
+            [*command, "--name", self._pair], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True, check=False, timeout=START_WITHIN_S,
+        )  # fmt: skip
+        told: dict[str, Any] = json.loads(done.stdout) if done.stdout else {}
+        return told
 
     def start_side(self, side: str) -> Child:
         """Start one side; the caller awaits its first event."""
         command = ["-m", "guard", "run", side, "--site", str(self.folder / side), "--json"]
-        return self._start(f"the {side} side", command + ["--insecure"] * self.insecure)
+        command += ["--insecure"] * self.insecure
+        if self._pair:
+            into = ["-m", "diode_sim", "netns", "exec", "--name", self._pair, "--no-root", side]
+            command = [*into, "--", sys.executable, *command]
+        return self._start(f"the {side} side", command)
 
     def _start(self, name: str, arguments: Sequence[str]) -> Child:
         log = (self.folder.parent / f"{self.folder.name}.log").open("a")

@@ -15,7 +15,7 @@ import click
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from guard.cli.output import EXIT_NO, console, print_json, sentences
+from guard.cli.output import EXIT_NO, console, print_json, sentences, stoppable
 from guard.demonstration import Demonstration, LinkFaults
 from guard.edge.making import pack_folder
 from guard.report.ledger_verifier import verify_ledger
@@ -52,17 +52,19 @@ class Sample:
 @click.option("--loss", default=0.0, show_default=True, type=click.FloatRange(0, 1),
               help="Share of datagrams that the simulated link loses.")  # fmt: skip
 @click.option("--seed", default=1, show_default=True, help="Seed of the simulated link.")
+@click.option("--netns", is_flag=True, help="Run the sides in two network namespaces with a diode"
+              " between them and the shipped nftables rules.")  # fmt: skip
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Make the site in this folder and keep it.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def demo(pack: str, folders: tuple[Path, ...], count: int | None, rate: float | None, loss: float,
-         seed: int, keep: Path | None, as_json: bool) -> None:  # fmt: skip
+         seed: int, netns: bool, keep: Path | None, as_json: bool) -> None:  # fmt: skip
     """Make a throw-away site, run both sides and the link, and account for every message.
 
     Good and hostile samples are dropped on the low side. Exit code 0 only if nothing was lost,
     doubled, left in a gap or unaccounted for, and both ledgers verify.
     """
-    with sentences():
+    with sentences(), stoppable():
         samples = list(_samples(folders or (pack_folder(pack) / "samples",)))
         if not samples:
             raise Malformed(Reason.ARGUMENT, "there is no file to drop")
@@ -71,7 +73,7 @@ def demo(pack: str, folders: tuple[Path, ...], count: int | None, rate: float | 
             folder.chmod(0o711)
         try:
             result = _run(folder / "site", pack, samples, count or len(samples), rate,
-                          LinkFaults(loss, seed), as_json)  # fmt: skip
+                          LinkFaults(loss, seed, netns=netns), as_json)  # fmt: skip
         finally:
             if not keep:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -98,7 +100,8 @@ def _run(folder: Path, pack: str, samples: list[Sample], count: int, rate: float
          faults: LinkFaults, quiet: bool) -> dict[str, Any]:  # fmt: skip
     if not quiet:
         console.print(_confinement_line())
-        console.print(f"Starting both sides of pack {pack} and the simulated link"
+        link = "the diode between them" if faults.netns else "the simulated link"
+        console.print(f"Starting both sides of pack {pack} and {link}"
                       f" (loss {faults.loss:.1%}, seed {faults.seed}) …")  # fmt: skip
     folder.mkdir(parents=True)
     with Demonstration(folder, pack_folder(pack), faults) as flow:
@@ -193,15 +196,24 @@ def _result(flow: Demonstration, latencies: list[float], took_s: float) -> dict[
         },
         "throughput_per_s": round(len(flow.dropped) / took_s, 1),
         "refusals": dict(account.refusals.most_common()),
-    }
+    } | ({"cable": flow.cable} if flow.faults.netns else {})
 
 
 def _is_whole(result: dict[str, Any]) -> bool:
     nothing = ("gaps", "lost", "duplicates", "unaccounted")
     ledgers = ("low_ledger", "high_ledger")
-    return not any(result[name] for name in nothing) and all(
-        result[name] == "verified" for name in ledgers
+    return (
+        not any(result[name] for name in nothing)
+        and all(result[name] == "verified" for name in ledgers)
+        and _one_way(result)
     )
+
+
+def _one_way(result: dict[str, Any]) -> bool:
+    """Whether the diode has counted, and nothing against the flow; also where there is none."""
+    if "cable" not in result:
+        return True
+    return bool(result["cable"]) and result["cable"]["reverse"]["passed"]["packets"] == 0
 
 
 def _show(result: dict[str, Any], kept: Path | None) -> None:
@@ -231,6 +243,12 @@ def _show(result: dict[str, Any], kept: Path | None) -> None:
         rest = len(result["refusals"]) - len(shown)
         more = f" and {rest} more reasons (--json names all)" if rest else ""
         console.print(f"  refused for: {reasons}{more}")
+    if cable := result.get("cable"):
+        forward, reverse = cable["forward"], cable["reverse"]
+        console.print(f"  diode: {forward['passed']['packets']:,} packets forward"
+                      f" ({forward['passed']['bytes']:,} bytes),"
+                      f" {reverse['passed']['packets']:,} back;"
+                      f" {reverse['dropped']['packets']:,} tried and stopped there")  # fmt: skip
     if kept:
         site = kept / "site"
         console.print(f"Look: {site}/high/queue  {site}/low/replies\n"

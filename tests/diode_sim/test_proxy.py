@@ -8,13 +8,17 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from diode_sim.commands.proxy import options_of
 from diode_sim.models import make_channel
-from diode_sim.options import Options
+from diode_sim.options import Options, Stuck, Window
 from diode_sim.outlet import UDP_GRO, UDP_SEGMENT
 from diode_sim.proxy import Proxy
 
@@ -118,6 +122,33 @@ def test_an_overtaken_datagram_does_not_wait_for_ever() -> None:
         assert sink.recv(100) == b"alone"
 
 
+def test_what_goes_by_time_goes_by_the_time_since_the_start() -> None:
+    options = Options(windows=(Window(start_ms=0, length_ms=300),), truncate=1.0, seed=2)
+    with receiver() as sink, receiver() as source:
+        with running(options, sink.getsockname()) as link:
+            source.sendto(b"into the outage", link.address)
+            time.sleep(0.4)
+            source.sendto(b"after it, and cut", link.address)
+            got = sink.recv(100)
+        counters = link.counters.as_dict()
+        assert b"after it, and cut".startswith(got)
+        assert len(got) < len(b"after it, and cut")
+        assert (counters["in"], counters["down"], counters["truncated"]) == (2, 1, 1)
+        assert counters["out"] == 1
+
+
+def test_a_stuck_link_repeats_what_left_last() -> None:
+    options = Options(stuck=Stuck(from_ms=300, repeat_ms=20))
+    with receiver() as sink, receiver() as source:
+        with running(options, sink.getsockname()) as link:
+            source.sendto(b"the last one", link.address)
+            assert collect(sink, 5) == [b"the last one"] * 5
+            source.sendto(b"nobody hears this", link.address)
+            assert collect(sink, 5) == [b"the last one"] * 5
+        assert link.counters.down == 1
+        assert link.counters.repeated >= 9
+
+
 def test_no_destination_is_no_trouble() -> None:
     with receiver() as sink:
         nowhere = sink.getsockname()
@@ -129,19 +160,42 @@ def test_no_destination_is_no_trouble() -> None:
             source.recv(1)
 
 
-def test_the_command_says_where_it_listens_and_what_it_did() -> None:
-    command = [sys.executable, "-m", "diode_sim", "proxy"]
-    with receiver() as sink, receiver() as source:
-        port = sink.getsockname()[1]
-        options = ["--to", f"127.0.0.1:{port}", "--loss", "0.2", "--burst", "0.01:8", "--seed", "7"]
-        with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as link:
-            assert link.stdout is not None
-            host, _, listening = json.loads(link.stdout.readline())["listening"].rpartition(":")
+COMMAND = [sys.executable, "-m", "diode_sim", "proxy"]
+
+
+@contextmanager
+def commanded(*words: str) -> Iterator["subprocess.Popen[str]"]:
+    """The command as a process; it has not said anything yet."""
+    with subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, text=True) as link:
+        try:
+            yield link
+        finally:
+            link.kill()
+
+
+def said(link: "subprocess.Popen[str]") -> str:
+    assert link.stdout is not None
+    return link.stdout.readline()
+
+
+def port_of(address: str) -> int:
+    return int(address.rpartition(":")[2])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_the_command_says_where_it_listens_and_what_it_did(host: str) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    with receiver(host) as sink, receiver(host) as source:
+        models = ["--loss", "0.2", "--burst", "0.01:8", "--seed", "7", "--json"]
+        to = f"{shown}:{sink.getsockname()[1]}"
+        with commanded("--listen", f"{shown}:0", "--to", to, *models) as link:
+            address = json.loads(said(link))["listening"]
+            assert address.startswith(f"{shown}:")
             for batch in range(10):
-                send_batch(source, (host, int(listening)), numbered(45 * batch, 45))
+                send_batch(source, (host, port_of(address)), numbered(45 * batch, 45))
             first = sink.recv(65_536)
             os.kill(link.pid, signal.SIGTERM)
-            counters = json.loads(link.stdout.readline())
+            counters = json.loads(said(link))
             assert link.wait(timeout=10) == 0
         assert first[:4] in {number.to_bytes(4, "big") for number in range(45)}
         assert counters["in"] == 450
@@ -149,12 +203,81 @@ def test_the_command_says_where_it_listens_and_what_it_did() -> None:
         assert counters["lost"] > 0
 
 
+def test_for_people_it_speaks_in_words() -> None:
+    with receiver() as sink, receiver() as source, commanded(
+        "--to", f"127.0.0.1:{sink.getsockname()[1]}", "--duplicate", "1"
+    ) as link:  # fmt: skip
+        listening = said(link).strip()
+        assert listening.startswith("listening on 127.0.0.1:")
+        source.sendto(b"?", ("127.0.0.1", port_of(listening)))
+        assert collect(sink, 2) == [b"?", b"?"]
+        os.kill(link.pid, signal.SIGINT)
+        assert said(link) == "in 1, out 2, duplicated 1\n"
+        assert link.wait(timeout=10) == 0
+
+
+def test_counters_come_meanwhile_and_cost_nothing_in_silence() -> None:
+    with receiver() as sink, receiver() as source:
+        options = ["--counters-every", "0.1", "--json"]
+        with commanded("--to", f"127.0.0.1:{sink.getsockname()[1]}", *options) as link:
+            source.sendto(b"?", ("127.0.0.1", port_of(json.loads(said(link))["listening"])))
+            assert sink.recv(10) == b"?"
+            told = [json.loads(said(link)) for _ in range(10)]
+            assert told[-1]["in"] == told[-1]["out"] == 1
+            before = ticks(link.pid)
+            for _ in range(10):
+                said(link)
+            assert ticks(link.pid) - before < 0.5 * os.sysconf("SC_CLK_TCK")
+            os.kill(link.pid, signal.SIGTERM)
+
+
+def ticks(process: int) -> int:
+    """Processor time that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_every_model_has_an_option() -> None:
+    given: dict[str, Any] = {
+        "loss": 0.1, "burst": "0.005:64", "reorder": 0.2, "reorder_span": 9, "duplicate": 0.3,
+        "corrupt": 0.4, "truncate": 0.5, "delay_ms": 6.0, "jitter_ms": 7.0, "outages": "5000:200",
+        "flap": "900:100", "stuck_at": 60_000, "rate": "2.4kbit/s", "queue_bytes": 4096, "seed": 8,
+    }  # fmt: skip
+    made = options_of(None, given).model_dump()
+    by_file_only = {"windows", "overhead_bytes", "linger_ms"}
+    plain = Options().model_dump()
+    assert {name for name in made if made[name] == plain[name]} == by_file_only
+    assert made["rate_bits_per_s"] == 2400
+    assert made["outages"] == {"every_ms": 5000, "length_ms": 200, "at_random": True}
+
+
+def test_the_command_line_stands_before_the_scenario(tmp_path: Path) -> None:
+    scenario = tmp_path / "scenario.toml"
+    scenario.write_text("[link]\nloss = 0.5\ndelay_ms = 3\n")
+    made = options_of(scenario, {"loss": 0.25, "seed": None})
+    assert (made.loss, made.delay_ms) == (0.25, 3)
+
+
 @pytest.mark.parametrize(
-    "wrong", [["--to", "nowhere"], ["--to", "127.0.0.1:1", "--loss", "3"], ["--to", ":1"]]
+    ("wrong", "code"),
+    [
+        (["--to", "nowhere"], 2),
+        (["--to", ":1"], 2),
+        (["--to", "localhost:1"], 2),
+        (["--to", "::1:1"], 2),
+        (["--to", "127.0.0.1:65536"], 2),
+        (["--to", "[::1]:1"], 2),  # it listens on IPv4
+        (["--to", "127.0.0.1:1", "--loss", "3"], 2),
+        (["--to", "127.0.0.1:1", "--burst", "0.1"], 2),
+        (["--to", "127.0.0.1:1", "--rate", "fast"], 2),
+        (["--to", "127.0.0.1:1", "--flap", "1-2"], 2),
+        (["--to", "127.0.0.1:1", "--outages", "5:5"], 2),
+        (["--to", "127.0.0.1:1", "--listen", "192.0.2.1:0"], 3),  # nobody's address (RFC 5737)
+    ],
 )
-def test_a_wrong_argument_is_one_sentence(wrong: list[str]) -> None:
-    command = [sys.executable, "-m", "diode_sim", "proxy", *wrong]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
+def test_a_wrong_argument_is_one_sentence(wrong: list[str], code: int) -> None:
+    words = [*COMMAND, *wrong]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == code
     assert done.stderr.startswith("diode-sim: ")
     assert done.stderr.count("\n") == 1

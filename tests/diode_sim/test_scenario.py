@@ -47,6 +47,8 @@ def test_a_proxy_takes_the_link_of_the_same_file() -> None:
         ("[link]\nflap = {up_ms = 0, down_ms = 5}", "link.flap.up_ms"),
         ("[link]\nstuck = {from_ms = -1}", "link.stuck.from_ms"),
         ("[link]\njitter_ms = inf", "link.jitter_ms"),
+        ("[link]\nflap = {up_ms=1,down_ms=1}\n[end]\nduration_ms = 9_000_000", "link: flap"),
+        ("[link]\nstuck = {from_ms=1,repeat_ms=1}\n[end]\nduration_ms = 9_000_000", "link: flap"),
         ("[link]\n[traffic]\nmessages = 10_000_000", "traffic.messages"),
         ("[link]\n[traffic]\nbytes_min = 9\nbytes_max = 8", "traffic"),
         ("[link]\n[traffic]\nprecedences = []", "traffic.precedences"),

@@ -1,4 +1,4 @@
-"""The same seed is the same trace, byte for byte: on two runs, and under any Python on the machine."""
+"""The same seed is the same trace, byte for byte: on two runs, and under any version of Python."""
 
 import json
 import os

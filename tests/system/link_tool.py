@@ -44,7 +44,7 @@ def files_of(*paths: Path) -> list[FileToSend]:
 @contextmanager
 def simulated_link(to: str, *options: str) -> Iterator[str]:
     """`diode-sim proxy` in front of this address; gives where to send."""
-    command = [sys.executable, "-m", "diode_sim", "proxy", "--to", to, *options]
+    command = [sys.executable, "-m", "diode_sim", "proxy", "--json", "--to", to, *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
