@@ -22,7 +22,7 @@ from filters import catalog
 from guard.core.journey import CHAIN, Journey, May, Role, State
 from guard.edge.durable import hold_alone
 from guard.edge.ownership import User, hand_over, users_of
-from guard.edge.processes import Process
+from guard.edge.processes import PROGRAM, Process
 from guard.edge.processes import start as start_process
 from guard.edge.rights import write_rights
 from guard.edge.site import Site, flow_number
@@ -73,6 +73,7 @@ def seats_of(journey: Journey, lines: list[StageLine]) -> list[Seat]:
 class Supervisor:
     """One side. `run` returns when it has been asked to stop and everything has drained."""
 
+    program = PROGRAM
     def __init__(self, site: Site, journey: Journey, tell: Tell, *, insecure: bool = False) -> None:
         """tell: hears of events, for people."""
         self._site = site
@@ -127,7 +128,7 @@ class Supervisor:
         channels = {name: one_way_pair() for seat in seats for name in seat.role.tells}
         for seat in seats:
             hand_over(self._site.folder, seat.role, self._users.get(seat.name))
-            seat.process = start_process(self._spec(seat, values, keys, channels))
+            seat.process = start_process(self._spec(seat, values, keys, channels), self.program)
         for reading, writing in channels.values():
             reading.close()
             writing.close()
