@@ -74,6 +74,7 @@ class Supervisor:
     """One side. `run` returns when it has been asked to stop and everything has drained."""
 
     program = PROGRAM
+
     def __init__(self, site: Site, journey: Journey, tell: Tell, *, insecure: bool = False) -> None:
         """tell: hears of events, for people."""
         self._site = site
@@ -224,6 +225,7 @@ class Supervisor:
             "link_from": site.file.link_from,
             "origin": f"checkvalve/{policy.flow}/{site.file.side}",
             "software": VERSION,
+            "software_digest": self._site.software,
             "insecure": int(self._insecure),
             "confinement": "users and network namespaces" if self._users else "no root: one user",
             "cause": self._cause,
@@ -271,8 +273,7 @@ class Supervisor:
                 poller.register(seat.process.pidfd, select.POLLIN)
         waits_s = [due_s - time.monotonic() for due_s in self._due_s.values()]
         wait_ms = 1000 * max(0.0, min([_LOOK_S, *waits_s]))
-        ready = [descriptor for descriptor, _ in poller.poll(wait_ms)]
-        return self._stop_asked[0] in ready
+        return self._stop_asked[0] in [descriptor for descriptor, _ in poller.poll(wait_ms)]
 
     def _ended_domains(self) -> Iterator[str]:
         ended: dict[str, None] = {}
