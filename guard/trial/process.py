@@ -11,6 +11,7 @@ confines itself wholly and tries again. It reports on the descriptor for `ready`
     left_open   descriptors that are open in the end and are not its own
     strange     variables of the environment that are not the supervisor's constants
     keys        names of the secrets it was given, descriptors: of the channels
+    modules     all that is imported when it is confined; after that nothing more can be
 """
 
 import errno
@@ -46,6 +47,9 @@ SITE_FOLDERS = ("keys", "trust", "run", "documents")
 _PR_SET_PDEATHSIG = 1
 _LIVES_S, _TRIES_WITHIN_S = 60, 20
 _STANDARD = 3
+_OURS = frozenset({  # what the trial itself imported, beyond guard.process
+    "guard.trial", "guard.trial.attempts", "guard.trial.process", "guard.low", "guard.high",
+})
 _NULL_DEVICE = os.stat("/dev/null").st_rdev
 
 
@@ -57,6 +61,7 @@ def main(argv: list[str]) -> int:
     strange = sorted(os.environ.keys() - ENVIRONMENT.keys())
     try:
         work = prepare(spec)  # kept: what it holds of the descriptors stays open
+        modules = sorted(sys.modules.keys() - _OURS)
         confinement = confinement_of(spec)
         tried = list(attempts(place_of(spec, confinement)))
         alone = {HOST: _alone(confinement, "", tried)}
@@ -74,6 +79,7 @@ def main(argv: list[str]) -> int:
         "strange": strange,
         "keys": sorted(spec.keys),
         "descriptors": sorted(spec.descriptors),
+        "modules": modules,
     }
     os.write(ready, json.dumps(told).encode())
     time.sleep(_LIVES_S)

@@ -50,7 +50,7 @@ class Tried:
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One process: what it tried, the layers [name, state, sentence], and sentences of what is
-    not as it must be beside the attempts."""
+    not as it must be beside the attempts. modules: what it had imported."""
 
     side: str
     name: str
@@ -58,6 +58,7 @@ class Trial:
     layers: list[list[str]]
     tried: tuple[Tried, ...]
     faults: tuple[str, ...]
+    modules: frozenset[str] = frozenset()
 
     @property
     def missing(self) -> list[str]:
@@ -132,6 +133,7 @@ def _trials_of(starting: type[Trying], journey: Journey, folder: Path) -> Iterat
             yield Trial(
                 journey.name, seat.name, str(group), report["layers"],
                 tuple(_tried(seat, report)), tuple(faults),
+                frozenset(report["modules"]),
             )  # fmt: skip
 
 
