@@ -47,9 +47,15 @@ SITE_FOLDERS = ("keys", "trust", "run", "documents")
 _PR_SET_PDEATHSIG = 1
 _LIVES_S, _TRIES_WITHIN_S = 60, 20
 _STANDARD = 3
-_OURS = frozenset({  # what the trial itself imported, beyond guard.process
-    "guard.trial", "guard.trial.attempts", "guard.trial.process", "guard.low", "guard.high",
-})
+_OURS = frozenset(
+    {  # what the trial itself imported, beyond guard.process
+        "guard.trial",
+        "guard.trial.attempts",
+        "guard.trial.process",
+        "guard.low",
+        "guard.high",
+    }
+)
 _NULL_DEVICE = os.stat("/dev/null").st_rdev
 
 
