@@ -42,7 +42,7 @@ _STAGES: dict[str, Listed] = {
     "cot_recognise": Listed("filters.checks.cot_recognise", Kind.FILTER, Side.SOURCE, 1),
     "cot_schema": Listed("filters.checks.cot_schema", Kind.FILTER, Side.SOURCE, 1),
     "xml_recognise": Listed("filters.checks.xml_recognise", Kind.FILTER, Side.SOURCE, 1),
-    "cot_build": Listed("filters.twins.cot_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "cot_build": Listed("filters.twins.cot_build", Kind.NORMALIZE, Side.DESTINATION, 2),
     "cot_read": Listed("filters.twins.cot_read", Kind.FILTER, Side.DESTINATION, 1),
     "cot_schema_twin": Listed("filters.twins.cot_schema_twin", Kind.FILTER, Side.DESTINATION, 1),
     # pack events: CloudEvents

@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
     for caught in (signal.SIGINT, signal.SIGHUP):
         signal.signal(caught, signal.SIG_IGN)  # the supervisor decides when a process ends
     try:
-        work = _prepare(spec)
+        work = prepare(spec)
         confinement = confinement_of(spec)
         report = confine(confinement)
         if report.missing and not spec.values["insecure"]:
@@ -54,7 +54,8 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _prepare(spec: Spec) -> Callable[[], None]:
+def prepare(spec: Spec) -> Callable[[], None]:
+    """Import and compile all that the role needs; gives its work."""
     module, _, function = spec.run.partition(":")
     work: Callable[[], None] = getattr(import_module(module), function)(spec)
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

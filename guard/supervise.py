@@ -22,7 +22,7 @@ from filters import catalog
 from guard.core.journey import CHAIN, Journey, May, Role, State
 from guard.edge.durable import hold_alone
 from guard.edge.ownership import User, hand_over, users_of
-from guard.edge.processes import Process
+from guard.edge.processes import PROGRAM, Process
 from guard.edge.processes import start as start_process
 from guard.edge.rights import write_rights
 from guard.edge.site import Site, flow_number
@@ -72,6 +72,8 @@ def seats_of(journey: Journey, lines: list[StageLine]) -> list[Seat]:
 
 class Supervisor:
     """One side. `run` returns when it has been asked to stop and everything has drained."""
+
+    program = PROGRAM
 
     def __init__(self, site: Site, journey: Journey, tell: Tell, *, insecure: bool = False) -> None:
         """tell: hears of events, for people."""
@@ -127,7 +129,7 @@ class Supervisor:
         channels = {name: one_way_pair() for seat in seats for name in seat.role.tells}
         for seat in seats:
             hand_over(self._site.folder, seat.role, self._users.get(seat.name))
-            seat.process = start_process(self._spec(seat, values, keys, channels))
+            seat.process = start_process(self._spec(seat, values, keys, channels), self.program)
         for reading, writing in channels.values():
             reading.close()
             writing.close()
@@ -223,6 +225,7 @@ class Supervisor:
             "link_from": site.file.link_from,
             "origin": f"checkvalve/{policy.flow}/{site.file.side}",
             "software": VERSION,
+            "software_digest": self._site.software,
             "insecure": int(self._insecure),
             "confinement": "users and network namespaces" if self._users else "no root: one user",
             "cause": self._cause,
@@ -270,8 +273,7 @@ class Supervisor:
                 poller.register(seat.process.pidfd, select.POLLIN)
         waits_s = [due_s - time.monotonic() for due_s in self._due_s.values()]
         wait_ms = 1000 * max(0.0, min([_LOOK_S, *waits_s]))
-        ready = [descriptor for descriptor, _ in poller.poll(wait_ms)]
-        return self._stop_asked[0] in ready
+        return self._stop_asked[0] in [descriptor for descriptor, _ in poller.poll(wait_ms)]
 
     def _ended_domains(self) -> Iterator[str]:
         ended: dict[str, None] = {}

@@ -125,6 +125,8 @@ class Reason(StrEnum):
     POLICY_ORDER = "policy-order"
     POLICY_UNSIGNED = "policy-unsigned"
     SITE_MALFORMED = "site-malformed"
+    SOFTWARE_CHANGED = "software-changed"
+    SOFTWARE_WRITABLE = "software-writable"
     KEY_MISSING = "key-missing"
     CERTIFICATE_MALFORMED = "certificate-malformed"
     CERTIFICATE_UNTRUSTED = "certificate-untrusted"

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from filters.twins.cot_read import shaped
-from schemas.cbor import decode_recognised
+from filters.twins.cot_read import model
 from schemas.message import Message
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Changed
@@ -80,7 +79,7 @@ def make(parameters: CotBuildParameters, documents: Documents) -> Run:
     """A run that builds; raises `Malformed` for what is not the model."""
 
     def run(message: Message) -> Answer:
-        payload = write(shaped(decode_recognised(message.payload))).encode("utf-8")
+        payload = write(model(message.payload)).encode("utf-8")
         meta = replace(message.meta, type=COT_XML)
         return Changed(Message.make(meta, payload), "built from the model")
 
@@ -89,7 +88,7 @@ def make(parameters: CotBuildParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="cot_build",
-    version=1,
+    version=2,
     kind=Kind.NORMALIZE,
     side=Side.DESTINATION,
     parameters=CotBuildParameters,

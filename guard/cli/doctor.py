@@ -7,7 +7,16 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from guard.cli.output import EXIT_NO, console, print_json, printable, sentences
+from guard.cli.doctor_sandbox import try_sandbox
+from guard.cli.output import (
+    EXIT_NO,
+    EXIT_USAGE,
+    console,
+    fail,
+    print_json,
+    printable,
+    sentences,
+)
 from guard.edge.checkup import check_up
 from guard.edge.findings import Finding, Grade
 
@@ -19,12 +28,19 @@ _COLORS = {Grade.OK: "green", Grade.WARN: "yellow", Grade.FAIL: "red"}
     "--site", "folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False),
     help="Look at this side's folder too.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="One JSON object: ok, checks, counts.")
-def doctor(folder: Path | None, as_json: bool) -> None:
+@click.option("--sandbox", is_flag=True, help="Start every process of both sides in a throw-away"
+              " site, and let each try to break out.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: see docs/cli.md.")
+def doctor(folder: Path | None, sandbox: bool, as_json: bool) -> None:
     """Check this host, and a site on it: ok, warn or fail, what was found, and what mends it.
 
     Warnings run, with less: slower, or with fewer layers. Exits 1 if a check fails.
     """
+    if sandbox:
+        if folder is not None:
+            fail("--sandbox makes a site of its own: leave out --site", EXIT_USAGE)
+        try_sandbox(as_json)
+        return
     with sentences():
         findings = list(check_up(folder.absolute() if folder is not None else None))
     counts = Counter(finding.grade for finding in findings)

@@ -16,6 +16,7 @@ _COMMANDS = {
     "audit": "guard.cli.audit:audit",
     "doctor": "guard.cli.doctor:doctor",
     "link": "guard.cli.link:link",
+    "integrity": "guard.cli.integrity:integrity",
     "bench": "guard.cli.bench:bench",
 }
 

@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 from guard.cli.output import EXIT_SITE, errors, fail, printable, sentences
 from guard.edge.link_memory import check_destination, check_source
 from guard.edge.site import load_site
+from guard.edge.software_check import software_of
 from guard.high import HIGH
 from guard.low import LOW
 from guard.supervise import Supervisor
@@ -39,6 +41,7 @@ def run(side: str, folder: Path, insecure: bool, as_json: bool) -> None:
         if site.file.side != side:
             fail(f"{folder} is the {site.file.side} side's folder", EXIT_SITE)
         CHECKS[side](site.folder)
+        site = replace(site, software=software_of(site.folder, site.file, insecure=insecure))
         supervisor = Supervisor(site, JOURNEYS[side], _teller(side, as_json), insecure=insecure)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, supervisor.stop)

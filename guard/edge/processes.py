@@ -1,7 +1,7 @@
 """Starting, watching and ending the processes of a side.
 
-Each is exec'd (never forked from the supervisor's memory) with an empty environment, the
-descriptors its spec names and no other. System calls: the ones of subprocess, pidfd_open,
+Each is exec'd (never forked from the supervisor's memory) with an environment of four constants,
+the descriptors its spec names and no other. System calls: the ones of subprocess, pidfd_open,
 kill, waitpid, memfd_create.
 """
 
@@ -18,9 +18,10 @@ from guard.edge.spec import Spec
 from schemas.errors import Broken
 from schemas.reasons import Reason
 
+PROGRAM = "guard.process"
 READY_WITHIN_MS = 60_000
 _READY_BYTES_MAX = 65_536
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "OPENBLAS_NUM_THREADS": "1",  # a second thread would stand outside the sandbox
     "OMP_NUM_THREADS": "1",
@@ -78,17 +79,20 @@ class Process:
         self.pidfd = self.ready_fd = -1
 
 
-def start(spec: Spec) -> Process:
-    """Start the process of this spec. The caller closes its own copies of the descriptors."""
+def start(spec: Spec, program: str = PROGRAM) -> Process:
+    """Start the process of this spec. The caller closes its own copies of the descriptors.
+
+    program: the module that reads the spec; only `guard doctor --sandbox` names another.
+    """
     ready_reading, ready_writing = os.pipe()
     spec.descriptors["ready"] = ready_writing
     orders = spec.write()
     try:
         popen = subprocess.Popen(  # noqa: S603 - this interpreter and a number
-            [sys.executable, "-I", "-m", "guard.process", str(orders)],
+            [sys.executable, "-I", "-m", program, str(orders)],
             stdin=subprocess.DEVNULL,
             pass_fds=(orders, *spec.descriptors.values()),
-            env=_ENVIRONMENT,
+            env=ENVIRONMENT,
             cwd="/",
         )
     finally:

@@ -29,6 +29,7 @@ __all__ = [
     "Report",
     "State",
     "confine",
+    "confine_by",
     "open_descriptors",
     "self_test",
 ]
@@ -75,6 +76,29 @@ def confine(confinement: Confinement) -> Report:
     except OSError as error:
         raise Broken(Reason.SANDBOX_MISSING, f"this process cannot be confined: {error}") from error
     return Report(tuple(layers), abi)
+
+
+def confine_by(confinement: Confinement, layer: str) -> bool:
+    """Put one layer on and no other, to try what it stops alone; whether it could be.
+
+    Only for a process that is a copy made to try this (`guard.trial`): it is not confined.
+    """
+    root = os.geteuid() == 0
+    never = _one_way_descriptors(confinement)
+    call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    layers: dict[str, Callable[[], Layer]] = {
+        "limits": lambda: _limits(confinement),
+        "network namespace": lambda: _network(confinement, root),
+        "empty root": lambda: _empty_root(confinement, root),
+        "user": lambda: _user(confinement, root),
+        "privileges": _no_new_privileges,
+        "landlock": lambda: _files(confinement)[1],
+        "seccomp": lambda: _calls(confinement, never),
+    }
+    if layer == "descriptors":
+        _keep_descriptors(confinement.descriptors)
+        return True
+    return layers[layer]().state is State.ON
 
 
 def _is_open(number: int) -> bool:

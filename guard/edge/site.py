@@ -42,6 +42,7 @@ class SiteFile(Closed):
     metrics     "unix" (run/metrics.sock) or a loopback or management ADDRESS:PORT
     first_user  as root, roles run as this user id and the next ones; 0: all as one user
     demo        keys were made by `guard init` in one place: not for real traffic
+    software_manifest  a signed list of the software, in this folder: only that software starts
     """
 
     side: Literal["low", "high"]
@@ -52,6 +53,7 @@ class SiteFile(Closed):
     metrics: Annotated[str, Field(max_length=64)] = "unix"
     first_user: Annotated[int, Field(ge=0, le=2**31)] = 61_000
     demo: bool = False
+    software_manifest: Annotated[str, Field(pattern=r"^[A-Za-z0-9/._-]{0,200}$")] = ""
 
     @property
     def links(self) -> list[str]:
@@ -61,7 +63,10 @@ class SiteFile(Closed):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A side that may start: policy and source domain verified, documents read, keys loaded."""
+    """A side that may start: policy and source domain verified, documents read, keys loaded.
+
+    software: a signed manifest's digest, or what is not known of it (`software_check`).
+    """
 
     folder: Path
     file: SiteFile
@@ -71,6 +76,7 @@ class Site:
     documents: dict[str, bytes]
     keys: dict[str, bytes]
     source: Identity
+    software: str = "unsigned"
 
     @property
     def seal_public(self) -> bytes:

@@ -100,6 +100,7 @@ class Audit:
             "policy_version": self._spec.number("policy_version"),
             "nonce": self._spec.text("nonce"),
             "software": self._spec.text("software"),
+            "software_digest": self._spec.text("software_digest"),
             "confinement": self._spec.text("confinement"),
             "insecure": int(bool(values["insecure"])),
             "cause": self._spec.text("cause"),
