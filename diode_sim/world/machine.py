@@ -27,6 +27,7 @@ from guard.core.journey import Journey
 from schemas.errors import Broken, CheckvalveError
 from schemas.reasons import Reason
 
+PROGRAM = "guard.process"
 _EXIT_BROKEN = 70
 _UDP = "udp"
 
@@ -44,7 +45,9 @@ class Machines:
         self.stages = Stages(self.kernel)
         self.loader = Loader(stand_ins(self.calls), mutations)
         self.loader.stand_in("guard.edge.system_calls", call=self.calls.by_name, NUMBERS={})
-        self.loader.stand_in("guard.edge.processes", Process=RoleProcess, start=self._start_role)
+        self.loader.stand_in(
+            "guard.edge.processes", Process=RoleProcess, start=self._start_role, PROGRAM=PROGRAM
+        )
         self.loader.stand_in("filters.catalog", entry=self.stages.entry, load=self.stages.load)
         self.hosts: list[Host] = []
         self.said: list[tuple[int, str, str]] = []
@@ -85,7 +88,7 @@ class Machines:
 
         return self._guarded(host, "supervisor", body)
 
-    def _start_role(self, spec: Any) -> "RoleProcess":
+    def _start_role(self, spec: Any, program: str = PROGRAM) -> "RoleProcess":
         """`guard.edge.processes.start`."""
         parent = self.kernel.enter("exec", spec.name)
         reading, writing = self.calls.pipe()

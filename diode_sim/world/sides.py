@@ -41,6 +41,7 @@ class SimSite:
     documents: dict[str, bytes]
     keys: dict[str, bytes]
     seal_public: bytes
+    software: str = "unsigned"
 
 
 def secret(name: str) -> bytes:

@@ -1,7 +1,7 @@
 """Deliberate bugs, each one that somebody could make, and in which text of the guard it is planted.
 
 Each must be caught by the simulated guard within `SEEDS` seeds. Where a seed is named it is the
-first that did so when this was written: it is tried first, and the others only if it no longer does.
+first that did when this was written: it is tried first, the others only if it no longer does.
 """
 
 from typing import NamedTuple
@@ -54,7 +54,8 @@ PLANTED = (
             "        self._sealed.mark(covered)\n"
             '        self._sequence = int(state["sequence"])\n',
             "        self._sealed.mark(self._sealed.next_number)\n"
-            '        self._sequence = int(state["sequence"]) + self._sealed.next_number - covered\n',
+            '        self._sequence = int(state["sequence"])'
+            " + self._sealed.next_number - covered\n",
         ),
         ("once", "approved", "ledger-first"),
     ),
@@ -89,7 +90,8 @@ PLANTED = (
         "a gap at the tail is not reported",
         Mutation(
             "guard.link.arrivals",
-            "        claims = [(self._first, beat.complete_below - 1)]  # empty if nothing is claimed\n"
+            "        claims = [(self._first, beat.complete_below - 1)]"
+            "  # empty if nothing is claimed\n"
             "        claims += [(last - 1, last - 1) for last in beat.last_completed if last]\n",
             "        claims = [(self._first, beat.complete_below - 2)]\n",
         ),
