@@ -35,9 +35,12 @@ class Loader:
     """A set of modules that share one kernel's stand-ins."""
 
     def __init__(
-        self, stand_ins: dict[str, ModuleType], mutations: tuple[Mutation, ...] = ()
-    ) -> None:
+        self, stand_ins: dict[str, ModuleType], mutations: tuple[Mutation, ...] = (), *,
+        more: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        """more: modules beside the guard's that are loaded so, each by its full name."""
         self._modules = dict(stand_ins)
+        self._more = more
         self._mutations = mutations
         self._builtins = {**vars(builtins), "__import__": self._import}
 
@@ -51,7 +54,7 @@ class Loader:
         """The module of this name, for the simulated kernel."""
         if name in self._modules:
             return self._modules[name]
-        if not _simulated(name):
+        if not self._simulated(name):
             return importlib.import_module(name)
         made = ModuleType(name)
         self._modules[name] = made
@@ -62,6 +65,12 @@ class Loader:
         vars(made)["__builtins__"] = self._builtins
         exec(self._compiled(name, path), vars(made))  # noqa: S102 - our own source
         return made
+
+    def _simulated(self, name: str) -> bool:
+        if name in _AS_THEY_ARE:
+            return False
+        tops = (*_SIMULATED, *self._more)
+        return any(name == top or name.startswith(top + ".") for top in tops)
 
     def _compiled(self, name: str, path: Path) -> CodeType:
         text = path.read_text("utf-8")
@@ -81,7 +90,7 @@ class Loader:
         self, name: str, globals_: Any = None, locals_: Any = None,
         fromlist: Any = (), level: int = 0,
     ) -> Any:  # fmt: skip
-        if name not in self._modules and not _simulated(name):
+        if name not in self._modules and not self._simulated(name):
             return builtins.__import__(name, globals_, locals_, fromlist, level)
         module = self.load(name)
         for wanted in fromlist or ():
@@ -90,12 +99,6 @@ class Loader:
         if not fromlist and "." in name:
             raise ImportError(f"write from ... import for {name}")
         return module
-
-
-def _simulated(name: str) -> bool:
-    if name in _AS_THEY_ARE:
-        return False
-    return any(name == top or name.startswith(top + ".") for top in _SIMULATED)
 
 
 def _source(name: str) -> Path | None:

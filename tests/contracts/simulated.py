@@ -1,0 +1,119 @@
+"""A simulated kernel of which the running test is a process.
+
+The test's own greenlet is entered into the kernel as a process of a host, and the kernel's loop
+runs in a greenlet beside it: so a test calls what the guard's code would call, with the stand-ins
+for `os`, `socket` and the others, and the clock is virtual. When the test waits for something that
+can never come, the kernel's error is raised in the test.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import greenlet
+
+from diode_sim.chance import Chance
+from diode_sim.world.calls import Calls
+from diode_sim.world.channels import Datagrams
+from diode_sim.world.disk import Disk
+from diode_sim.world.kernel import Host, Kernel, Process
+from diode_sim.world.loading import Loader, Mutation
+from diode_sim.world.stand_ins import stand_ins
+
+TOP = "/simulated"
+CAPACITY_BYTES = 64 * 1024 * 1024
+_PID = 7
+
+
+@dataclass(eq=False)
+class Simulated:
+    """A kernel, the modules loaded for it, and hosts made as they are asked for."""
+
+    seed: int = 0
+    mutations: tuple[Mutation, ...] = ()
+    more: tuple[str, ...] = ()
+    hosts: list[Host] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.kernel = Kernel(self.seed)
+        self.calls = Calls(self.kernel)
+        self.modules = stand_ins(self.calls)
+        self.loader = Loader(self.modules, self.mutations, more=self.more)
+        self.loader.stand_in("guard.edge.system_calls", call=self.calls.by_name, NUMBERS={})
+        path = self.modules["pathlib"].Path
+        self.loader.stand_in("shutil", copytree=_copier(path), rmtree=_remover(path))
+
+    def load(self, name: str) -> ModuleType:
+        """A module as it runs in the simulated kernel."""
+        return self.loader.load(name)
+
+    def host(self, capacity_bytes: int = CAPACITY_BYTES) -> Host:
+        """A new machine whose disk has one empty directory, durably: `TOP`."""
+        disk = Disk(capacity_bytes, lambda: self.kernel.now_ns)
+        disk.create(disk.root, TOP[1:].encode(), folder=True)
+        disk.sync_all()
+        self.hosts.append(Host(f"host-{len(self.hosts)}", disk, 0))
+        return self.hosts[-1]
+
+    @contextlib.contextmanager
+    def process(self, host: Host) -> Iterator[Process]:
+        """The caller is a process of this host until it leaves."""
+        kernel = self.kernel
+        kernel._main = greenlet.greenlet(lambda: kernel.run(lambda: False))
+        kernel._ready.clear()
+        made = Process(host, "test", _PID, None, lambda: 0, greenlet.getcurrent())
+        kernel.processes.append(made)
+        kernel.current = made
+        try:
+            yield made
+        finally:
+            kernel.current = made
+            kernel._end(made, 0)
+            kernel.current = None
+
+    def power_cut(self, process: Process, chance: Chance) -> None:
+        """At this moment: the process does nothing more, and its host's disk forgets."""
+        process.doomed = True
+        process.host.disk.power_cut(chance)
+
+    def cable(self, sending: int, receiving: int) -> None:
+        """What leaves by one UDP socket of the running process arrives at the other."""
+        current = self.kernel.current
+        assert current is not None
+        out, into = current.descriptors[sending], current.descriptors[receiving]
+        assert isinstance(out, Datagrams)
+        assert isinstance(into, Datagrams)
+
+        def transmit(burst: bytes, segment_bytes: int) -> None:
+            for at in range(0, len(burst), segment_bytes):
+                into.arrive(burst[at : at + segment_bytes])
+
+        out.transmit = transmit
+
+
+def _copier(path: Any) -> Callable[[Any, Any], None]:
+    def copytree(source: Any, target: Any) -> None:
+        path(target).mkdir()
+        for each in path(source).iterdir():
+            if each.is_dir():
+                copytree(each, path(target) / each.name)
+            else:
+                (path(target) / each.name).write_bytes(each.read_bytes())
+
+    return copytree
+
+
+def _remover(path: Any) -> Callable[[Any], None]:
+    def rmtree(folder: Any) -> None:
+        for each in path(folder).iterdir():
+            if each.is_dir():
+                rmtree(each)
+            else:
+                each.unlink()
+        path(folder).rmdir()
+
+    return rmtree
+
+
