@@ -100,12 +100,12 @@ class Files:
         name = raw(path)
         process = self._kernel.enter("open", name.decode(errors="replace"))
         disk = process.host.disk
-        inode = self._open_or_make(process, name, flags, mode, dir_fd)
+        inode, made = self._open_or_make(process, name, flags, mode, dir_fd)
         if flags & os.O_DIRECTORY and not inode.is_directory:
             raise failure(errno.ENOTDIR, path)
         if inode.is_directory and flags & (_WRITING | os.O_CREAT | os.O_TRUNC):
             raise failure(errno.EISDIR, path)
-        if flags & os.O_TRUNC:
+        if flags & os.O_TRUNC and not made:
             if inode.content:
                 disk.truncate(inode, 0)
             self._event(inode, MODIFY)
@@ -116,10 +116,11 @@ class Files:
 
     def _open_or_make(
         self, process: Process, name: bytes, flags: int, mode: int, dir_fd: int | None
-    ) -> Inode:
+    ) -> tuple[Inode, bool]:
+        """And whether it was made."""
         disk, start = process.host.disk, self._start(process, dir_fd)
         if not flags & os.O_CREAT:
-            return disk.find(name, start)
+            return disk.find(name, start), False
         if name and not name.strip(b"/."):
             raise failure(errno.EEXIST if flags & os.O_EXCL else errno.EISDIR, name)
         directory, last = disk.place(name, start)
@@ -127,11 +128,11 @@ class Files:
         if found is not None:
             if flags & os.O_EXCL:
                 raise failure(errno.EEXIST, name)
-            return found
+            return found, False
         made = disk.create(directory, last)
         made.mode = stat.S_IFREG | (mode & 0o777)
         self._event(made, CREATE)
-        return made
+        return made, True
 
     def _closed(self, opened: OpenFile, disk: Disk, held: int) -> None:
         if opened.writable:

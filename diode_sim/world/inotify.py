@@ -1,6 +1,7 @@
 """Inotify of the simulated kernel: who watches an inode hears what happens to it.
 
-Bytes as `inotify(7)` writes them, so that the guard's own reader reads them.
+Bytes as `inotify(7)` writes them, so that the guard's own reader reads them. What has no name any
+more is not heard of by its directory: every watch is as with IN_EXCL_UNLINK.
 """
 
 import errno

@@ -46,6 +46,7 @@ class World:
     top: str
     told: list[object] = field(default_factory=list)
     asked: dict[int, str] = field(default_factory=dict)
+    kept: list[Any] = field(default_factory=list)
 
     def at(self, *names: str) -> str:
         """A path below the directory."""
@@ -72,6 +73,11 @@ class World:
     def pair(self, kind: int = socket.SOCK_SEQPACKET) -> tuple[Any, Any]:
         """Two sockets that hear each other."""
         first, second = self.socket.socketpair(socket.AF_UNIX, kind)
+        return self.keep(first, second)
+
+    def keep(self, first: Any, second: Any) -> tuple[Any, Any]:
+        """These sockets are open until the case has ended."""
+        self.kept += (first, second)
         return first, second
 
     def ready(self, *wanted: Any, wait_ms: int = 0) -> None:
@@ -150,6 +156,8 @@ def real(case: Case, folder: Path) -> World:
         case(world)
     finally:
         os.umask(mask)
+        for each in world.kept:
+            each.close()
         for number in set(os.listdir("/proc/self/fd")) - before:
             with contextlib.suppress(OSError):  # the descriptor that listed the others
                 os.close(int(number))
