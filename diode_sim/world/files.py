@@ -171,12 +171,11 @@ class Files:
         """pwrite(2)."""
         process = self._kernel.enter("pwrite", (descriptor, len(content), offset))
         opened = self._seekable(process, descriptor, offset)
-        return self._write(process, opened, bytes(content), offset)
+        return self._write(process, opened, bytes(content), opened.begin(offset))
 
     def write_file(self, process: Process, opened: OpenFile, content: bytes) -> int:
         """write(2) of a file, the step being counted already."""
-        if opened.flags & os.O_APPEND:
-            opened.position = len(opened.inode.content)
+        opened.position = opened.begin(opened.position)
         written = self._write(process, opened, content, opened.position)
         opened.position += written
         return written

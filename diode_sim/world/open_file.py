@@ -76,6 +76,12 @@ class OpenFile:
         if self.end is not None:
             self.end(self)
 
+    def begin(self, offset: int) -> int:
+        """Where a write at this offset really goes: with O_APPEND to the end, pwrite(2)'s too."""
+        if self.flags & os.O_APPEND and self.writable:
+            return len(self.inode.content)
+        return offset
+
     def check_readable(self) -> None:
         """Raises EBADF, or EISDIR for a directory."""
         if not self.readable:

@@ -126,6 +126,8 @@ def socket_class(calls: Calls) -> type:
             """One packet, cut to the buffer; gives how much came, or with MSG_TRUNC was sent."""
             opened = self._opened("recv")
             view = memoryview(buffer)[: size or len(buffer)]
+            if not view:
+                return 0  # Python does not ask the kernel for nothing
             if isinstance(opened, Datagrams):
                 content = opened.receive(wait=not flags & real_socket.MSG_DONTWAIT)
             elif isinstance(opened, End):

@@ -4,7 +4,6 @@ A *case* is a function of a `World`. What each of its operations gives, or the n
 is told in order; `both` runs a case in each world and gives what both told.
 """
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -150,7 +149,7 @@ def real(case: Case, folder: Path) -> World:
     world = World(
         os, socket, select, fcntl, time, signal, secrets, Path, call, _real_cable, str(folder)
     )
-    before = set(os.listdir("/proc/self/fd"))
+    before = _descriptors()
     mask = os.umask(0)
     try:
         case(world)
@@ -158,10 +157,15 @@ def real(case: Case, folder: Path) -> World:
         os.umask(mask)
         for each in world.kept:
             each.close()
-        for number in set(os.listdir("/proc/self/fd")) - before:
-            with contextlib.suppress(OSError):  # the descriptor that listed the others
-                os.close(int(number))
+        for number in _descriptors() - before:
+            os.close(number)
     return world
+
+
+def _descriptors() -> set[int]:
+    """Those that are open: the one that listed the others is closed again."""
+    names = os.listdir("/proc/self/fd")
+    return {int(name) for name in names if os.path.lexists(f"/proc/self/fd/{name}")}
 
 
 def simulated(case: Case, capacity_bytes: int | None = None) -> World:
