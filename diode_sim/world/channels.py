@@ -79,6 +79,7 @@ class End:
 
     connected  SOCK_SEQPACKET: the other end's closing is seen
     deaf, mute shut for reading, for writing; by itself or by what the other end shut
+    lonely     a datagram's reader was found gone
     error      what the next call gives, once (SO_ERROR)
     """
 
@@ -91,6 +92,7 @@ class End:
     peer: "End | None" = None
     deaf: bool = False
     mute: bool = False
+    lonely: bool = False
     error: int = 0
     holders: int = 0
     waiters: dict[Process, None] = field(default_factory=dict)
@@ -111,9 +113,7 @@ class End:
     def closed(self) -> None:
         """The other end sees it; what nobody read any more is let go, descriptors too."""
         unread = bool(self.incoming.packets)
-        while self.incoming.packets:
-            for opened in self.incoming.take().passed:
-                self.kernel.drop(opened)
+        self._empty()
         peer = self.peer
         if peer is None:
             return
@@ -122,6 +122,11 @@ class End:
             peer.deaf = peer.mute = True
             peer.error = errno.ECONNRESET if unread else peer.error
         self.kernel.wake(peer.waiters)
+
+    def _empty(self) -> None:
+        while self.incoming.packets:
+            for opened in self.incoming.take().passed:
+                self.kernel.drop(opened)
 
     def shut(self, *, reading: bool, writing: bool) -> None:
         """shutdown(2)."""
@@ -152,7 +157,8 @@ class End:
     def _put(self, packet: Packet) -> int:
         peer = self.peer
         if peer is None:  # a datagram's reader is gone: told once, then there is no connection
-            refused, self.incoming.room_bytes = self.incoming.room_bytes, 0
+            refused, self.lonely = not self.lonely, True
+            self._empty()
             raise failure(errno.ECONNREFUSED if refused else errno.ENOTCONN)
         if peer.deaf:
             raise failure(errno.EPIPE)

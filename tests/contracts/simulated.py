@@ -7,8 +7,11 @@ can never come, the kernel's error is raised in the test.
 """
 
 import contextlib
+import io
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +19,7 @@ import greenlet
 
 from diode_sim.chance import Chance
 from diode_sim.world.calls import Calls
-from diode_sim.world.channels import Datagrams
+from diode_sim.world.channels import Datagrams, Deaf
 from diode_sim.world.disk import Disk
 from diode_sim.world.kernel import Host, Kernel, Process
 from diode_sim.world.loading import Loader, Mutation
@@ -43,6 +46,7 @@ class Simulated:
         self.loader = Loader(self.modules, self.mutations, more=self.more)
         self.loader.stand_in("guard.edge.system_calls", call=self.calls.by_name, NUMBERS={})
         path = self.modules["pathlib"].Path
+        self.loader._builtins["open"] = partial(_open, self.calls)
         self.loader.stand_in("shutil", copytree=_copier(path), rmtree=_remover(path))
 
     def load(self, name: str) -> ModuleType:
@@ -53,6 +57,7 @@ class Simulated:
         """A new machine whose disk has one empty directory, durably: `TOP`."""
         disk = Disk(capacity_bytes, lambda: self.kernel.now_ns)
         disk.create(disk.root, TOP[1:].encode(), folder=True)
+        disk.create(disk.create(disk.root, b"dev", folder=True), b"zero")
         disk.sync_all()
         self.hosts.append(Host(f"host-{len(self.hosts)}", disk, 0))
         return self.hosts[-1]
@@ -64,6 +69,8 @@ class Simulated:
         kernel._main = greenlet.greenlet(lambda: kernel.run(lambda: False))
         kernel._ready.clear()
         made = Process(host, "test", _PID, None, lambda: 0, greenlet.getcurrent())
+        for number in range(3):
+            made.descriptors[number] = Deaf(holders=1)
         kernel.processes.append(made)
         kernel.current = made
         try:
@@ -91,6 +98,32 @@ class Simulated:
                 into.arrive(burst[at : at + segment_bytes])
 
         out.transmit = transmit
+
+
+class _Writing(io.RawIOBase):
+    """A file that was opened for writing, unbuffered."""
+
+    def __init__(self, calls: Calls, path: Any) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        self._calls, self._number = calls, calls.files.open(path, flags, 0o666)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        return self._calls.write(self._number, bytes(content))
+
+    def close(self) -> None:
+        if not self.closed:
+            self._calls.files.close(self._number)
+        super().close()
+
+
+def _open(calls: Calls, path: Any, mode: str) -> io.BufferedWriter:
+    """`open` as the tests call it."""
+    if mode != "wb":
+        raise ValueError(f"open with {mode} is not simulated")
+    return io.BufferedWriter(_Writing(calls, path))
 
 
 def _copier(path: Any) -> Callable[[Any, Any], None]:

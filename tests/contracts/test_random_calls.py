@@ -1,5 +1,6 @@
 """Random calls, one after another, give in the simulated kernel what they give in Linux."""
 
+import array
 import os
 import select
 import socket
@@ -88,6 +89,8 @@ class FileCalls:
             self._keep(w.tell(w.os.dup, number, show=lambda _: "descriptor"))
         elif call == "flock":
             w.tell(w.fcntl.flock, number, w.fcntl.LOCK_EX | w.fcntl.LOCK_NB)
+        elif call == "ftruncate" and not w.os.fstat(number).st_nlink:
+            pass  # Linux still tells who watches the directory, which no part of the guard hears of
         elif call == "fstat":
             w.tell(w.os.fstat, number, show=_status)
         else:
@@ -127,9 +130,10 @@ def test_any_calls_on_files(calls: list[tuple[Any, ...]]) -> None:
 
 
 SOCKET_CALLS = st.one_of(
-    st.tuples(st.just("send"), WHICH, BYTES),
+    # Not empty: what closing does with an unread empty packet is not the same in all of Linux.
+    st.tuples(st.just("send"), WHICH, st.binary(min_size=1, max_size=12)),
     st.tuples(st.just("recv"), WHICH, PLACES),
-    st.tuples(st.just("pass"), WHICH, WHICH),
+    st.tuples(st.just("pass"), WHICH),
     st.tuples(st.just("take"), WHICH),
     st.tuples(st.just("shutdown"), WHICH, st.sampled_from((0, 1, 2))),
     st.tuples(st.sampled_from(("close", "dup", "ready")), WHICH),
@@ -156,12 +160,15 @@ class SocketCalls:
     def _recv(self, end: Any, size: int) -> None:
         self.w.tell(end.recv, size, socket.MSG_DONTWAIT)
 
-    def _pass(self, end: Any, which: int) -> None:
-        import array
-
-        passed = array.array("i", [self.ends[which % len(self.ends)].fileno()])
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, passed)]
+    def _pass(self, end: Any) -> None:
+        """An end of a new pair: one that holds itself is let go by Linux at some later time."""
+        if len(self.ends) > 8:
+            return
+        passed, other = self.w.pair()
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [passed.fileno()]))]
         self.w.tell(end.sendmsg, [b"with a descriptor"], rights, QUIET)
+        passed.close()
+        self.ends.append(other)
 
     def _take(self, end: Any) -> None:
         buffer = bytearray(20)
