@@ -58,9 +58,7 @@ def socket_class(calls: Calls) -> type:
         def setblocking(self, blocking: bool) -> None:
             """Whether calls wait."""
             opened = self._opened("fcntl")
-            if isinstance(opened, End):
-                opened.blocking = blocking
-            elif isinstance(opened, Datagrams):
+            if isinstance(opened, End | Datagrams):
                 opened.blocking = blocking
 
         def shutdown(self, how: int) -> None:

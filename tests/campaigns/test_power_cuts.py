@@ -7,7 +7,7 @@ import pytest
 from diode_sim.chance import Chance
 from diode_sim.world.kernel import Killed, Process
 from diode_sim.world.loading import Mutation
-from tests.campaigns import power_cuts
+from tests.campaigns import power_cuts, writers
 from tests.campaigns.power_cuts import WRITERS, lives
 from tests.contracts.simulated import TOP, Simulated
 
@@ -33,8 +33,8 @@ BROKEN = {
                  "write_new(tmp, content)"),
     ),
     "number": (
-        Mutation("guard.edge.durable_number", "            if durable:\n                os.fdatasync",
-                 "            if not durable:\n                os.fdatasync"),
+        Mutation("guard.edge.durable_number", "if durable:\n                os.fdatasync",
+                 "if not durable:\n                os.fdatasync"),
         Mutation("guard.edge.durable_number", "if self.value is None:\n            self._set_first",
                  "if False:\n            self._set_first"),
     ),
@@ -121,8 +121,8 @@ def test_a_directory_is_durable_also_when_its_maker_was_stopped_before_its_sync(
 def test_a_failure_prints_the_command_that_repeats_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Forgetful(WRITERS["number"]):  # type: ignore[misc, name-defined]  # one of several makers
-        def live(self, chance: object) -> None:
+    class Forgetful(writers.Number):
+        def live(self, chance: Chance) -> None:
             raise AssertionError("not kept")
 
     monkeypatch.setitem(WRITERS, "number", Forgetful)

@@ -40,7 +40,7 @@ class Journal:
 
     def _found(self, writer: Any) -> int:
         found = {each.position.number: each.payload for each in self._walk(self._folder)}
-        first = min(found, default=writer.next_number)
+        first: int = min(found, default=writer.next_number)
         ends = (self._certain, writer.next_number, len(self._records))
         assert ends == tuple(sorted(ends)), f"{ends}: durable, found, written"
         assert sorted(found) == list(range(first, writer.next_number))

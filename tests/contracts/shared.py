@@ -95,5 +95,3 @@ def world_of(node: pytest.Item) -> Simulated | None:
     """The kernel that a test runs in; None for Linux."""
     module = node.getparent(SimulatedModule)
     return None if module is None else module.world
-
-

@@ -1,4 +1,4 @@
-"""The simulated kernel: one seed one trace, the dead do nothing, nobody waits for ever unnoticed."""
+"""The simulated kernel: one seed one trace, the dead do nothing, and nobody waits in silence."""
 
 import os
 import subprocess
@@ -115,7 +115,7 @@ def test_who_is_killed_at_any_step_does_nothing_more(step: int) -> None:
     assert process.descriptors == {}
 
 
-def test_who_is_killed_by_another_while_it_waits_lets_go_of_everything() -> None:
+def test_who_ends_lets_go_of_what_it_had_open_and_others_see_it() -> None:
     world = World()
     calls = world.world.calls
     ended: list[bool] = []
@@ -125,20 +125,19 @@ def test_who_is_killed_by_another_while_it_waits_lets_go_of_everything() -> None
         current = world.kernel.current
         assert current is not None
 
-        def writes() -> None:
-            world.os.write(3, b"to nobody")
+        def writes() -> int:
+            world.os.write(3, b"to somebody")
+            ended.append(False)
+            return 0
 
-        world.kernel.start(
-            world.host, "other", lambda: ended.append(False) or writes() or 0,  # type: ignore[func-returns-value]  # in turn
-            {3: current.descriptors[writing]},
-        )
+        given = {3: current.descriptors[writing]}
+        world.kernel.start(world.host, "writer", writes, given)
         world.os.close(writing)
         world.os.read(reading, 100)
         world.os.read(reading, 100)
         ended.append(True)
 
     waiting = world.start("reader", reads)
-    world.kernel.at(world.kernel.now_ns + 1, lambda: None)
     world.run()
     assert ended == [False, True]
     assert waiting.exit_code == 0
