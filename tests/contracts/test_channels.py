@@ -169,7 +169,7 @@ def selecting(w: World) -> None:
     reading, writing = one_way(w)
     pipe_out, pipe_in = w.os.pipe()
     names = {reading: "reading", writing: "writing", pipe_out: "pipe out", pipe_in: "pipe in"}
-    named = lambda found: [[names[each] for each in some] for some in found]  # noqa: E731  # shown
+    named = lambda found: [[names[each] for each in some] for some in found]  # noqa: E731  # shown by their names
     every = [reading, writing, pipe_out, pipe_in]
     w.tell(w.select.select, every, every, [], 0, show=named)
     writing.send(b"x")
