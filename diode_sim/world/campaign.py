@@ -1,16 +1,19 @@
-"""Many runs of the whole guard, each a bad day of its own, all from their seeds.
+"""Days of the whole guard: what a seed draws, and the runs of scenarios with a `[guard]` table.
 
-`drawn(seed)` is what a seed's day is like; `many` runs seeds on several processors. The same seed
-is the same day wherever it runs.
+`drawn(seed)` is what a seed's day is like; `run_guard` runs a scenario's tables. The same seed is
+the same day wherever it runs.
 """
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 from diode_sim.chance import Chance, stream
+from diode_sim.link_world import Outcome
 from diode_sim.options import Burst, Options
-from diode_sim.world.guard_run import GuardOptions, Outcome, run
+from diode_sim.trace import Trace
+from diode_sim.world.guard_options import GuardOptions, make_guard_options
+from diode_sim.world.guard_run import GuardRun
 
+DRAWN = {"drawn": True}
 _LINKS = (
     Options(),
     Options(),
@@ -20,7 +23,12 @@ _LINKS = (
     Options(duplicate=0.05, reorder=0.05, corrupt=0.02),
     Options(delay_ms=40.0),
 )
-_CHUNK = 4
+_LINES = (
+    "rate_bit_per_s = 20000000\n",
+    "rate_bit_per_s = 20000000\ntag = false\n",
+    "rate_bit_per_s = 2000000\nrepeats = 1\nrepeat_pause_ms = 300\n",
+    'rate_bit_per_s = 20000000\ncompression = "zstd"\nmanifest = "compact"\n',
+)
 
 
 def drawn(seed: int) -> GuardOptions:
@@ -35,18 +43,14 @@ def drawn(seed: int) -> GuardOptions:
         attacker=chance.below(3) == 0,
         hijack=chance.below(5) == 0,
         small_segments=chance.below(3) == 0,
+        link_lines=chance.choice(_LINES),
     )
 
 
-def one(seed: int) -> Outcome:
-    """A seed's day."""
-    return run(drawn(seed), seed)
+def run_guard(tables: dict[str, Any], seed: int, trace: Trace) -> Outcome:
+    """One day. tables: `[guard]` with `drawn = true`, or what `GuardOptions` says, and `[link]`.
 
-
-def many(seeds: Iterable[int], jobs: int) -> Iterator[Outcome]:
-    """Each seed's outcome, in the order of the seeds."""
-    if jobs == 1:
-        yield from map(one, seeds)
-        return
-    with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(one, seeds, chunksize=_CHUNK)
+    Raises `Violation` where a promise does not hold, `Malformed` for tables that are none.
+    """
+    day = drawn(seed) if tables["guard"] == DRAWN else make_guard_options(tables)
+    return GuardRun(day, seed, trace).run()

@@ -9,15 +9,17 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal, get_args
 
 from diode_sim.chance import Chance
 from diode_sim.world.kernel import SECOND_NS, Condition, Host, Kernel, Process
 from diode_sim.world.machine import Machines
 
-KINDS = (
+Kind = Literal[
     "power-cut", "kill", "kill-supervisor", "stop-process", "disk-full", "sync-error",
     "write-error", "clock-step", "restart",
-)  # fmt: skip
+]  # fmt: skip
+KINDS: tuple[Kind, ...] = get_args(Kind)
 _STEPS_MAX = 900
 _DOWN_NS_MAX = 4 * SECOND_NS
 _STOPPED_NS_MAX = 6 * SECOND_NS
@@ -29,13 +31,13 @@ _ROOM_LEFT_BYTES_MAX = 20_000
 class Fault:
     """One. after_steps: of its host, once armed."""
 
-    kind: str
+    kind: Kind
     at_ns: int
     host: str
     after_steps: int
 
 
-def draw(chance: Chance, kinds: tuple[str, ...], count: int, from_ns: int, within_ns: int,
+def draw(chance: Chance, kinds: tuple[Kind, ...], count: int, from_ns: int, within_ns: int,
          ) -> list[Fault]:  # fmt: skip
     """So many faults of these kinds, in the order of their time."""
     faults = [
@@ -46,6 +48,11 @@ def draw(chance: Chance, kinds: tuple[str, ...], count: int, from_ns: int, withi
         for _ in range(count)
     ]  # fmt: skip
     return sorted(faults, key=lambda fault: fault.at_ns)
+
+
+def step_fault(seed: int) -> Fault:
+    """The one crash of a seed where seeds are steps: from the first system call of its host on."""
+    return Fault(("power-cut", "kill")[seed // 2 % 2], 0, ("low", "high")[seed % 2], seed // 4)
 
 
 class Faults:

@@ -7,27 +7,27 @@ missing.
 
 import errno
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from diode_sim.cable import Cable
 from diode_sim.chance import Chance, stream
-from diode_sim.options import Options
+from diode_sim.link_world import Outcome
+from diode_sim.trace import Trace
+from diode_sim.violation import Violation
 from diode_sim.world import sides, traffic
-from diode_sim.world.channels import Datagrams
-from diode_sim.world.faults import KINDS, Fault, Faults, draw
+from diode_sim.world.cable_between import CableBetween
+from diode_sim.world.faults import Fault, Faults, draw, step_fault
+from diode_sim.world.guard_options import GuardOptions
 from diode_sim.world.hostile import ATTACKS, HostileStage
 from diode_sim.world.inotify import MOVED_TO
 from diode_sim.world.kernel import SECOND_NS, Host, Process
 from diode_sim.world.loading import Mutation
 from diode_sim.world.machine import Crash, Machines
-from diode_sim.world.observer import Observer, Violation
+from diode_sim.world.observer import Breach, Observer
 from filters import catalog
-from guard.core.journey import Journey, May
+from guard.core.journey import Journey
 from schemas.stage import Kind
 
 _CAPACITY_BYTES = 256 * 1024 * 1024
@@ -36,62 +36,19 @@ _TRAFFIC_FROM_NS = 4 * SECOND_NS
 _REST_NS = 150 * SECOND_NS
 _AGAIN_NS = SECOND_NS
 _SMALL_SEGMENTS = Mutation("guard.edge.journal", "64 * 1024 * 1024", "24 * 1024")
-_SUPERVISOR = "supervisor"
-
-
-class GuardOptions(BaseModel):
-    """The `[guard]` table of a scenario; the run's numbers are drawn below these bounds.
-
-    messages        most drops of a run
-    within_s        the time in which they come
-    poison          messages that kill a stage
-    faults          most faults of a run
-    kinds           which may strike
-    link            what the cable does until the end; then it is clean
-    attacker        whether somebody on the cable records datagrams and sends old and changed ones
-    hijack          whether one filter stage of one side is taken over
-    small_segments  journals change to a new segment every 24 KiB
-    link_lines      the policy's `[link]` table
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    messages: Annotated[int, Field(ge=1, le=5000)] = 24
-    within_s: Annotated[int, Field(ge=1, le=3600)] = 8
-    poison: Annotated[int, Field(ge=0, le=10)] = 0
-    faults: Annotated[int, Field(ge=0, le=100)] = 4
-    kinds: tuple[str, ...] = KINDS
-    link: Options = Options()
-    attacker: bool = False
-    hijack: bool = False
-    small_segments: bool = False
-    link_lines: str = "rate_bit_per_s = 20000000\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a run came to. violation: None when everything held."""
-
-    seed: int
-    violation: Violation | None
-    trace_digest: str
-    trace: tuple[str, ...]
-    steps: int
-    virtual_ns: int
-    counts: dict[str, int]
 
 
 class GuardRun:
     """A world of two hosts."""
 
     def __init__(
-        self, options: GuardOptions, seed: int, mutations: tuple[Mutation, ...] = (), *,
-        keep_trace: bool = False,
+        self, options: GuardOptions, seed: int, trace: Trace, mutations: tuple[Mutation, ...] = ()
     ) -> None:  # fmt: skip
         small = (_SMALL_SEGMENTS,) if options.small_segments else ()
         self._seed = seed
         self._options = options
-        self._machines = Machines(seed, (*small, *mutations), keep_trace=keep_trace)
+        self._trace = trace
+        self._machines = Machines(seed, trace, (*small, *mutations))
         self._kernel = self._machines.kernel
         self._sites = sides.sites("events", options.link_lines)
         self._low = self._machines.host("low", _CAPACITY_BYTES)
@@ -101,10 +58,7 @@ class GuardRun:
         self._observer = Observer(self._kernel, self._low, self._high)
         self._kernel.after_call = self._observer.after
         self._chance = self._stream("run")
-        self._cable = Cable(options.link, seed)
-        self._ears: list[Datagrams] = []
-        self._recorded: list[bytes] = []
-        self._cable_due_ns: int | None = None
+        self._cable = CableBetween(self._kernel, options.link, seed, attacker=options.attacker)
         self._supervisors: dict[str, Process] = {}
         self._stopping = False
         self._to_come = 0
@@ -118,25 +72,19 @@ class GuardRun:
     # -- the run -----------------------------------------------------------------------------
 
     def run(self) -> Outcome:
-        """All of it."""
-        violation = None
+        """All of it. Raises `Violation` for the first promise that does not hold."""
         try:
             self._go()
-        except Violation as found:
-            violation = found
-        except Crash as found:
-            violation = Violation("no-traceback", str(found))
-            violation.__cause__ = found.__cause__
-        counts = {
-            "messages": len(self._observer.messages),
-            "committed": len(self._observer.committed),
-            "delivered": len(self._observer.delivered),
-            "gaps": len(self._observer.gaps),
-            "alarms": len(self._observer.alarms),
-        }
+        except (Breach, Crash) as found:
+            invariant = found.invariant if isinstance(found, Breach) else "no-traceback"
+            raise Violation(
+                invariant, self._kernel.steps, self._kernel.now_ns, str(found)
+            ) from found
         return Outcome(
-            self._seed, violation, self._kernel.trace_digest, tuple(self._kernel.trace),
-            self._kernel.steps, self._kernel.now_ns, counts,
+            link_seconds=self._kernel.now_ns / SECOND_NS, steps=self._kernel.steps,
+            offered=len(self._observer.messages), landed=len(self._observer.delivered),
+            gaps=len(self._observer.gaps), datagrams=self._cable.datagrams, harmed=0,
+            trace=self._trace.digest,
         )  # fmt: skip
 
     def _go(self) -> None:
@@ -144,29 +92,33 @@ class GuardRun:
         for host in (self._low, self._high):
             self._kernel.at(_START_NS, partial(self._start, host))
         last_ns = self._plan_traffic()
-        faults = self._plan_faults(last_ns)
-        self._faults.plan(faults)
-        busy_until_ns = max([last_ns, *(fault.at_ns for fault in faults)]) + SECOND_NS
+        planned = self._plan_faults(last_ns)
+        self._faults.plan(planned)
+        busy_until_ns = max([last_ns, *(fault.at_ns for fault in planned)]) + SECOND_NS
         self._kernel.run(lambda: self._kernel.now_ns >= busy_until_ns)
         self._mend()
         deadline_ns = self._kernel.now_ns + _REST_NS
         self._kernel.run(lambda: self._rests() or self._kernel.now_ns >= deadline_ns)
         self._stop_both()
-        self._observer.check_end(self._verify, may_hold=bool(faults or self._options.poison or self._options.hijack))
+        self._observer.check_end(
+            self._verify, may_hold=bool(planned or self._options.poison or self._options.hijack)
+        )
 
     def _plan_traffic(self) -> int:
         options = self._options
-        count = self._chance.between(1, options.messages)
-        messages = traffic.make(
-            self._stream("traffic"), count, _TRAFFIC_FROM_NS, options.within_s * SECOND_NS,
-            poison=options.poison,
-        )  # fmt: skip
+        same = options.each_step  # the traffic is one and the same, the crash wanders through it
+        count = options.messages if same else self._chance.between(1, options.messages)
+        chance = Chance(0) if same else self._stream("traffic")
+        within_ns = options.within_s * SECOND_NS
+        messages = traffic.make(chance, count, _TRAFFIC_FROM_NS, within_ns, poison=options.poison)
         for message in messages:
             self._kernel.at(message.at_ns, partial(self._drop, message))
         self._to_come = count
         return messages[-1].at_ns
 
     def _plan_faults(self, last_ns: int) -> list[Fault]:
+        if self._options.each_step:
+            return [step_fault(self._seed)]
         if not self._options.faults:
             return []
         count = self._chance.between(1, self._options.faults)
@@ -179,8 +131,7 @@ class GuardRun:
     def _mend(self) -> None:
         """Nothing breaks any more: what is still armed is forgotten, the cable is a clean one."""
         self._kernel.before_step = None
-        self._cable = Cable(Options(), self._seed)
-        self._cable_due_ns = None
+        self._cable.mend()
         for host in self._machines.hosts:
             host.disk.capacity_bytes = _CAPACITY_BYTES
             host.disk.fail_syncs = host.disk.fail_writes = 0
@@ -223,7 +174,8 @@ class GuardRun:
             module.make_counter(path("/low/cursor"))
             return 0
 
-        self._kernel.start(self._low, "init", make, {})
+        process = self._kernel.start(self._low, "init", make, {})
+        self._kernel.run(lambda: process.exit_code is not None)
 
     def _start(self, host: Host) -> None:
         """Power on, or `guard run` again: what systemd does."""
@@ -235,7 +187,7 @@ class GuardRun:
         journey: Journey = getattr(
             self._machines.loader.load(f"guard.{host.name}"), host.name.upper()
         )
-        adopt = self._adopt_low if low else self._adopt_high
+        adopt = self._cable.plug_low if low else self._cable.plug_high
         process = self._machines.start_side(host, site, _without_metrics(journey), adopt)
         self._supervisors[host.name] = process
         process.on_end.append(lambda: self._ended(host))
@@ -245,48 +197,6 @@ class GuardRun:
         del self._supervisors[host.name]
         if host.up and not self._stopping:
             self._kernel.at(self._kernel.now_ns + _AGAIN_NS, lambda: self._start(host))
-
-    def _adopt_low(self, opened: Datagrams) -> None:
-        opened.transmit = self._transmit
-
-    def _adopt_high(self, opened: Datagrams) -> None:
-        self._ears = [opened]
-
-    # -- the cable ---------------------------------------------------------------------------
-
-    def _transmit(self, burst: bytes, segment_bytes: int) -> None:
-        if self._options.attacker:
-            self._record(burst, segment_bytes)
-        self._cable.send(self._kernel.now_ns, burst, segment_bytes)
-        self._arrange()
-
-    def _record(self, burst: bytes, segment_bytes: int) -> None:
-        """Somebody on the cable keeps datagrams, and sends old ones again."""
-        for at in range(0, len(burst), segment_bytes):
-            if len(self._recorded) < 4000:
-                self._recorded.append(burst[at : at + segment_bytes])
-        if self._chance.below(3) == 0:
-            old = self._chance.choice(self._recorded)
-            if self._chance.below(2):
-                at = self._chance.below(len(old))
-                old = old[:at] + self._chance.octets(1) + old[at + 1 :]
-            self._kernel.at(self._kernel.now_ns + 1_000_000, lambda: self._bring([old]))
-
-    def _arrange(self) -> None:
-        due_ns = self._cable.next_ns()
-        if due_ns is not None and (self._cable_due_ns is None or due_ns < self._cable_due_ns):
-            self._cable_due_ns = due_ns
-            self._kernel.at(due_ns, self._arrivals)
-
-    def _arrivals(self) -> None:
-        self._cable_due_ns = None
-        self._bring(self._cable.arrivals(self._kernel.now_ns))
-        self._arrange()
-
-    def _bring(self, datagrams: list[bytes]) -> None:
-        for ear in self._ears:
-            for datagram in datagrams:
-                ear.arrive(datagram)
 
     # -- senders -----------------------------------------------------------------------------
 
@@ -344,11 +254,5 @@ class GuardRun:
 
 def _without_metrics(journey: Journey) -> Journey:
     """The journey without the role that only counts."""
-    roles = tuple(role for role in journey.roles if May.SERVE not in role.may)
+    roles = tuple(role for role in journey.roles if role.domain != "watch")
     return replace(journey, roles=roles)
-
-
-def run(options: GuardOptions, seed: int, mutations: tuple[Mutation, ...] = (), *,
-        keep_trace: bool = False) -> Outcome:  # fmt: skip
-    """One run."""
-    return GuardRun(options, seed, mutations, keep_trace=keep_trace).run()

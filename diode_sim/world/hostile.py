@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from diode_sim.chance import Chance
-from guard.core.chain import Place, Step
+from guard.core.chain import Step
 from guard.core.frame import Frame
 from schemas.message import Message
 from schemas.reasons import Reason
@@ -36,6 +36,7 @@ class HostileStage:
         self._chance = chance
         self._before: Message | None = None
         self._lost = 0
+        self._frame: type[Frame] = Frame
 
     def work(self, spec: Any, load: Callable[[str], Any]) -> None:
         """The process's whole life. load: gives modules of the simulated world."""
@@ -43,12 +44,14 @@ class HostileStage:
         stage = load("filters.catalog").load(spec.text("use"))
         run = stage.make(stage.parameters.model_validate(spec.values["parameters"]), spec.documents)
         bytes_max = spec.number("payload_bytes_max")
-        place = Place(
+        chain = load("guard.core.chain")
+        place = chain.Place(
             spec.text("stage"), stage.version, stage.kind, spec.number("position"), bytes_max
         )
         scope = bytes.fromhex(spec.text("scope"))
-        honest = Step(place, run, scope, spec.keys["stage"])
-        yes = Step(place, _yes, scope, spec.keys["stage"])
+        honest = chain.Step(place, run, scope, spec.keys["stage"])
+        self._frame = load("guard.core.frame").Frame
+        yes = chain.Step(place, _yes, scope, spec.keys["stage"])
         inlet = sockets.Inlet(spec.descriptors["inlet"], bytes_max)
         outlet = sockets.Outlet(spec.descriptors["outlet"])
         while True:
@@ -75,7 +78,7 @@ class HostileStage:
         """Another payload under the honest receipt."""
         given = step(frame)
         evil = Message(given.message.meta_bytes, _EVIL)
-        return [Frame(given.id, given.number, given.legs, evil)]
+        return [self._frame(given.id, given.number, given.legs, evil)]
 
     def _lie(self, frame: Frame, _: Step, about: Any) -> list[Frame]:
         """Another payload, and a receipt that says so, as if it might change anything."""
@@ -88,12 +91,12 @@ class HostileStage:
             place.version, Reason.NONE, got, gave, frame.last_mac, "",
         )  # fmt: skip
         leg = write_leg(receipt, spec.keys["stage"])
-        return [Frame(frame.id, frame.number, frame.legs + leg, evil)]
+        return [self._frame(frame.id, frame.number, frame.legs + leg, evil)]
 
     def _swap(self, frame: Frame, step: Step, _: Any) -> list[Frame]:
         """The message before under this one's receipts."""
         given = step(frame)
-        return [Frame(given.id, given.number, given.legs, self._before or given.message)]
+        return [self._frame(given.id, given.number, given.legs, self._before or given.message)]
 
     def _repeat(self, frame: Frame, step: Step, _: Any) -> list[Frame]:
         """Twice."""
@@ -113,7 +116,7 @@ class HostileStage:
         """Receipts that are noise."""
         given = step(frame)
         legs = given.legs[:-8] + self._chance.octets(8)
-        return [Frame(given.id, given.number, legs, given.message)]
+        return [self._frame(given.id, given.number, legs, given.message)]
 
 
 def _yes(_: Message) -> Answer:

@@ -10,9 +10,7 @@ still does on the way out (a `finally`) has no effect on anything: as after SIGK
 """
 
 import errno
-import hashlib
 import heapq
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,13 +19,13 @@ from typing import Protocol
 import greenlet
 
 from diode_sim.chance import Chance, stream
+from diode_sim.trace import Trace
 from diode_sim.world.disk import Disk, failure
 
 SECOND_NS = 1_000_000_000
 _DEFAULT_NS = 2_000
 _COST_NS = {"fsync": 400_000, "fdatasync": 250_000, "syncfs": 600_000, "exec": 20_000_000}
 _SWITCH_ONE_IN = 6
-_TRACE_KEPT = 4_000
 _FIRST_PID = 100
 
 
@@ -94,7 +92,7 @@ class Process:
 class Kernel:
     """The one kernel of a simulated world; its hosts are told apart by what they are given."""
 
-    def __init__(self, seed: int, *, keep_trace: bool = False) -> None:
+    def __init__(self, seed: int, trace: Trace) -> None:
         self.now_ns = SECOND_NS
         self.steps = 0
         self.current: Process | None = None
@@ -109,21 +107,13 @@ class Kernel:
         self._order = 0
         self._pids = _FIRST_PID
         self._main = greenlet.getcurrent()
-        self._digest = hashlib.sha256()
-        self.trace: deque[str] = deque(maxlen=None if keep_trace else _TRACE_KEPT)
+        self._trace = trace
 
     # -- the trace ---------------------------------------------------------------------------
 
     def say(self, who: str, what: str) -> None:
         """One line of the trace."""
-        line = f"{self.now_ns / 1e9:.6f} {who} {what}\n"
-        self._digest.update(line.encode())
-        self.trace.append(line)
-
-    @property
-    def trace_digest(self) -> str:
-        """SHA-256 of the whole trace so far."""
-        return self._digest.hexdigest()
+        self._trace.say(self.now_ns, who, what)
 
     # -- processes ---------------------------------------------------------------------------
 
@@ -230,7 +220,8 @@ class Kernel:
         self.steps += 1
         process.host.steps += 1
         self.now_ns += _COST_NS.get(call, _DEFAULT_NS)
-        self.say(f"{process.host.name}/{process.name}", f"{call} {about}")
+        if self._trace.on:
+            self.say(f"{process.host.name}/{process.name}", f"{call} {about}")
         if self.before_step is not None:
             self.before_step(process, call)
             if process.doomed:

@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 from schemas.errors import Broken
 from schemas.reasons import Reason
 
-_SIMULATED = ("guard.edge", "guard.roles", "guard.report", "guard.supervise")
+_SIMULATED = (
+    "guard.edge", "guard.roles", "guard.report", "guard.supervise", "guard.low", "guard.high",
+)  # fmt: skip
 _AS_THEY_ARE = ("guard.edge.isal", "guard.edge.rights")  # arithmetic: nothing of the world
 _code: dict[tuple[str, str], CodeType] = {}
 
@@ -40,8 +42,8 @@ class Loader:
     ) -> None:  # fmt: skip
         """more: modules beside the guard's that are loaded so, each by its full name."""
         self._modules = dict(stand_ins)
-        self._more = more
         self._mutations = mutations
+        self._packages = (*_SIMULATED, *more, *(_with_it(each.module) for each in mutations))
         self._builtins = {**vars(builtins), "__import__": self._import}
 
     def stand_in(self, name: str, **given: Any) -> None:
@@ -67,10 +69,10 @@ class Loader:
         return made
 
     def _simulated(self, name: str) -> bool:
+        """Whether it is loaded here."""
         if name in _AS_THEY_ARE:
             return False
-        tops = (*_SIMULATED, *self._more)
-        return any(name == top or name.startswith(top + ".") for top in tops)
+        return any(name == top or name.startswith(top + ".") for top in self._packages)
 
     def _compiled(self, name: str, path: Path) -> CodeType:
         text = path.read_text("utf-8")
@@ -99,6 +101,11 @@ class Loader:
         if not fromlist and "." in name:
             raise ImportError(f"write from ... import for {name}")
         return module
+
+
+def _with_it(module: str) -> str:
+    """What is loaded anew for a mutation: the link's modules hang together, others stand alone."""
+    return "guard.link" if module.startswith("guard.link.") else module
 
 
 def _source(name: str) -> Path | None:

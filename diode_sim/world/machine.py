@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from diode_sim.chance import Chance
+from diode_sim.trace import Trace
 from diode_sim.world.calls import Calls
 from diode_sim.world.channels import Datagrams, Watched
 from diode_sim.world.disk import Disk
@@ -37,10 +38,8 @@ class Crash(BaseException):
 class Machines:
     """The kernel, the loaded modules, and what happened to whom."""
 
-    def __init__(
-        self, seed: int, mutations: tuple[Mutation, ...] = (), *, keep_trace: bool = False
-    ) -> None:
-        self.kernel = Kernel(seed, keep_trace=keep_trace)
+    def __init__(self, seed: int, trace: Trace, mutations: tuple[Mutation, ...] = ()) -> None:
+        self.kernel = Kernel(seed, trace)
         self.calls = Calls(self.kernel)
         self.stages = Stages(self.kernel)
         self.loader = Loader(stand_ins(self.calls), mutations)

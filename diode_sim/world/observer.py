@@ -8,11 +8,13 @@ ledger-first    an envelope that landed was durable in the low side's ledger whe
                 a queue was durable in the high side's
 durable         a file in a queue had its bytes on the device when it got its name
 accepted-first  a drop is removed when the journal durably has its bytes
-once            a drop is accepted once, gets one sequence number and one fate, one delivered file
+once            a drop is accepted once, gets one sequence number and one fate, lands once, and is
+                one delivered file
 identical       what is delivered is what was sealed, and twice the same
 sessions        no session number is used twice
 exact           at the end: accepted = committed + refused + held, and committed = delivered + held
                 there + reported gaps
+kept            of what is held on the low side the accepted bytes are on disk
 verified        both ledgers verify, by the verifier that shares no code with the writer
 memory          what waits in sockets is bounded
 """
@@ -35,7 +37,7 @@ _FATES = (Kind.COMMITTED, Kind.REFUSED, Kind.HELD)
 _MEMORY_LOOK_STEPS = 2000
 
 
-class Violation(BaseException):
+class Breach(BaseException):
     """An invariant does not hold. Not an Exception: no process may catch it."""
 
     def __init__(self, invariant: str, sentence: str) -> None:
@@ -65,6 +67,8 @@ class Observer:
         self.alarms: list[tuple[str, str, str]] = []
         self.delivered: dict[str, bytes] = {}
         self._event_files: dict[str, str] = {}
+        self._landed_sequences: set[int] = set()
+        self._delivered_sequences: set[int] = set()
         self._looked_steps = 0
         self.low_is_trusted = True
 
@@ -107,15 +111,15 @@ class Observer:
         if kind == Kind.SESSION:
             number = int(entry["session"])
             if number in self._sessions:
-                raise Violation("sessions", f"session {number} begins for the second time")
+                raise Breach("sessions", f"session {number} begins for the second time")
             self._sessions.add(number)
         if kind not in _FATES:
             return
         guard_id, name = str(entry["id"]), str(entry["name"])
         if guard_id in self.fates:
-            raise Violation("once", f"{name} has a second fate: {kind}")
+            raise Breach("once", f"{name} has a second fate: {kind}")
         if self._numbers.setdefault(name, guard_id) != guard_id:
-            raise Violation("once", f"{name} was accepted twice")
+            raise Breach("once", f"{name} was accepted twice")
         self.fates[guard_id] = entry
         if kind == Kind.COMMITTED:
             self._committed(entry, name)
@@ -123,13 +127,11 @@ class Observer:
     def _committed(self, entry: Entry, name: str) -> None:
         sequence = int(entry["sequence"])
         if sequence != len(self.committed) + 1:
-            raise Violation(
-                "once", f"sequence {sequence} is given after {len(self.committed)} were"
-            )
+            raise Breach("once", f"sequence {sequence} is given after {len(self.committed)} were")
         message = self.messages.get(name)
         if message is None or (self.low_is_trusted and not message.may_cross):
             kind = message.kind if message is not None else "unknown"
-            raise Violation("approved", f"{name} was committed, and it is {kind}")
+            raise Breach("approved", f"{name} was committed, and it is {kind}")
         self.committed[sequence] = entry
 
     def _high_entry(self, entry: Entry) -> None:
@@ -147,11 +149,11 @@ class Observer:
         guard_id, sequence = str(entry["id"]), int(entry["sequence"])
         sealed = self.committed.get(sequence)
         if guard_id in self.delivering:
-            raise Violation("once", f"sequence {sequence} is delivered a second time")
-        if sealed is None or sealed["id"] != guard_id:
-            raise Violation("approved", f"sequence {sequence} is delivered and was not committed")
+            raise Breach("once", f"sequence {sequence} is delivered a second time")
+        if sealed is None or not _names(sealed, guard_id):
+            raise Breach("approved", f"sequence {sequence} is delivered and was not committed")
         if sealed["payload"] != entry["sealed_payload"]:
-            raise Violation("identical", f"sequence {sequence} is not what was sealed")
+            raise Breach("identical", f"sequence {sequence} is not what was sealed")
         self.delivering[guard_id] = entry
 
     def _landed_synced(self) -> None:
@@ -159,14 +161,17 @@ class Observer:
             kind, sequence, content = read_landed(record)
             if kind is not Landed.ENVELOPE:
                 continue
+            if sequence in self._landed_sequences:
+                raise Breach("once", f"sequence {sequence} has landed a second time")
+            self._landed_sequences.add(sequence)
             sealed = self.committed.get(sequence)
             if sealed is None:
-                raise Violation(
+                raise Breach(
                     "ledger-first",
                     f"sequence {sequence} has landed and the low side's ledger has it not",
                 )
             if sealed["envelope"] != sha256(content).hexdigest():
-                raise Violation("identical", f"sequence {sequence} landed with other bytes")
+                raise Breach("identical", f"sequence {sequence} landed with other bytes")
 
     def _queued(self, path: bytes, inode: Inode) -> None:
         folder, _, name = path.rpartition(b"/")
@@ -175,14 +180,15 @@ class Observer:
         guard_id = name.partition(b".")[0].decode()
         entry = self.delivering.get(guard_id)
         if entry is None:
-            raise Violation("ledger-first", f"{guard_id} is in a queue and the ledger has it not")
+            raise Breach("ledger-first", f"{guard_id} is in a queue and the ledger has it not")
         if inode.unsynced or inode.stable != inode.content:
-            raise Violation("durable", f"{guard_id} has its name before its bytes are on disk")
+            raise Breach("durable", f"{guard_id} has its name before its bytes are on disk")
         content = bytes(inode.content)
         if sha256(content).hexdigest() != entry["payload"]:
-            raise Violation("identical", f"{guard_id} is not what the ledger says of it")
+            raise Breach("identical", f"{guard_id} is not what the ledger says of it")
         if self.delivered.setdefault(guard_id, content) != content:
-            raise Violation("identical", f"{guard_id} was delivered twice with two contents")
+            raise Breach("identical", f"{guard_id} was delivered twice with two contents")
+        self._delivered_sequences.add(int(entry["sequence"]))
         self._event_delivered(guard_id, content)
 
     def _event_delivered(self, guard_id: str, content: bytes) -> None:
@@ -190,11 +196,11 @@ class Observer:
         number = int(event["data"]["n"])
         message = self.messages.get(f"event-{number:05d}.json")
         if message is None or not message.may_cross or event["id"] != ident(number):
-            raise Violation("approved", f"event {event['id']} was delivered and may not be")
+            raise Breach("approved", f"event {event['id']} was delivered and may not be")
         if json.loads(message.payload)["data"] != event["data"]:
-            raise Violation("identical", f"event {event['id']} has other data than was dropped")
+            raise Breach("identical", f"event {event['id']} has other data than was dropped")
         if self._event_files.setdefault(event["id"], guard_id) != guard_id:
-            raise Violation("once", f"event {event['id']} was delivered as two files")
+            raise Breach("once", f"event {event['id']} was delivered as two files")
 
     def _removed(self, path: bytes, inode: Inode) -> None:
         name = path.rpartition(b"/")[2].decode()
@@ -207,7 +213,7 @@ class Observer:
                 return
         if name in self._numbers:
             return  # its segment was dropped when all in it was settled
-        raise Violation("accepted-first", f"{name} is removed and not durably accepted")
+        raise Breach("accepted-first", f"{name} is removed and not durably accepted")
 
     def _look_at_memory(self) -> None:
         self._looked_steps = self._kernel.steps
@@ -219,7 +225,7 @@ class Observer:
         }
         queued = sum(e.incoming.filled_bytes for e in ends.values())
         if queued > QUEUED_BYTES_MAX:
-            raise Violation("memory", f"{queued} bytes wait in sockets")
+            raise Breach("memory", f"{queued} bytes wait in sockets")
 
     # -- at the end --------------------------------------------------------------------------
 
@@ -229,8 +235,8 @@ class Observer:
         for name in self.messages:
             if name not in self._numbers and name not in self.spool_refused:
                 found.append(f"{name} is neither committed, refused nor held")
-        for sequence, entry in self.committed.items():
-            delivered = str(entry["id"]) in self.delivered
+        for sequence in self.committed:
+            delivered = sequence in self._delivered_sequences
             held, gap = sequence in self.held_high, sequence in self.gaps
             if not (delivered or held or gap):
                 found.append(f"sequence {sequence} is neither delivered, held nor reported lost")
@@ -240,15 +246,26 @@ class Observer:
         """After the last message has its fate and both sides have stopped."""
         missing = self.unsettled()
         if missing:
-            raise Violation("exact", "; ".join(missing[:3]))
+            raise Breach("exact", "; ".join(missing[:3]))
         for guard_id, entry in self.fates.items():
-            self._check_fate(guard_id, entry, may_hold=may_hold)
+            self._check_fate(entry, may_hold=may_hold)
+            if entry["kind"] == Kind.HELD:
+                self._check_kept(guard_id, entry)
         for side in ("low", "high"):
             findings = verify(side)
             if findings:
-                raise Violation("verified", f"{side} ledger: {findings[0]}")
+                raise Breach("verified", f"{side} ledger: {findings[0]}")
 
-    def _check_fate(self, guard_id: str, entry: Entry, *, may_hold: bool) -> None:
+    def _check_kept(self, guard_id: str, entry: Entry) -> None:
+        kept = self._low.disk.root
+        for name in (b"low", b"held", guard_id.encode(), b"input"):
+            if name not in kept.stable_entries:
+                raise Breach("kept", f"{entry['name']} is held and its bytes are not on disk")
+            kept = kept.stable_entries[name]
+        if bytes(kept.stable) != self.messages[str(entry["name"])].payload:
+            raise Breach("kept", f"{entry['name']} is held with other bytes")
+
+    def _check_fate(self, entry: Entry, *, may_hold: bool) -> None:
         message = self.messages[str(entry["name"])]
         if not self.low_is_trusted:
             return
@@ -256,8 +273,13 @@ class Observer:
         if message.kind == "poison":
             wanted = Kind.HELD
         if entry["kind"] != wanted and not (may_hold and entry["kind"] == Kind.HELD):
-            raise Violation(
+            raise Breach(
                 "exact",
                 f"{message.name} ({message.kind}) became {entry['kind']}, not {wanted}:"
                 f" {entry['sentence']}",
             )
+
+
+def _names(sealed: Entry, guard_id: str) -> bool:
+    """Whether this is its id over there: under a compact manifest the envelope's digest."""
+    return sealed["id"] == guard_id or str(sealed["envelope"]).startswith(guard_id)
