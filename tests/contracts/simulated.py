@@ -10,7 +10,7 @@ import contextlib
 import io
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import greenlet
 
 from diode_sim.chance import Chance
+from diode_sim.trace import Trace
 from diode_sim.world.calls import Calls
 from diode_sim.world.channels import Datagrams, Deaf
 from diode_sim.world.disk import Disk
@@ -37,9 +38,10 @@ class Simulated:
     seed: int = 0
     mutations: tuple[Mutation, ...] = ()
     more: tuple[str, ...] = ()
+    trace: Trace = field(default_factory=Trace.off)
 
     def __post_init__(self) -> None:
-        self.kernel = Kernel(self.seed)
+        self.kernel = Kernel(self.seed, self.trace)
         self.calls = Calls(self.kernel)
         self.modules = stand_ins(self.calls)
         self.loader = Loader(self.modules, self.mutations, more=self.more)

@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
+from diode_sim.trace import Trace
 from diode_sim.world.inotify import Inotify, Watches
 from diode_sim.world.kernel import Host, Kernel, Killed, Process
 from tests.contracts.simulated import TOP, Simulated
 
 TRACE = """
-from diode_sim.world.guard_run import GuardOptions, run
+from diode_sim.world.guard_options import GuardOptions
+from diode_sim.trace import Trace
+from diode_sim.world.guard_run import GuardRun
 for seed in (1, 2):
-    outcome = run(GuardOptions(messages=4, within_s=2, faults=3), seed)
-    print(outcome.trace_digest, outcome.counts, outcome.violation)
+    options = GuardOptions(messages=4, within_s=2, faults=3)
+    print(GuardRun(options, seed, Trace()).run())
 """
 
 
@@ -31,14 +34,15 @@ def test_a_seed_has_one_trace_whatever_python_hashes() -> None:
         traces.append(ran.stdout.splitlines())
     assert traces[0] == traces[1]
     first, second = traces[0]
-    assert first.split()[0] != second.split()[0]
+    assert first.partition("trace=")[2] != second.partition("trace=")[2] != ""
 
 
 class World:
     """A kernel with one host, and processes that write to one log."""
 
     def __init__(self, seed: int = 0) -> None:
-        self.world = Simulated(seed)
+        self.trace = Trace()
+        self.world = Simulated(seed, trace=self.trace)
         self.kernel: Kernel = self.world.kernel
         self.host: Host = self.world.host()
         self.os: Any = self.world.load("os")
@@ -72,7 +76,7 @@ def test_processes_take_turns_by_the_seed_alone() -> None:
             world.start(name, lambda name=name: world.tick(name, 10))  # type: ignore[misc]  # typed as none
         world.run()
         assert len(world.log) == 30
-        return (*world.log, world.kernel.trace_digest)
+        return (*world.log, world.trace.digest)
 
     assert order(1) == order(1)
     assert order(1) != order(2)
