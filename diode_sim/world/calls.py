@@ -6,21 +6,26 @@ and the calls that the guard makes by number (`guard.edge.system_calls`).
 
 import ctypes
 import errno
+import fcntl
 import os
+import socket
+import stat
 import struct
 from collections.abc import Callable
 from typing import NoReturn
 
-from diode_sim.world.channels import Deaf, End, Packet, pair, shut
+from diode_sim.world.channels import Deaf, End, Packet, pair
 from diode_sim.world.disk import failure
-from diode_sim.world.files import POLLHUP, Files, OpenFile, raw
+from diode_sim.world.files import POLLERR, POLLHUP, POLLNVAL, Files, OpenFile, raw
 from diode_sim.world.inotify import Inotify, Watches
 from diode_sim.world.kernel import Kernel, Open
+from diode_sim.world.pipes import PipeEnd, pipe
 
 _F_ADD_SEALS, _F_GET_SEALS = 1033, 1034
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
 _START_S = 1_780_000_000
+_KIND = 0xF
 
 
 class Calls:
@@ -43,7 +48,11 @@ class Calls:
             return opened.read(size)
         if isinstance(opened, End):
             packet = opened.receive(wait=True)
+            for passed in packet.passed if packet is not None else ():
+                self.kernel.drop(passed)
             return b"" if packet is None else packet.content[:size]
+        if isinstance(opened, PipeEnd):
+            return opened.read(size)
         raise failure(errno.EINVAL)
 
     def write(self, descriptor: int, content: bytes) -> int:
@@ -54,13 +63,15 @@ class Calls:
             return self.files.write_file(process, opened, bytes(content))
         if isinstance(opened, End):
             return opened.send(Packet(bytes(content)), wait=True)
+        if isinstance(opened, PipeEnd):
+            return opened.write(bytes(content))
         raise failure(errno.EINVAL)
 
     def poll(self, wanted: dict[int, int], timeout_ms: float | None) -> list[tuple[int, int]]:
         """poll(2)."""
         process = self.kernel.enter("poll", "")
-        watched: dict[int, tuple[Open, int]] = {
-            number: (self.files.held(process, number), events) for number, events in wanted.items()
+        watched: dict[int, tuple[Open | None, int]] = {
+            number: (process.descriptors.get(number), events) for number, events in wanted.items()
         }
         until_ns = None
         if timeout_ms is not None and timeout_ms >= 0:
@@ -69,32 +80,35 @@ class Calls:
             ready = [
                 (number, found)
                 for number, (opened, events) in watched.items()
-                if (found := opened.events() & (events | POLLHUP))
+                if (found := _true_now(opened, events))
             ]
             if ready or (until_ns is not None and self.kernel.now_ns >= until_ns):
                 return ready
-            self.kernel.pause([opened for opened, _ in watched.values()], until_ns)
+            self.kernel.pause([each for each, _ in watched.values() if each is not None], until_ns)
 
     # -- channels ----------------------------------------------------------------------------
 
     def pipe(self) -> tuple[int, int]:
         """pipe(2): (reading, writing)."""
         process = self.kernel.enter("pipe")
-        reading, writing = pair(self.kernel, both_ways=False)
+        reading, writing = pipe(self.kernel)
         return self.files.give(process, reading), self.files.give(process, writing)
 
     def pipe2(self, flags: int) -> tuple[int, int]:
         """pipe2(2)."""
-        reading, writing = self.pipe()
-        if flags & os.O_NONBLOCK:
-            for number in (reading, writing):
-                self.end(number).blocking = False
-        return reading, writing
+        process = self.kernel.enter("pipe")
+        reading, writing = pipe(self.kernel)
+        reading.blocking = writing.blocking = not flags & os.O_NONBLOCK
+        return self.files.give(process, reading), self.files.give(process, writing)
 
-    def socketpair(self, *_: int) -> tuple[int, int]:
+    def socketpair(self, family: int = socket.AF_UNIX, kind: int = socket.SOCK_STREAM,
+                   ) -> tuple[int, int]:  # fmt: skip
         """socketpair(2) of packets."""
         process = self.kernel.enter("socketpair")
-        first, second = pair(self.kernel)
+        kind &= _KIND
+        if family != socket.AF_UNIX or kind not in (socket.SOCK_SEQPACKET, socket.SOCK_DGRAM):
+            raise failure(errno.EPROTONOSUPPORT)
+        first, second = pair(self.kernel, connected=kind == socket.SOCK_SEQPACKET)
         return self.files.give(process, first), self.files.give(process, second)
 
     def end(self, descriptor: int) -> End:
@@ -105,14 +119,25 @@ class Calls:
             raise failure(errno.ENOTSOCK)
         return opened
 
-    def shutdown(self, descriptor: int, *, reading: bool) -> None:
+    def shutdown(self, descriptor: int, *, reading: bool, writing: bool) -> None:
         """shutdown(2)."""
         self.kernel.enter("shutdown", descriptor)
-        shut(self.end(descriptor), reading=reading)
+        self.end(descriptor).shut(reading=reading, writing=writing)
 
     def deaf_socket(self) -> int:
         """A listening socket that nobody reaches."""
         return self.files.give(self.kernel.enter("socket"), Deaf())
+
+    def name_socket(self, path: str) -> None:
+        """bind(2) of a Unix socket, the step being counted already. Raises EADDRINUSE."""
+        process = self.kernel.current
+        if process is None:
+            return
+        disk = process.host.disk
+        directory, last = disk.place(raw(path))
+        if last in directory.entries:
+            raise failure(errno.EADDRINUSE)
+        disk.create(directory, last).mode = stat.S_IFSOCK | 0o755
 
     # -- time, chance, signals ---------------------------------------------------------------
 
@@ -182,28 +207,35 @@ class Calls:
     def fcntl(self, descriptor: int, command: int, argument: int = 0) -> int:
         """fcntl(2): the seals of a memfd."""
         process = self.kernel.enter("fcntl", (descriptor, command))
-        opened = self.files.file(process, descriptor)
-        if opened.seals is None:
+        opened = self.files.held(process, descriptor)
+        if command == _F_ADD_SEALS and isinstance(opened, PipeEnd) and not opened.writes:
+            raise failure(errno.EPERM)
+        if not isinstance(opened, OpenFile) or opened.seals is None:
             raise failure(errno.EINVAL)
         if command == _F_ADD_SEALS:
-            opened.seals |= argument
+            opened.seal(argument)
             return 0
         if command == _F_GET_SEALS:
             return opened.seals
         raise failure(errno.EINVAL)
 
     def flock(self, descriptor: int, operation: int) -> None:
-        """flock(2), exclusive and not waiting; gone when its process ends."""
+        """flock(2), exclusive and not waiting; gone when nobody has the description open."""
         process = self.kernel.enter("flock", (descriptor, operation))
         opened = self.files.file(process, descriptor)
+        if operation == fcntl.LOCK_UN:
+            opened.locked = False
+            return
+        if operation != fcntl.LOCK_EX | fcntl.LOCK_NB:
+            raise failure(errno.ENOSYS, "only LOCK_EX | LOCK_NB and LOCK_UN are simulated")
         if any(
-            held is not opened and held.flags & _LOCKED and held.inode is opened.inode
+            held is not opened and held.locked and held.inode is opened.inode
             for other in self.kernel.processes
             for held in other.descriptors.values()
             if isinstance(held, OpenFile)
         ):
-            raise BlockingIOError(errno.EAGAIN, "locked")
-        opened.flags |= _LOCKED
+            raise failure(errno.EAGAIN)
+        opened.locked = True
 
     def by_name(self, name: str, *arguments: int) -> int:
         """`guard.edge.system_calls.call`: calls that Python has no function for."""
@@ -227,7 +259,9 @@ class Calls:
         return _absent(name)
 
 
-_LOCKED = 1 << 40
+def _true_now(opened: Open | None, events: int) -> int:
+    """The events of this descriptor that poll(2) tells when these are asked for."""
+    return POLLNVAL if opened is None else opened.events() & (events | POLLHUP | POLLERR)
 
 
 def _absent(name: str) -> NoReturn:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from diode_sim.chance import Chance
 
 SECTOR_BYTES = 512
+NAME_BYTES_MAX = 255
 DEVICE = 0xD15C
 _FILE_MODE = stat.S_IFREG | 0o640
 _DIRECTORY_MODE = stat.S_IFDIR | 0o750
@@ -36,6 +37,8 @@ class Inode:
     content   a file's bytes as processes see them; stable: as the device has them
     unsynced  what was done to them since: (offset, bytes), or (size, None) for a truncation
     entries   a directory's names; stable_entries: as the device has them
+    place     (directory, name) of what has a name
+    opened    how many open descriptions there are: bytes without a name are there as long
     """
 
     number: int
@@ -48,6 +51,8 @@ class Inode:
     unsynced: list[tuple[int, bytes | None]] = field(default_factory=list)
     entries: "dict[bytes, Inode]" = field(default_factory=dict)
     stable_entries: "dict[bytes, Inode]" = field(default_factory=dict)
+    place: "tuple[Inode, bytes] | None" = None
+    opened: int = 0
 
     @property
     def is_directory(self) -> bool:
@@ -71,17 +76,22 @@ class Disk:
         self._changes: list[tuple[Step, ...]] = []
         self.fail_syncs = 0
         self.fail_writes = 0
+        self._power_cuts = 0
 
     # -- names -------------------------------------------------------------------------------
 
     def find(self, path: bytes, start: Inode | None = None) -> Inode:
-        """What the path names. Raises FileNotFoundError, NotADirectoryError."""
+        """What the path names. Raises FileNotFoundError, NotADirectoryError, ENAMETOOLONG."""
         found = self.root if path.startswith(b"/") or start is None else start
+        if not path:
+            raise failure(errno.ENOENT, path)
         for part in path.split(b"/"):
-            if part in (b"", b"."):
-                continue
             if not found.is_directory:
                 raise failure(errno.ENOTDIR, path)
+            if part in (b"", b"."):
+                continue
+            if len(part) > NAME_BYTES_MAX:
+                raise failure(errno.ENAMETOOLONG, path)
             if part not in found.entries:
                 raise failure(errno.ENOENT, path)
             found = found.entries[part]
@@ -90,11 +100,11 @@ class Disk:
     def place(self, path: bytes, start: Inode | None = None) -> tuple[Inode, bytes]:
         """(directory, name in it) of a path whose last part need not be there."""
         head, _, name = path.rstrip(b"/").rpartition(b"/")
-        directory = self.find(head or (b"/" if path.startswith(b"/") else b""), start)
+        directory = self.find(head or (b"/" if path.startswith(b"/") else b"."), start)
         if not directory.is_directory:
             raise failure(errno.ENOTDIR, path)
-        if not name or len(name) > 255:
-            raise failure(errno.EINVAL if not name else errno.ENAMETOOLONG, path)
+        if not name or len(name) > NAME_BYTES_MAX:
+            raise failure(errno.ENOENT if not name else errno.ENAMETOOLONG, path)
         return directory, name
 
     def create(self, directory: Inode, name: bytes, *, folder: bool = False) -> Inode:
@@ -108,40 +118,57 @@ class Disk:
         self._change((directory, name, made))
         return made
 
-    def unlink(self, directory: Inode, name: bytes) -> Inode:
-        """Take a file's name away; gives the file."""
+    def unlink(self, directory: Inode, name: bytes, *, folder: bool = False) -> Inode:
+        """Take a file's name away, or that of an empty directory; gives what had it."""
         found = directory.entries.get(name)
         if found is None:
             raise failure(errno.ENOENT, name)
-        if found.is_directory:
-            raise failure(errno.EISDIR, name)
+        if found.is_directory != folder:
+            raise failure(errno.ENOTDIR if folder else errno.EISDIR, name)
+        if found.entries:
+            raise failure(errno.ENOTEMPTY, name)
         self._change((directory, name, None))
-        found.links -= 1
-        if not found.links:
-            self.used_bytes -= len(found.content)
+        found.changed_ns = self._now_ns()
+        self._forget(found)
         return found
 
     def rename(self, old: tuple[Inode, bytes], new: tuple[Inode, bytes], *, over: bool) -> Inode:
         """Give what has one name another; what had that name is gone. over: it may be there."""
-        directory, name = old
-        moved = directory.entries.get(name)
+        moved = old[0].entries.get(old[1])
         if moved is None:
-            raise failure(errno.ENOENT, name)
+            raise failure(errno.ENOENT, old[1])
         target = new[0].entries.get(new[1])
+        if target is not None and not over:
+            raise failure(errno.EEXIST, new[1])
         if target is moved:
             return moved
-        if target is not None:
-            if not over:
-                raise failure(errno.EEXIST, new[1])
-            if target.is_directory:
-                raise failure(errno.EISDIR, new[1])
-            target.links -= 1
-            if not target.links:
-                self.used_bytes -= len(target.content)
+        _check_rename(moved, old[0], new[0], target)
         moved.changed_ns = self._now_ns()
-        moved.links -= 1
-        self._change((directory, name, None), (new[0], new[1], moved))
+        self._change((*old, None), (*new, moved))
+        if target is not None:
+            target.links -= 1
+            target.place = None
+            target.changed_ns = self._now_ns()
+            self._forget(target)
         return moved
+
+    def hold(self, inode: Inode) -> int:
+        """One more open description of it; gives what `let_go` wants."""
+        inode.opened += 1
+        return self._power_cuts
+
+    def let_go(self, inode: Inode, held: int) -> None:
+        """One less. After a power cut nobody holds anything."""
+        if held == self._power_cuts:
+            inode.opened -= 1
+            self._forget(inode)
+
+    def _forget(self, inode: Inode) -> None:
+        """The room of what has no name and is not open is free."""
+        if not inode.links and not inode.opened:
+            self.used_bytes -= len(inode.content)
+            inode.content = bytearray()
+            inode.unsynced.clear()
 
     def _change(self, *steps: Step) -> None:
         self._changes.append(steps)
@@ -149,28 +176,36 @@ class Disk:
         for directory, name, inode in steps:
             directory.modified_ns = directory.changed_ns = now_ns
             if inode is None:
-                del directory.entries[name]
+                gone = directory.entries.pop(name)
+                gone.links -= 1
+                gone.place = None
             else:
                 directory.entries[name] = inode
                 inode.links += 1
+                inode.place = (directory, name)
 
     # -- content -----------------------------------------------------------------------------
 
     def write(self, inode: Inode, offset: int, content: bytes) -> int:
-        """Put bytes there; gives how many. Raises ENOSPC with nothing written, or EIO."""
+        """Put bytes there; gives how many: fewer where the room ends. Raises ENOSPC, or EIO."""
         if self.fail_writes:
             self.fail_writes -= 1
             raise failure(errno.EIO)
-        end = offset + len(content)
-        self._need(max(0, end - len(inode.content)))
+        room = max(0, self.capacity_bytes - self.used_bytes)
+        written = bytes(content[: max(0, len(inode.content) + room - offset)])
+        if not written:
+            if content:
+                raise failure(errno.ENOSPC)
+            return 0
+        end = offset + len(written)
         grown = end - len(inode.content)
         if grown > 0:
             inode.content.extend(bytes(grown))
             self.used_bytes += grown
-        inode.content[offset:end] = content
-        inode.unsynced.append((offset, bytes(content)))
+        inode.content[offset:end] = written
+        inode.unsynced.append((offset, written))
         inode.modified_ns = inode.changed_ns = self._now_ns()
-        return len(content)
+        return len(written)
 
     def truncate(self, inode: Inode, size: int) -> None:
         """The file now has this size."""
@@ -250,6 +285,7 @@ class Disk:
 
     def power_cut(self, chance: Chance) -> None:
         """Only what is stable stays, and by chance some of the rest."""
+        self._power_cuts += 1
         style = chance.choice(("nothing", "everything", "torn", "torn"))
         self._cut_names(chance, style)
         self._cut_content(chance, style)
@@ -267,10 +303,11 @@ class Disk:
 
     def _cut_content(self, chance: Chance, style: str) -> None:
         self.used_bytes = 0
-        links: dict[int, int] = {}
-        stack, seen = [self.root], {self.root.number}
+        links: dict[int, int] = {self.root.number: 1}
+        stack = [self.root]
         while stack:
             inode = stack.pop()
+            inode.opened = 0
             if not inode.is_directory:
                 if inode.unsynced:
                     inode.stable = _survivor(inode, chance, style)
@@ -279,12 +316,32 @@ class Disk:
                 self.used_bytes += len(inode.stable)
                 continue
             inode.entries = dict(inode.stable_entries)
-            for child in inode.entries.values():
+            for name, child in inode.entries.items():
                 links[child.number] = links.get(child.number, 0) + 1
                 child.links = links[child.number]
-                if child.number not in seen:
-                    seen.add(child.number)
+                child.place = (inode, name)
+                if child.links == 1:
                     stack.append(child)
+
+
+def _check_rename(moved: Inode, old: Inode, new: Inode, target: Inode | None) -> None:
+    """What rename(2) refuses beside names that are not there."""
+    above: Inode | None = new
+    while moved.is_directory and above is not None:
+        if above is moved:
+            raise failure(errno.EINVAL)
+        above = above.place[0] if above.place is not None else None
+    if target is None:
+        return
+    if target.is_directory and not moved.is_directory:
+        above = old
+        while above is not None and above is not target:
+            above = above.place[0] if above.place is not None else None
+        raise failure(errno.ENOTEMPTY if above is target else errno.EISDIR)
+    if moved.is_directory and not target.is_directory:
+        raise failure(errno.ENOTDIR)
+    if target.entries:
+        raise failure(errno.ENOTEMPTY)
 
 
 def _make_stable(steps: tuple[Step, ...]) -> None:

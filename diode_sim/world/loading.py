@@ -37,11 +37,13 @@ class Loader:
     """A set of modules that share one kernel's stand-ins."""
 
     def __init__(
-        self, stand_ins: dict[str, ModuleType], mutations: tuple[Mutation, ...] = ()
-    ) -> None:
+        self, stand_ins: dict[str, ModuleType], mutations: tuple[Mutation, ...] = (), *,
+        more: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        """more: modules beside the guard's that are loaded so, each by its full name."""
         self._modules = dict(stand_ins)
         self._mutations = mutations
-        self._packages = (*_SIMULATED, *(_with_it(each.module) for each in mutations))
+        self._packages = (*_SIMULATED, *more, *(_with_it(each.module) for each in mutations))
         self._builtins = {**vars(builtins), "__import__": self._import}
 
     def stand_in(self, name: str, **given: Any) -> None:

@@ -223,7 +223,7 @@ class Observer:
             for opened in process.descriptors.values()
             if isinstance(opened, End)
         }
-        queued = sum(e.incoming.filled_bytes for e in ends.values() if e.incoming is not None)
+        queued = sum(e.incoming.filled_bytes for e in ends.values())
         if queued > QUEUED_BYTES_MAX:
             raise Breach("memory", f"{queued} bytes wait in sockets")
 

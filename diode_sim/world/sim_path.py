@@ -2,7 +2,6 @@
 
 import io
 import os
-import stat
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any, Self
@@ -48,7 +47,7 @@ def path_class(calls: Calls) -> type:
                 type(self)(self.parent).mkdir(parents=True, exist_ok=True)
                 files.mkdir(str(self), mode)
             except FileExistsError:
-                if not exist_ok:
+                if not exist_ok or not self.is_dir():
                     raise
 
         def unlink(self, missing_ok: bool = False) -> None:
@@ -58,6 +57,10 @@ def path_class(calls: Calls) -> type:
             except FileNotFoundError:
                 if not missing_ok:
                     raise
+
+        def rmdir(self) -> None:
+            """rmdir(2)."""
+            files.rmdir(str(self))
 
         def rename(self, target: Any) -> Self:
             """rename(2)."""
@@ -76,6 +79,10 @@ def path_class(calls: Calls) -> type:
             """What is in it and is named so."""
             return (each for each in self.iterdir() if fnmatchcase(each.name, pattern))
 
+        def touch(self) -> None:
+            """A file is there; an empty one if none was."""
+            files.close(files.open(str(self), os.O_WRONLY | os.O_CREAT, 0o666))
+
         def open(self, mode: str = "rb", buffering: int = -1) -> io.BytesIO:
             """The file as it is now, for reading."""
             if mode != "rb":
@@ -86,8 +93,6 @@ def path_class(calls: Calls) -> type:
             """The whole file."""
             descriptor = files.open(str(self), os.O_RDONLY)
             try:
-                if stat.S_ISDIR(files.fstat(descriptor).st_mode):
-                    raise IsADirectoryError(str(self))
                 return calls.read(descriptor, _READ_BYTES)
             finally:
                 files.close(descriptor)

@@ -15,6 +15,8 @@ from diode_sim.world.kernel import Open
 _SO_RCVBUFFORCE, _SO_MEMINFO, _SO_ATTACH_FILTER, _SO_RXQ_OVFL = 33, 55, 26, 40
 _SOL_UDP, _UDP_SEGMENT = 17, 103
 _RIGHTS_BYTES = 4
+WISHED_ROOM_BYTES_MAX = 4 * 1024 * 1024  # net.core.wmem_max since Linux 6.18; before it 212,992
+_ROOM_BYTES_MIN = 4608
 _SENDER = ("127.0.0.1", 1)
 
 
@@ -56,19 +58,22 @@ def socket_class(calls: Calls) -> type:
         def setblocking(self, blocking: bool) -> None:
             """Whether calls wait."""
             opened = self._opened("fcntl")
-            if isinstance(opened, End):
+            if isinstance(opened, End | Datagrams):
                 opened.blocking = blocking
 
         def shutdown(self, how: int) -> None:
             """One direction."""
-            calls.shutdown(self._number, reading=how == real_socket.SHUT_RD)
+            calls.shutdown(
+                self._number, reading=how != real_socket.SHUT_WR, writing=how != real_socket.SHUT_RD
+            )
 
         def setsockopt(self, level: int, option: int, value: Any) -> None:
             """The options that matter here; the others change nothing."""
             opened = self._opened("setsockopt", (level, option))
             if isinstance(opened, End):
-                if option == real_socket.SO_SNDBUF and opened.outgoing is not None:
-                    opened.outgoing.room_bytes = 2 * int(value)
+                if option == real_socket.SO_SNDBUF:
+                    wanted = min(int(value), WISHED_ROOM_BYTES_MAX)
+                    opened.outgoing.room_bytes = max(_ROOM_BYTES_MIN, 2 * wanted)
                 elif option == real_socket.SO_RCVTIMEO:
                     opened.timeout_ns = timeval_ns(value)
             elif isinstance(opened, Datagrams) and level == real_socket.SOL_SOCKET:
@@ -80,6 +85,8 @@ def socket_class(calls: Calls) -> type:
         def getsockopt(self, level: int, option: int, size: int = 0) -> Any:
             """The buffer's size and what is in it."""
             opened = self._opened("getsockopt", (level, option))
+            if isinstance(opened, End) and option == real_socket.SO_SNDBUF:
+                return opened.outgoing.room_bytes
             if not isinstance(opened, Datagrams):
                 return DEFAULT_ROOM_BYTES
             if option == _SO_MEMINFO:
@@ -91,8 +98,10 @@ def socket_class(calls: Calls) -> type:
             return "127.0.0.1", 0
 
         def bind(self, address: Any) -> None:
-            """Addresses mean nothing here."""
+            """A path is a socket's name from now on; other addresses mean nothing here."""
             self._opened("bind", address)
+            if isinstance(address, str):
+                calls.name_socket(address)
 
         def listen(self, backlog: int = 0) -> None:
             """Nobody will come."""
@@ -105,19 +114,30 @@ def socket_class(calls: Calls) -> type:
                 raise failure(errno.EOPNOTSUPP)
             return opened.send(Packet(bytes(content)), wait=not flags & real_socket.MSG_DONTWAIT)
 
+        def recv(self, size: int, flags: int = 0) -> bytes:
+            """One packet, cut to so many bytes."""
+            buffer = bytearray(size)
+            told = self.recv_into(buffer, 0, flags & ~real_socket.MSG_TRUNC)
+            return bytes(buffer[:told])
+
         def recv_into(self, buffer: bytearray, size: int = 0, flags: int = 0) -> int:
-            """One packet, cut to the buffer; gives its real length."""
+            """One packet, cut to the buffer; gives how much came, or with MSG_TRUNC was sent."""
             opened = self._opened("recv")
-            if not isinstance(opened, End):
+            view = memoryview(buffer)[: size or len(buffer)]
+            if not view:
+                return 0  # Python does not ask the kernel for nothing
+            if isinstance(opened, Datagrams):
+                content = opened.receive(wait=not flags & real_socket.MSG_DONTWAIT)
+            elif isinstance(opened, End):
+                packet = opened.receive(wait=not flags & real_socket.MSG_DONTWAIT)
+                content = b"" if packet is None else packet.content
+                for passed in packet.passed if packet is not None else ():
+                    calls.kernel.drop(passed)
+            else:
                 raise failure(errno.EOPNOTSUPP)
-            packet = opened.receive(wait=not flags & real_socket.MSG_DONTWAIT)
-            if packet is None:
-                return 0
-            part = packet.content[: len(buffer)]
-            buffer[: len(part)] = part
-            for passed in packet.passed:
-                calls.kernel.drop(passed)
-            return len(packet.content)
+            part = content[: len(view)]
+            view[: len(part)] = part
+            return len(content) if flags & real_socket.MSG_TRUNC else len(part)
 
         def sendmsg(self, buffers: Iterable[Any], ancillary: Iterable[Any] = (), flags: int = 0,
                     address: Any = None) -> int:  # fmt: skip
@@ -149,17 +169,24 @@ def socket_class(calls: Calls) -> type:
             opened = self._opened("recvmsg")
             view = memoryview(buffers[0])
             if isinstance(opened, Datagrams):
-                datagram = opened.take()
-                view[: len(datagram)] = datagram
-                dropped = struct.pack("=I", opened.drops)
-                told = [(real_socket.SOL_SOCKET, _SO_RXQ_OVFL, dropped)] if opened.drops else []
-                return len(datagram), told, 0, _SENDER
+                return self._datagram(opened, view, flags)
             if not isinstance(opened, End):
                 raise failure(errno.EOPNOTSUPP)
             packet = opened.receive(wait=not flags & real_socket.MSG_DONTWAIT)
             if packet is None:
                 return 0, [], 0, None
             return self._unpack(packet, view, ancillary_bytes)
+
+        @staticmethod
+        def _datagram(opened: Datagrams, view: memoryview, flags: int,
+                      ) -> tuple[int, list[tuple[int, int, bytes]], int, Any]:  # fmt: skip
+            datagram = opened.receive(wait=not flags & real_socket.MSG_DONTWAIT)
+            size = min(len(datagram), len(view))
+            view[:size] = datagram[:size]
+            dropped = struct.pack("=I", opened.drops)
+            told = [(real_socket.SOL_SOCKET, _SO_RXQ_OVFL, dropped)] if opened.drops else []
+            cut = real_socket.MSG_TRUNC if size < len(datagram) else 0
+            return size, told, cut, _SENDER
 
         def _unpack(self, packet: Packet, view: memoryview, ancillary_bytes: int,
                     ) -> tuple[int, list[tuple[int, int, bytes]], int, Any]:  # fmt: skip
@@ -173,6 +200,8 @@ def socket_class(calls: Calls) -> type:
                 for opened in packet.passed[:room]
                 if process is not None
             ]
+            if len(packet.passed) > room:
+                told |= real_socket.MSG_CTRUNC
             for opened in packet.passed:
                 calls.kernel.drop(opened)
             rights = array.array("i", taken).tobytes()

@@ -81,7 +81,7 @@ def _os(calls: Calls) -> ModuleType:
     names = (
         "close", "dup", "open", "memfd_create", "pread", "pwrite", "ftruncate",
         "posix_fallocate", "fsync", "fdatasync", "rename", "unlink", "mkdir", "listdir",
-        "scandir", "stat", "fstat", "chmod", "chown",
+        "scandir", "stat", "fstat", "chmod", "chown", "lseek", "rmdir",
     )  # fmt: skip
     given: dict[str, Callable[..., Any]] = {name: getattr(files, name) for name in names}
     given |= {
@@ -127,9 +127,10 @@ def _select(calls: Calls) -> ModuleType:
             wanted[_number(each)] = wanted.get(_number(each), 0) | events
         timeout_ms = None if timeout_s is None else timeout_s * 1000
         ready = dict(calls.poll(wanted, timeout_ms))
-        hung = real_select.POLLIN | real_select.POLLHUP
+        hung = real_select.POLLIN | real_select.POLLHUP | real_select.POLLERR
+        free = real_select.POLLOUT | real_select.POLLERR
         readable = [e for e, m in asked if m == 1 and ready.get(_number(e), 0) & hung]
-        writable = [e for e, m in asked if m == 4 and ready.get(_number(e), 0) & m]
+        writable = [e for e, m in asked if m == 4 and ready.get(_number(e), 0) & free]
         return readable, writable, []
 
     return _module("select", real_select, (), poll=Poll, select=select)

@@ -88,9 +88,17 @@ def remove(directory: Path, names: list[str]) -> None:
 
 # mkdirat, of the parent: openat fsync close
 def make_directory(path: Path) -> None:
-    """The directory is there, durably. Its parent must be there."""
-    with contextlib.suppress(FileExistsError):
+    """The directory is there, durably. Its parent must be there.
+
+    Also one that is there already: who made it may have been stopped before its sync. A confined
+    process cannot open the parent; its directories were made, durably, by who started it.
+    """
+    try:
         os.mkdir(path, DIRECTORY_MODE)
+    except FileExistsError:
+        with contextlib.suppress(PermissionError):
+            sync_directory(path.parent)
+    else:
         sync_directory(path.parent)
 
 

@@ -1,8 +1,10 @@
 """A number on disk that survives a power cut: the send cursor, the session counter, an attempt.
 
 One record of fixed length, written in place in one sector: magic, number, CRC-32. A record that is
-not whole reads as `Malformed`, an absent or empty file as no number. System calls: openat, pread64,
-pwrite64, fdatasync, ftruncate; `put` those of `durable.replace`.
+not whole reads as `Malformed`, an absent or empty file as no number. An empty file gets its first
+number as a whole new one in its place: writing into it would change its length and its bytes, and a
+power cut may take one of the two. System calls: openat, pread64, pwrite64, fdatasync, ftruncate;
+for a first number and `put` those of `durable.replace`.
 """
 
 import os
@@ -17,6 +19,7 @@ from schemas.reasons import Reason
 _BODY = struct.Struct(">4sQ")
 _MAGIC = b"CVN1"
 RECORD_BYTES = _BODY.size + 4
+_OPEN = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
 
 class DurableNumber:
@@ -24,7 +27,8 @@ class DurableNumber:
 
     def __init__(self, path: Path) -> None:
         """Open or create the file. Raises `Malformed(RECORD_MALFORMED)` for a damaged record."""
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self._path = path
+        self._descriptor = os.open(path, _OPEN, durable.FILE_MODE)
         try:
             self.value = parse(os.pread(self._descriptor, RECORD_BYTES + 1, 0), path)
         except Malformed:
@@ -33,10 +37,18 @@ class DurableNumber:
 
     def set(self, number: int, *, durable: bool = True) -> None:
         """Write the number; on return it is on disk, unless `durable` is False."""
-        os.pwrite(self._descriptor, _record(number), 0)
-        if durable:
-            os.fdatasync(self._descriptor)
+        if self.value is None:
+            self._set_first(number)
+        else:
+            os.pwrite(self._descriptor, _record(number), 0)
+            if durable:
+                os.fdatasync(self._descriptor)
         self.value = number
+
+    def _set_first(self, number: int) -> None:
+        put(self._path, number)
+        os.close(self._descriptor)
+        self._descriptor = os.open(self._path, _OPEN, durable.FILE_MODE)
 
     def close(self) -> None:
         """Close the file."""

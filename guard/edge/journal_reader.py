@@ -57,9 +57,11 @@ class JournalReader:
         Raises `Malformed(RECORD_MALFORMED)` when a record below the mark is gone or not whole.
         """
         mark = self._current_mark()
-        if self.next_number >= mark:
+        segment = self._segment
+        if segment is None and self.next_number < mark:
+            segment = self._locate()  # and go to the oldest kept: perhaps none below the mark is
+        if segment is None or self.next_number >= mark:
             return []
-        segment = self._segment or self._locate()
         found = segment.whole_records(
             self._offset, self.next_number, min(count_max, mark - self.next_number)
         )

@@ -71,9 +71,13 @@ def recover(directory: Path, mark: int | None) -> Recovered:
 
 def make_segment(directory: Path, first: int) -> int:
     """A new segment, durable and empty; gives its salt."""
-    salt = int.from_bytes(secrets.token_bytes(SALT_BYTES), "big")
+    salt = _new_salt()
     durable.create(segment_path(directory, first), write_segment_header(first, salt))
     return salt
+
+
+def _new_salt() -> int:
+    return int.from_bytes(secrets.token_bytes(SALT_BYTES), "big")
 
 
 def read_mark_file(directory: Path) -> int | None:
@@ -96,7 +100,10 @@ def _write_again(directory: Path, segment: Segment, begin: int, end: int) -> Non
 
 
 def _remake_unused(directory: Path, firsts: list[int]) -> None:
-    """§4 (4): a last segment without a whole header and with nothing after it was never used."""
+    """§4 (4): a last segment with nothing after its header was never used: it gets a new header.
+
+    In its place: where the others were dropped, its name alone says where the numbers stand.
+    """
     first = firsts[-1]
     path = segment_path(directory, first)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -105,8 +112,11 @@ def _remake_unused(directory: Path, firsts: list[int]) -> None:
     finally:
         os.close(descriptor)
     if unused:
-        durable.remove(directory, [path.name])
-        make_segment(directory, first)
+        file = durable.AppendFile(path, 0, aside_bytes=0)
+        file.write(write_segment_header(first, _new_salt()))
+        file.cut(SEGMENT_HEADER_BYTES)
+        file.close()
+        durable.sync_directory(directory)
 
 
 def _check_closed(directory: Path, first: int, following: int) -> None:

@@ -1,4 +1,4 @@
-"""Real processes for the tests of this folder: act in a child, as root or as nobody."""
+"""For the tests of this folder: act in a real child, as root or as nobody; run in two kernels."""
 
 import os
 import signal
@@ -12,11 +12,39 @@ import pytest
 
 from guard.edge.sandbox import Calls, Confinement
 from guard.edge.system_calls import call
+from tests.contracts import shared
+from tests.contracts.simulated import TOP
 
 NOBODY = 65534
 ROOT = os.geteuid() == 0
 MIB = 2**20
 _PR_SET_DUMPABLE = 4
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Some files are collected a second time, to run in the simulated kernel."""
+    return shared.collect(file_path, parent)
+
+
+@pytest.fixture(autouse=True)
+def _in_its_kernel(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test of a simulated module is a process of a simulated host while it runs."""
+    world = shared.world_of(request.node)
+    if world is None:
+        yield
+        return
+    with world.process(world.host()):
+        yield
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """An empty directory of the kernel that the test runs in."""
+    world = shared.world_of(request.node)
+    if world is None:
+        return tmp_path
+    simulated: Path = world.load("pathlib").Path(TOP)
+    return simulated
 
 
 @pytest.fixture(params=["root", "nobody"] if ROOT else ["this user"])

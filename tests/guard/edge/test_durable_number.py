@@ -1,11 +1,9 @@
 """A number on disk: kept, cleared, damaged."""
 
-import os
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from guard.edge.durable_number import DurableNumber, read_number
@@ -47,16 +45,16 @@ def test_no_byte_of_it_can_be_changed_and_no_part_of_it_is_it(tmp_path: Path) ->
         assert read_number(path) is None
 
 
-@given(st.binary(max_size=20))
-def test_any_content_is_a_number_or_malformed(content: bytes) -> None:
-    with NamedTemporaryFile() as file:
-        Path(file.name).write_bytes(content)
-        try:
-            number = DurableNumber(Path(file.name))
-            value = number.value
-            os.close(number._descriptor)
-        except Malformed:
-            value = None
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # written anew each time
+@given(content=st.binary(max_size=20))
+def test_any_content_is_a_number_or_malformed(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "number").write_bytes(content)
+    try:
+        number = DurableNumber(tmp_path / "number")
+        value = number.value
+        number.close()
+    except Malformed:
+        value = None
     assert value is None
 
 

@@ -175,6 +175,19 @@ def test_numbers_go_on_after_everything_was_dropped_and_the_writer_restarted(
     assert writer.append(b"y").number == 10
 
 
+def test_a_reader_from_the_start_waits_where_all_was_dropped(tmp_path: Path) -> None:
+    writer = JournalWriter.open(tmp_path)
+    put(writer, b"x", b"y")
+    writer.close()
+    make_segment(tmp_path, 2)  # a power cut came before its first record
+    writer = JournalWriter.open(tmp_path)
+    writer.drop_below(2)
+    reader = JournalReader(tmp_path, 0)
+    assert reader.take(7) == reader.take(7) == []
+    put(writer, b"z")
+    assert reader.take(7) == [(2, b"z")]
+
+
 def test_a_record_larger_than_a_segment_has_one_of_its_own(tmp_path: Path) -> None:
     writer = JournalWriter.open(tmp_path, SMALL_SEGMENT_BYTES)
     large = os.urandom(200_000)

@@ -1,6 +1,7 @@
 """Hops over real sockets: what arrives whole, and what a hijacked neighbour sends."""
 
 import array
+import contextlib
 import fcntl
 import os
 import socket
@@ -35,6 +36,7 @@ from schemas.message import META_BYTES_MAX, Message
 from schemas.reasons import Reason
 
 PAYLOAD_BYTES_MAX = 300_000
+DESCRIPTORS_MAX = 500
 SMALL = Frame(b"i" * 16, 7, b"legs", Message(b"meta", b"payload"))
 LARGE = replace(SMALL, message=Message(b"meta", os.urandom(INLINE_BYTES_MAX + 1)))
 ALL_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | 0x20
@@ -55,12 +57,13 @@ class Hop:
         self.raw.sendmsg([packet], rights if descriptors else [])
 
 
-def open_descriptors() -> set[str]:
-    return {
-        f"{name} {os.readlink(f'/proc/self/fd/{name}')}"
-        for name in os.listdir("/proc/self/fd")
-        if os.path.lexists(f"/proc/self/fd/{name}")
-    }
+def open_descriptors() -> set[tuple[int, int]]:
+    """(number, inode) of each."""
+    found = set()
+    for number in range(DESCRIPTORS_MAX):
+        with contextlib.suppress(OSError):
+            found.add((number, os.fstat(number).st_ino))
+    return found
 
 
 @pytest.fixture
