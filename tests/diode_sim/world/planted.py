@@ -84,7 +84,7 @@ PLANTED = (
             "        if sequence in self._landed:\n            return Arrival.REPEATED\n",
             "        if sequence + 1 in self._landed:\n            return Arrival.REPEATED\n",
         ),
-        ("once",),
+        ("once", "exact"),
     ),
     Planted(
         "a gap at the tail is not reported",
@@ -160,7 +160,7 @@ PLANTED = (
             "        _write_again(directory, last, synced_bytes, offset)\n",
             "        assert synced_bytes\n",
         ),
-        ("accepted-first", "exact"),
+        ("accepted-first", "exact", "ledger-first"),
     ),
     Planted(
         "a session's number is used before it is on disk",
