@@ -109,5 +109,5 @@ class AlarmRules:
             case Reason.BLOCK_TAG:
                 return unproven
             case Reason.DATAGRAM_REPLAYED:
-                return bool(seen.again) or not self._in_order
+                return bool(seen.again) or not self._in_order or unproven
         return False

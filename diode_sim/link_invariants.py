@@ -68,8 +68,6 @@ class LinkInvariants:
         # What the present life of the receiver has seen.
         self._in_order = len(cables) == 1 and not (cables[0].reorder or cables[0].jitter_ms)
         self._one_by_one = self._in_order and params.interleave_blocks == 1 and not params.repeats
-        sure = params.tag or not any(one.corrupt for one in cables)
-        self._opens_surely = self._in_order and sure
         self._seen = Arrivals(params, len(cables))
         self._alarms = AlarmRules(params, self._seen, in_order=self._in_order)
         self._proven_below = 1
@@ -275,7 +273,9 @@ class LinkInvariants:
             self.broken("counted-once", "the receiver's counts of datagrams do not add up")
         if counters["datagrams"] != self._seen.datagrams:
             self.broken("counted-once", f"{self._seen.datagrams} datagrams came, not so many")
-        if self._opens_surely and counters["blocks_done"] < self._blocks_due:
+        # Untagged, after a loss of many blocks the next ones are out of reach: link §5 (5 c).
+        surely = self._in_order and (self._params.tag or not self.harm)
+        if surely and counters["blocks_done"] < self._blocks_due:
             self.broken(
                 "repair",
                 f"{self._blocks_due} blocks have k symbols, {counters['blocks_done']} opened",
@@ -295,7 +295,7 @@ class LinkInvariants:
 
     def settled(self) -> None:
         """The sender has been idle for long: where nothing was harmed, everything has landed."""
-        if self.harm or self._seen.lives != 1 or self._seen.sessions != 1:
+        if self.harm or not self._in_order or self._seen.lives != 1 or self._seen.sessions != 1:
             return
         missing = [n for n in range(1, self._offered + 1) if n not in self._landed]
         if missing:

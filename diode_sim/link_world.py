@@ -307,6 +307,7 @@ class LinkWorld:
             self.invariants.durable(self._receiving.unsynced, self._receiving)
         self._receiving.sync()
         if ticks:
+            self._harm()
             self.invariants.ticked(receiver.counters, self._receiving)
             self._check_settled()
 
