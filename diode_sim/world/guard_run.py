@@ -225,7 +225,8 @@ class GuardRun:
         if beside in folder.entries:
             disk.unlink(folder, beside)
         made = disk.create(folder, beside)
-        disk.write(made, 0, content)
+        if disk.write(made, 0, content) < len(content):
+            raise OSError(errno.ENOSPC, "full")
         disk.sync_content(made)
         disk.rename((folder, beside), (folder, name.encode()), over=True)
         disk.sync_directory(folder)
