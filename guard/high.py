@@ -32,7 +32,7 @@ HIGH = Journey(
         ),
         Role(
             "audit", "guard.roles.audit:prepare", State.NONE, State.NONE,
-            hears=("deliver-entries",), tells=("durable",), writes=("ledger",), may=May.LEDGER_KEY,
+            hears=("deliver-entries",), tells=("durable",), writes=("ledger", "sealing"),
         ),
         Role(
             "metrics", "guard.roles.metrics:prepare", State.NONE, State.NONE,

@@ -39,7 +39,7 @@ LOW = Journey(
         Role(
             "audit", "guard.roles.audit:prepare", State.NONE, State.NONE,
             hears=("release-entries", "ingest-entries", "send-entries"),
-            tells=("durable", "ingest-durable", "witness"), writes=("ledger",), may=May.LEDGER_KEY,
+            tells=("durable", "ingest-durable", "witness"), writes=("ledger", "sealing"),
         ),
         Role(
             "metrics", "guard.roles.metrics:prepare", State.NONE, State.NONE,

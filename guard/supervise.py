@@ -189,8 +189,6 @@ class Supervisor:
             given |= {name: key for name, key in receipt_keys.items() if name != "head"}
         if May.SEALING_KEY in may:
             given["seal"] = own["seal"]
-        if May.LEDGER_KEY in may:
-            given["ledger"] = own["ledger"]
         if May.LINK_KEY in may:
             given["link"] = own["link"]
         return given
@@ -215,6 +213,9 @@ class Supervisor:
             "nonce": nonce.hex(),
             "scope": scope.hex(),
             "seal_public": site.seal_public.hex(),
+            "ledger_public": site.ledger_public.hex(),
+            "source_ledger": site.source_ledger,
+            "ledger_epoch_s": site.file.ledger_epoch_s,
             "link": policy.link.model_dump(),
             "manifest": policy.link.manifest,
             "link_address": site.file.link,

@@ -24,7 +24,6 @@ MAY_WORDS = {
     May.STAGE_KEY: "its receipt key",
     May.ALL_STAGE_KEYS: "all receipt keys",
     May.SEALING_KEY: "sealing key",
-    May.LEDGER_KEY: "ledger key",
     May.LINK_KEY: "link key",
     May.SEND_UDP: "send UDP",
     May.RECEIVE_UDP: "receive UDP",

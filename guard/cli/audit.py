@@ -48,10 +48,19 @@ def _key_option(function: Any) -> Any:
 @click.option("--witness", metavar="HIGH_LEDGER", type=click.Path(path_type=Path, file_okay=False,
               exists=True), help="The other side's ledger: the checkpoints it heard over the link"
               " must be of LEDGER.")  # fmt: skip
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A checkpoint of LEDGER that was kept elsewhere, by a collector for one.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON list, an object a ledger.")
 def verify(
-    ledgers: tuple[Path, ...], key: Path | None, witness: Path | None, as_json: bool
-) -> None:
+    ledgers: tuple[Path, ...], key: Path | None, witness: Path | None,
+    checkpoints: tuple[Path, ...], as_json: bool,
+) -> None:  # fmt: skip
     """Check framing, chain, tree, checkpoints and signatures of each LEDGER.
 
     A line a finding: where it is and what follows from it. Exit code 1 if there is any. The
@@ -59,6 +68,7 @@ def verify(
     """
     with sentences():
         heard = list(_witnessed(witness)) if witness else []
+        heard += [path.read_bytes() for path in checkpoints]
         found = {
             ledger: verify_ledger(ledger, key or _key_of(ledger), witnessed=heard)
             for ledger in ledgers
@@ -128,6 +138,10 @@ def _print_verification(ledger: Path, verification: Verification) -> None:
         f" {_time(verification.first_ms)} to {_time(verification.last_ms)}", soft_wrap=True,
     )  # fmt: skip
     console.print(f"  root {verification.root or '-'}", soft_wrap=True)
+    console.print(
+        f"  anchored elsewhere: {verification.anchored} entries; key of epoch"
+        f" {verification.epoch}, in force from entry {verification.epoch_begins}", soft_wrap=True,
+    )  # fmt: skip
     for finding in verification.findings:
         console.print(f"  [red]finding[/] {escape(printable(str(finding)))}", soft_wrap=True)
     for note in verification.notes:

@@ -34,7 +34,6 @@ class May(Flag):
     STAGE_KEY = auto()  # authenticates its own receipts
     ALL_STAGE_KEYS = auto()  # checks every receipt
     SEALING_KEY = auto()  # signs manifests
-    LEDGER_KEY = auto()  # signs checkpoints
     LINK_KEY = auto()  # derives session keys
     SEND_UDP = auto()
     RECEIVE_UDP = auto()
