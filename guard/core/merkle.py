@@ -79,11 +79,10 @@ class Span:
     def _push(self, nodes: Sequence[tuple[int, int, bytes]]) -> None:
         kept = self._nodes
         for node in nodes:
-            start, level, root = node
-            while kept and kept[-1][1] == level and not kept[-1][0] >> level & 1:
-                start, _, left = kept.pop()
-                level, root = level + 1, node_hash(left, root)
-            kept.append((start, level, root))
+            while kept and kept[-1][1] == node[1] and not kept[-1][0] >> node[1] & 1:
+                start, level, left = kept.pop()
+                node = start, level + 1, node_hash(left, node[2])
+            kept.append(node)
 
 
 class Frontier(Span):

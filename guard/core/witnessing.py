@@ -17,6 +17,7 @@ STATEMENT_BYTES_MAX = 8192
 POINTS_MAX = 4096
 VERSION = 1
 _STRAIGHT, _EVERY = (0, 2), 8
+WINDOWS = (8, 64, 512, 4096)
 _HEAD = struct.Struct(">BBHQQI")
 _CERTIFICATE = struct.Struct(">Q32s64s")
 
@@ -40,7 +41,14 @@ class _Point:
         self.through = self
 
     def grown(self) -> Span:
-        """The leaves from this point to the newest one."""
+        """The leaves from this point to the newest one.
+
+        Sweeps go backwards, so the next point has most of them already.
+        """
+        if self.next is not None and self.next.through.size > self.through.size:
+            self.rest, self.through = Span(self.size), self.next.through
+            self.rest.join(self.segment)
+            self.rest.join(self.next.rest)
         while self.through.next is not None:
             self.rest.join(self.through.segment)
             self.through = self.through.next
@@ -50,9 +58,9 @@ class _Point:
 class Points:
     """The checkpoints that were told, newest last, and which statement is told next.
 
-    Whoever listens may have missed any of them, and cannot say so. So the first statement of
-    each, the third and every eighth goes from the one before it, and the others from older ones: in
-    sweeps backwards, each twice as long as the one before, then from the beginning.
+    Whoever listens may have missed any of them, and cannot say so. So the first statement of each,
+    the third and every eighth goes from the one before it, and the others from older ones: sweeps
+    backwards over the last 8, 64, 512 and 4096 take turns.
     """
 
     def __init__(self, told: Iterable[int] = ()) -> None:
@@ -62,7 +70,9 @@ class Points:
         self._certificates: list[Certificate] = []
         self._checkpoint = Checkpoint(b"")
         self._turn = 0
-        self._at, self._stop, self._length = 0, 0, 1
+        self._turns = 0
+        self._cursors = [0] * len(WINDOWS)
+        self._stops = [0] * len(WINDOWS)
 
     @property
     def size(self) -> int:
@@ -99,11 +109,14 @@ class Points:
         turn, self._turn = self._turn, self._turn + 1
         if turn in _STRAIGHT or turn % _EVERY == 0 or newest == 1:
             return self.statement(newest - 1)
-        if not self._stop <= self._at < newest - 1:
-            self._length = 1 if self._length >= newest - 1 else self._length * 2
-            self._at, self._stop = newest - 2, max(0, newest - 1 - self._length)
-        statement = self.statement(self._at)
-        self._at = self._at - 1 if statement else newest
+        reaching = [at for at, window in enumerate(WINDOWS) if window // WINDOWS[0] < newest]
+        which = reaching[self._turns % len(reaching)]
+        self._turns += 1
+        if not self._stops[which] <= self._cursors[which] < newest - 1:
+            self._cursors[which] = newest - 2
+            self._stops[which] = max(0, newest - 1 - WINDOWS[which])
+        statement = self.statement(self._cursors[which])
+        self._cursors[which] = self._cursors[which] - 1 if statement else newest
         return statement or self.statement(newest - 1)
 
     def statement(self, at: int) -> bytes:
@@ -121,5 +134,5 @@ class Points:
         first, gone = self._points[0], self._points.pop(1)
         first.segment.join(gone.segment)
         first.next = gone.next
-        self._at = max(0, self._at - 1)
-        self._stop = max(0, self._stop - 1)
+        self._cursors = [at - 1 for at in self._cursors]
+        self._stops = [max(0, at - 1) for at in self._stops]

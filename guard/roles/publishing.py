@@ -14,8 +14,9 @@ from guard.edge.told_sizes import ToldSizes
 from guard.link.params import LinkParams
 
 POINT_NS = 5_000_000_000
-ROUNDS = 2  # how often a statement leaves before the next takes its place
+STATEMENTS_A_POINT = 10
 STATEMENT_BYTES = 1200
+_SLOWER = (5, 4)  # than the heartbeats, or statements would be passed over
 
 
 class Publisher:
@@ -26,7 +27,7 @@ class Publisher:
         self._told = ToldSizes(path, POINTS_MAX)
         self._points = Points(self._told.sizes)
         self._params = params
-        self._point_ns = max(POINT_NS, 2 * ROUNDS * params.checkpoint_ns(STATEMENT_BYTES))
+        self._point_ns = max(POINT_NS, STATEMENTS_A_POINT * self._pace_ns(STATEMENT_BYTES))
         self._point_due_ns = self._statement_due_ns = 0
 
     def grown(self, ledger: Ledger, checkpoint: Checkpoint) -> None:
@@ -42,9 +43,12 @@ class Publisher:
         if now_ns < self._statement_due_ns:
             return b""
         statement = self._points.next_statement()
-        wait_ns = self._params.checkpoint_ns(max(1, len(statement)))
-        self._statement_due_ns = now_ns + ROUNDS * wait_ns
+        self._statement_due_ns = now_ns + self._pace_ns(max(1, len(statement)))
         return statement
+
+    def _pace_ns(self, statement_bytes: int) -> int:
+        more, less = _SLOWER
+        return self._params.checkpoint_ns(statement_bytes) * more // less
 
     def wait_ms(self, most_ms: int) -> int:
         """How long until the next one is due, at most `most_ms`."""

@@ -14,14 +14,14 @@ from schemas.reasons import Reason
 WITNESSED = "witnessed"
 """In `attempt`: the size of the source side's ledger that `verify` has accepted."""
 PATIENCE_NS = 120_000_000_000
-_STATEMENT_BYTES = 1500
-_PATIENCE_STATEMENTS = 8
+_STATEMENT_BYTES = 1200
+_PATIENCE_STATEMENTS = 24
 _ROUNDS = 3
 _OLD_SIZE, _SIZE = slice(4, 12), slice(12, 20)
 
 
 def patience_ns(params: LinkParams) -> int:
-    """How long something of the source side's ledger is waited for: eight statements' time."""
+    """How long something of the source side's ledger is waited for: 24 statements' time."""
     return max(PATIENCE_NS, _PATIENCE_STATEMENTS * params.checkpoint_ns(_STATEMENT_BYTES))
 
 
