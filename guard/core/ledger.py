@@ -123,11 +123,6 @@ class Ledger:
         """The first entry of the epoch."""
         return self.certificates[-1].begins if self.certificates else 0
 
-    @property
-    def ends_an_epoch(self) -> bool:
-        """Whether the newest batch is one that certified a key."""
-        return self._signer != self.key
-
     def seal(self, seed: bytes) -> None:
         """Sign with this seed (32 bytes) from now on. Raises `Broken(KEY_MISSING)`: another's."""
         key = Ed25519PrivateKey.from_private_bytes(seed)

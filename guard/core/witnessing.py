@@ -86,8 +86,8 @@ class Points:
             self.take(ledger, checkpoint)
 
     def take(self, ledger: Ledger, checkpoint: Checkpoint) -> bool:
-        """The newest checkpoint is to be told; False for one that ends an epoch: it is not."""
-        if ledger.size == self.size or ledger.ends_an_epoch:
+        """The newest checkpoint is to be told; False if it is already."""
+        if ledger.size == self.size:
             return False
         point = _Point(
             ledger.size, ledger.epoch, ledger.tree.copy(), Span(ledger.size), Span(ledger.size)

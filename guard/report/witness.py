@@ -34,7 +34,7 @@ _fault = StatementError
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The newest checkpoint that was accepted: how many entries, their root, whose key signed."""
+    """The newest checkpoint that was accepted: entries, their root, the key in force after it."""
 
     size: int
     root: bytes
@@ -93,14 +93,15 @@ def witness(origin: str, seen: Seen, untrusted: bytes) -> tuple[Seen, str] | Non
         return None
     if seen.size not in (NOTHING, statement.old_size):
         return None
-    key = _key(origin, seen, statement)
-    if key is None:
+    keys = _keys(origin, seen, statement)
+    if not keys:
         return None
-    _check_signature(note, key)
+    signer = keys[-2] if len(keys) > 1 and keys[-1].begins == note.size else keys[-1]
+    _check_signature(note, signer)
     proves = grew(seen.size, seen.root, note.size, note.root, statement.proof)
     if seen.size != NOTHING and not proves:
         raise _forked(seen.size)
-    return Seen(note.size, note.root, key), statement.note.decode()
+    return Seen(note.size, note.root, keys[-1]), statement.note.decode()
 
 
 def _note(origin: str, statement: Statement) -> Note:
@@ -117,12 +118,12 @@ def _note(origin: str, statement: Statement) -> Note:
     return note
 
 
-def _key(origin: str, seen: Seen, statement: Statement) -> EpochKey | None:
-    """The key that must have signed: from the one known, by certificates. None: not told here."""
+def _keys(origin: str, seen: Seen, statement: Statement) -> list[EpochKey]:
+    """The key that is known and those that follow, by certificates. Empty: not told here."""
     known = seen.key
     skipped = known.epoch - statement.epoch
     if seen.size == NOTHING and not 0 <= skipped <= len(statement.certificates):
-        return None
+        return []
     if seen.size != NOTHING and skipped:
         raise StatementError(
             Reason.LEDGER_SIGNATURE,
@@ -133,18 +134,18 @@ def _key(origin: str, seen: Seen, statement: Statement) -> EpochKey | None:
         raise StatementError(
             Reason.LEDGER_SIGNATURE, f"the key of epoch {known.epoch} is another one"
         )
-    key, ends = known, statement.old_size
+    keys, ends = [known], statement.old_size
     try:
         for certificate in statement.certificates[max(0, skipped) :]:
-            key = follow(origin, key, certificate)
-            if not ends < key.begins < statement.size:
-                raise KeyChainError(f"epoch {key.epoch} begins out of its place")
-            ends = key.begins
+            keys.append(follow(origin, keys[-1], certificate))
+            if not ends < keys[-1].begins <= statement.size:
+                raise KeyChainError(f"epoch {keys[-1].epoch} begins out of its place")
+            ends = keys[-1].begins
     except KeyChainError as error:
         raise StatementError(
             Reason.LEDGER_SIGNATURE, f"the source side's ledger: {error}"
         ) from error
-    return key
+    return keys
 
 
 def _check_signature(note: Note, key: EpochKey) -> None:

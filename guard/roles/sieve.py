@@ -45,8 +45,8 @@ class Sieve:
         mark = untrusted[_OLD_SIZE] + untrusted[-self.NOTE_END_BYTES :]
         old_size, size = (int.from_bytes(untrusted[at], "big") for at in (_OLD_SIZE, _SIZE))
         goes_on = accepted is None or (old_size == accepted and size > accepted)
-        if not goes_on:
-            mark = mark[8:]
+        if not goes_on:  # once as what it is, and once more if it is smaller than it was
+            mark = bytes([accepted is not None and size < accepted]) + mark[8:]
         if mark in self._landed:
             return False
         if not goes_on:

@@ -259,10 +259,16 @@ def test_with_a_key_and_no_tree_the_first_checkpoint_of_that_key_is_believed() -
     assert witness(ORIGIN, Seen(NOTHING, b"", EpochKey(2, bytes(32))), whole) is None
 
 
-def test_a_checkpoint_that_ends_an_epoch_is_not_told() -> None:
-    low, _ = grown(3)
+def test_a_checkpoint_that_ends_an_epoch_is_of_the_key_before() -> None:
+    low, seen = grown(3)
     low.ratchet()
-    assert not low.points.take(low.ledger, low.note)
+    seen = accepted(seen, low.tell())
+    assert (seen.size, seen.key.epoch, seen.key.begins) == (4, 1, 4)
+    low.append(2)
+    low.ratchet()
+    seen = accepted(seen, low.tell())
+    low.append(1)
+    assert accepted(seen, low.tell()).key.epoch == 2
 
 
 def test_statements_are_bounded_and_old_points_are_forgotten(
