@@ -45,5 +45,9 @@ LOW = Journey(
             "metrics", "guard.roles.metrics:prepare", State.NONE, State.NONE,
             may=May.SERVE, domain="watch",
         ),
+        Role(
+            "export", "guard.roles.export:prepare", State.NONE, State.NONE,
+            reads=("ledger",), writes=("export",), may=May.COLLECTOR, domain="export",
+        ),
     ),
 )  # fmt: skip

@@ -37,6 +37,7 @@ class May(Flag):
     LINK_KEY = auto()  # derives session keys
     SEND_UDP = auto()
     RECEIVE_UDP = auto()
+    COLLECTOR = auto()  # sends to the collector's socket, if the site names one
     SERVE = auto()  # accepts connections on the metrics socket
 
 

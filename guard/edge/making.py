@@ -25,8 +25,9 @@ from schemas.policy import Policy, policy_digest, read_policy
 from schemas.reasons import Reason
 
 PACKS = Path(__file__).resolve().parents[2] / "schemas" / "packs"
-_LOW_FOLDERS = ("accepted", "sealed", "cursor", "held", "ledger", "sealing", "run", "keys", "trust")
-_HIGH_FOLDERS = ("landed", "attempt", "held", "ledger", "sealing", "run", "keys", "trust")
+_BOTH = ("held", "ledger", "sealing", "export", "run", "keys", "trust")
+_LOW_FOLDERS = ("accepted", "sealed", "cursor", *_BOTH)
+_HIGH_FOLDERS = ("landed", "attempt", *_BOTH)
 _CERTIFICATE_DAYS = 365
 _CLOCK_SKEW_S = 300
 _DEMONSTRATION_OPERATORS = 2

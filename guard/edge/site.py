@@ -46,6 +46,7 @@ class SiteFile(Closed):
     metrics     "unix" (run/metrics.sock) or a loopback or management ADDRESS:PORT
     first_user  as root, roles run as this user id and the next ones; 0: all as one user
     ledger_epoch_s  seconds until the ledger's sealing key is followed by the next and destroyed
+    export      collector of the ledger: "" none, "file" export/ledger.log, or unix:PATH (syslog)
     demo        keys were made by `guard init` in one place: not for real traffic
     """
 
@@ -57,6 +58,7 @@ class SiteFile(Closed):
     metrics: Annotated[str, Field(max_length=64)] = "unix"
     first_user: Annotated[int, Field(ge=0, le=2**31)] = 61_000
     ledger_epoch_s: Annotated[int, Field(ge=1, le=31_536_000)] = 3600
+    export: Annotated[str, Field(pattern=r"^(|file|unix:/[^\x00]{1,100})$")] = ""
     demo: bool = False
 
     @property
@@ -84,6 +86,15 @@ class Site:
     def seal_public(self) -> bytes:
         """The key that seals are checked with: the one that the source domain's certificate has."""
         return self.source.public
+
+    def ledger_values(self) -> dict[str, int | str]:
+        """What the roles that have to do with ledgers are told."""
+        return {
+            "ledger_public": self.ledger_public.hex(),
+            "source_ledger": self.source_ledger,
+            "ledger_epoch_s": self.file.ledger_epoch_s,
+            "export": self.file.export,
+        }
 
 
 def load_site(folder: Path, at_s: int | None = None) -> Site:
