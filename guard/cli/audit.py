@@ -1,7 +1,7 @@
 """`guard audit`: verify a side's ledger, and show what became of one message."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ import click
 from rich.markup import escape
 
 from guard.cli.output import EXIT_NO, console, print_json, printable, sentences
+from guard.core.syslog import checkpoints_in
 from guard.report.ledger_verifier import Verification, verify_ledger
 from schemas.entry import Entry, Kind
 from schemas.errors import Malformed
@@ -54,7 +55,7 @@ def _key_option(function: Any) -> Any:
     metavar="FILE",
     multiple=True,
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="A checkpoint of LEDGER that was kept elsewhere, by a collector for one.",
+    help="A checkpoint of LEDGER that was kept elsewhere, or a collector's file.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON list, an object a ledger.")
 def verify(
@@ -68,7 +69,7 @@ def verify(
     """
     with sentences():
         heard = list(_witnessed(witness)) if witness else []
-        heard += [path.read_bytes() for path in checkpoints]
+        heard += [note for path in checkpoints for note in _kept(path.read_bytes())]
         found = {
             ledger: verify_ledger(ledger, key or _key_of(ledger), witnessed=heard)
             for ledger in ledgers
@@ -115,6 +116,11 @@ def _witnessed(ledger: Path) -> Iterator[bytes]:
     for _, entry in _verified_entries(ledger):
         if entry["kind"] == Kind.WITNESS:
             yield str(entry["checkpoint"]).encode()
+
+
+def _kept(content: bytes) -> Iterable[bytes]:
+    """The checkpoints in a file: one as it is, or all that a collector's file has."""
+    return checkpoints_in(content) if content.startswith(b"<") else [content]
 
 
 def _key_of(ledger: Path) -> Path:
