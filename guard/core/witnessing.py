@@ -63,8 +63,9 @@ class Points:
     backwards over the last 8, 64, 512 and 4096 take turns.
     """
 
-    def __init__(self, told: Iterable[int] = ()) -> None:
-        """told: sizes of which checkpoints were told before a restart."""
+    def __init__(self, told: Iterable[int] = (), points_max: int = POINTS_MAX) -> None:
+        """told: sizes of which checkpoints were told before a restart; points_max: are kept."""
+        self._points_max = points_max
         self._told = set(told)
         self._points = [_Point(0, 0, Span(), Span(), Span())]
         self._certificates: list[Certificate] = []
@@ -97,7 +98,7 @@ class Points:
         self._certificates = ledger.certificates
         self._checkpoint = checkpoint
         self._turn = 0
-        if len(self._points) > POINTS_MAX:
+        if len(self._points) > self._points_max:
             self._forget_oldest()
         return True
 

@@ -57,7 +57,7 @@ class Receive:
         self._links = ReceivingLinks.adopt(spec, self._link_count, spec.text("link_from"))
         self._feed = Feed(spec)
         self._sieve = Sieve()
-        self._silence = StatementSilence(self._params)
+        self._silence = StatementSilence(self._params, monotonic_ns())
         self._stopping = False
         self._tidy_ns = 0
         signal.signal(signal.SIGTERM, self._stop)
@@ -81,7 +81,7 @@ class Receive:
             appended = self._take_all()
             self._receiver.note_buffer(self._links.fill_percent(), self._links.kernel_drops)
             appended += self._land(self._receiver.tick(monotonic_ns()))
-            appended += self._land(self._silence.events(self._receiver.counters))
+            appended += self._land(self._silence.events(self._receiver.counters, monotonic_ns()))
             if appended:
                 self._journal.sync()
                 self._journal.mark(self._journal.next_number)
@@ -127,7 +127,7 @@ class Receive:
 
     def _passes(self, untrusted_statement: bytes) -> bool:
         accepted = read_number(self._attempt_folder / WITNESSED)
-        return self._sieve.passes(untrusted_statement, accepted)
+        return self._sieve.passes(untrusted_statement, accepted, monotonic_ns())
 
     def _tidy(self) -> None:
         """Drop old segments that the chain has settled, after writing down what they proved."""

@@ -6,7 +6,6 @@ Takes what the link's heartbeats carried, looks at the sizes that it claims, and
 
 from collections.abc import Mapping
 
-from guard.edge.clock import monotonic_ns
 from guard.link.events import Alarm, Event
 from guard.link.params import CHECKPOINT_BYTES_MAX, LinkParams
 from schemas.reasons import Reason
@@ -40,7 +39,7 @@ class Sieve:
         self._landed: list[bytes] = []
         self._seldom_ns = 0
 
-    def passes(self, untrusted: bytes, accepted: int | None) -> bool:
+    def passes(self, untrusted: bytes, accepted: int | None, now_ns: int) -> bool:
         """accepted: the size of the ledger that is accepted, None if there is none."""
         mark = untrusted[_OLD_SIZE] + untrusted[-self.NOTE_END_BYTES :]
         old_size, size = (int.from_bytes(untrusted[at], "big") for at in (_OLD_SIZE, _SIZE))
@@ -50,7 +49,6 @@ class Sieve:
         if mark in self._landed:
             return False
         if not goes_on:
-            now_ns = monotonic_ns()
             if now_ns < self._seldom_ns:
                 return False
             self._seldom_ns = now_ns + self.SELDOM_NS
@@ -61,17 +59,16 @@ class Sieve:
 class StatementSilence:
     """Whether heartbeats come without statements: told once a silence."""
 
-    def __init__(self, params: LinkParams) -> None:
+    def __init__(self, params: LinkParams, now_ns: int) -> None:
         self._patience_ns = patience_ns(params)
         self._heartbeats_max = _ROUNDS * -(-CHECKPOINT_BYTES_MAX // params.piece_bytes_max)
         self._heartbeats = self._statements = 0
-        self._since_ns = monotonic_ns()
+        self._since_ns = now_ns
         self._silent = False
 
-    def events(self, counters: Mapping[str, int]) -> list[Event]:
+    def events(self, counters: Mapping[str, int], now_ns: int) -> list[Event]:
         """counters: of the link's receiver."""
         heartbeats, statements = counters["heartbeats"], counters["checkpoints"]
-        now_ns = monotonic_ns()
         if statements != self._statements:
             self._heartbeats, self._statements, self._since_ns = heartbeats, statements, now_ns
             self._silent = False

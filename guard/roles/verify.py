@@ -14,7 +14,7 @@ from pathlib import Path
 from guard.core.ledger import INTEGER_MAX
 from guard.core.notice import ABOUT_BYTES_MAX, About, Place
 from guard.core.verification import Accepts, open_envelope
-from guard.edge.clock import now_ms
+from guard.edge.clock import monotonic_ns, now_ms
 from guard.edge.durable_number import DurableNumber
 from guard.edge.journal import JournalReader
 from guard.edge.keys import verifier
@@ -131,13 +131,13 @@ class Verify:
         statement = statement_in(untrusted_content)
         if statement is None:
             return event_for_the_ledger(untrusted_content)
-        return self._witness.hear(number, statement, self._feeder.settled) or {}
+        return self._witness.hear(number, statement, self._feeder.settled, monotonic_ns()) or {}
 
     def _tell_alarms(self) -> None:
         """Under the number of what was told before: it settles nothing that is not."""
         self._feed.counters["source_ledger_size"] = max(0, self._witness.size)
         if self._told >= 0:
-            for event in self._witness.due():
+            for event in self._witness.due(monotonic_ns()):
                 self._feeder.event(self._told, event)
 
     def _open(self, number: int, sequence: int, envelope: bytes, place: Place) -> Fed | None:
@@ -152,7 +152,7 @@ class Verify:
             }
             self._feeder.stop(number, number.to_bytes(16, "big"), place, about)
             return None
-        self._witness.covers(manifest.ledger_size)
+        self._witness.covers(manifest.ledger_size, monotonic_ns())
         message = Message.make(meta_of(manifest), payload)
         return Fed(number, manifest.id, message, place, about_of(manifest))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from guard.core.notice import About
 from guard.edge import durable
-from guard.edge.clock import monotonic_ns, now_ms
+from guard.edge.clock import now_ms
 from guard.edge.durable_number import put
 from guard.edge.spec import Spec
 from guard.link.params import LinkParams
@@ -57,7 +57,7 @@ class Witness:
         """Entries of the source side's ledger that a checkpoint accepted here covers."""
         return self._seen.size
 
-    def hear(self, number: int, untrusted_base64: str, settled: int) -> About | None:
+    def hear(self, number: int, untrusted_base64: str, settled: int, now_ns: int) -> About | None:
         """What the ledger gets of the statement in this landed record; None for nothing.
 
         settled: landed records below it come no more.
@@ -70,12 +70,12 @@ class Witness:
             claimed = read_statement(untrusted).size
         except ValueError:
             fault = StatementError(Reason.RECORD_MALFORMED, "a statement is no base64")
-            return self._faulty(number, fault)
+            return self._faulty(number, fault, now_ns)
         except StatementError as fault:
-            return self._faulty(number, fault)
+            return self._faulty(number, fault, now_ns)
         if found is None:
             if claimed > self._seen.size and self._apart_ns is None:
-                self._apart_ns = monotonic_ns()
+                self._apart_ns = now_ns
             return None
         self._seen, note = found
         kept = [each for each in self._passed if each >= settled]
@@ -85,14 +85,13 @@ class Witness:
         self._write_size()
         return _entry(note)
 
-    def covers(self, size: int) -> None:
+    def covers(self, size: int, now_ns: int) -> None:
         """A message came that says how large the source side's ledger was: it will be told."""
         if size > self._seen.size and self._wanted is None:
-            self._wanted = size, monotonic_ns()
+            self._wanted = size, now_ns
 
-    def due(self) -> Iterable[About]:
+    def due(self, now_ns: int) -> Iterable[About]:
         """Alarms for what time has shown, each at most once an hour."""
-        now_ns = monotonic_ns()
         if self._wanted is not None and self._wanted[0] <= self._seen.size:
             self._wanted = None
         if self._wanted is not None and now_ns - self._wanted[1] >= self._patience_ns:
@@ -113,11 +112,11 @@ class Witness:
             self._told_ns = {sentence: now_ns} | dict(list(self._told_ns.items())[:99])
             yield alarm(now_ms(), reason, sentence)
 
-    def _faulty(self, number: int, fault: StatementError) -> About | None:
+    def _faulty(self, number: int, fault: StatementError, now_ns: int) -> About | None:
         """It is kept, and told again every hour until a checkpoint is accepted."""
         self._number, self._fault = number, (fault.reason.value, fault.sentence)
         self._write()
-        return next(iter(self._tell(fault.reason, fault.sentence, monotonic_ns())), None)
+        return next(iter(self._tell(fault.reason, fault.sentence, now_ns)), None)
 
     def _again(self, number: int, untrusted: bytes) -> About | None:
         """It was judged before a crash: what was accepted then goes to the ledger once more."""

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from guard.core.ledger import Ledger
 from guard.core.merkle import Span, consistency_between, consistency_proof, tree_root
-from guard.core.witnessing import POINTS_MAX, STATEMENT_BYTES_MAX, Points
+from guard.core.witnessing import STATEMENT_BYTES_MAX, Points
 from guard.edge.keys import public_of
 from guard.report.ledger_keys import EpochKey
 from guard.report.ledger_tree import grew
 from guard.report.witness import NOTHING, Seen, StatementError, read_statement, witness
+from schemas.entry import Entry
 from schemas.reasons import Reason
 from tests.guard.ledgers import sealed
 
@@ -42,7 +43,9 @@ class Low:
 
     def append(self, count: int = 1, kind: str = "sent") -> None:
         first = self.ledger.size
-        batch = [{"kind": kind, "time_ms": first + at, "number": first + at} for at in range(count)]
+        batch: list[Entry] = [
+            {"kind": kind, "time_ms": first + at, "number": first + at} for at in range(count)
+        ]
         _, self.note = self.ledger.batch(batch)
         self.points.grown(self.ledger, self.note)
 
@@ -271,11 +274,9 @@ def test_a_checkpoint_that_ends_an_epoch_is_of_the_key_before() -> None:
     assert accepted(seen, low.tell()).key.epoch == 2
 
 
-def test_statements_are_bounded_and_old_points_are_forgotten(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("guard.core.witnessing.POINTS_MAX", 20)
+def test_statements_are_bounded_and_old_points_are_forgotten() -> None:
     low, seen = Low(), NOTHING_SEEN
+    low.points = Points(points_max=20)
     for step in range(200):
         low.append(3)
         low.ratchet()
@@ -285,7 +286,7 @@ def test_statements_are_bounded_and_old_points_are_forgotten(
         for _ in range(step % 7):
             assert len(low.points.next_statement()) <= STATEMENT_BYTES_MAX
     assert low.points.statement(0) == b""  # too many keys since
-    assert len(low.points._points) == 20 < POINTS_MAX
+    assert len(low.points._points) == 20
 
 
 def test_a_restart_goes_on_with_the_points_that_were_told() -> None:
