@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from guard.cli.output import EXIT_NO, console, print_json, printable, sentences
 from guard.core.syslog import checkpoints_in
+from guard.edge.ledger_pruning import prune_ledger
 from guard.report.ledger_verifier import Verification, verify_ledger
 from schemas.entry import Entry, Kind
 from schemas.errors import Malformed
@@ -109,6 +110,41 @@ def show(which: str, site: Path, as_json: bool) -> None:
         return
     for side, number, entry in wanted:
         _print_entry(side, number, entry)
+
+
+@audit.command(
+    epilog="Example: guard audit prune site/low --older-than 90 --witness site/high/ledger"
+)
+@click.argument("side", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option("--older-than", "days", required=True, type=click.IntRange(0, 36_500),
+              metavar="DAYS", help="Let go only what is older.")  # fmt: skip
+@click.option("--witness", metavar="HIGH_LEDGER", type=click.Path(path_type=Path, file_okay=False,
+              exists=True), help="The other side's ledger, with checkpoints of it.")  # fmt: skip
+@click.option("--checkpoint", "checkpoints", metavar="FILE", multiple=True,
+              type=click.Path(path_type=Path, dir_okay=False, exists=True),
+              help="A checkpoint that was kept elsewhere, or a collector's file.")  # fmt: skip
+def prune(side: Path, days: int, witness: Path | None, checkpoints: tuple[Path, ...]) -> None:
+    """Let the oldest entries of a stopped SIDE's ledger go.
+
+    Only whole segments, and only what a checkpoint from elsewhere covers. The ledger verifies as
+    before, from where it then begins; what the entries said is provable no more.
+    """
+    with sentences():
+        heard = list(_witnessed(witness)) if witness else []
+        heard += [note for path in checkpoints for note in _kept(path.read_bytes())]
+        ledger = side / "ledger"
+        found = verify_ledger(ledger, _key_of(ledger), witnessed=heard)
+        if not found.ok:
+            raise Malformed(
+                Reason.LEDGER_TREE, f"{ledger} does not verify: run guard audit verify {ledger}"
+            )
+        pruned = prune_ledger(side, found.anchored, days)
+    console.print(
+        f"{pruned.segments} segments let go; the ledger begins with entry {pruned.entries}"
+        if pruned.segments
+        else f"nothing was let go: no segment is below entry {found.anchored} and old enough",
+        soft_wrap=True,
+    )
 
 
 def _witnessed(ledger: Path) -> Iterator[bytes]:

@@ -89,7 +89,7 @@ def leaf_hash(link: bytes, line: bytes) -> bytes:
 class Ledger:
     """A ledger's state: how many entries, the last link, the tree, whose key is in force.
 
-    tree          all leaves
+    tree, link    all leaves; the last one
     grown         the leaves of the newest batch
     epoch, key    whose key (public, 32 bytes) signs the next checkpoint
     certificates  of all epochs but the first
@@ -105,11 +105,11 @@ class Ledger:
         self.epoch = FIRST_EPOCH
         self.epoch_ms: int | None = None
         self.certificates: list[Certificate] = []
-        self.key = self._signer = first_key
+        self.key = self._signer = self._first_key = first_key
         self._key_hash = key_hash(origin, first_key)
         self.tree = Frontier()
         self.grown = Span()
-        self._link = FIRST_LINK
+        self.link = FIRST_LINK
         self._names: set[str] = set()
         self.root = EMPTY_ROOT
 
@@ -117,6 +117,11 @@ class Ledger:
     def size(self) -> int:
         """Entries so far."""
         return self.tree.end
+
+    @property
+    def origin(self) -> str:
+        """The ledger's name."""
+        return self._origin
 
     @property
     def begins(self) -> int:
@@ -160,7 +165,7 @@ class Ledger:
         begins = self.size + 1
         certificate = certify(self._origin, self.epoch + 1, begins, key, self._sign)
         content, checkpoint = self.batch([entry_of(certificate, time_ms)])
-        self._enter(certificate, time_ms)
+        self.enter(certificate, time_ms)
         return content, checkpoint
 
     def replay(self, untrusted_batch: bytes) -> tuple[list[bytes], Checkpoint]:
@@ -199,20 +204,30 @@ class Ledger:
         certificate = check_certificate(self._origin, certificate_of(entry), self.key)
         if (certificate.epoch, certificate.begins) != (self.epoch + 1, self.size):
             raise Forged(Reason.LEDGER_SIGNATURE, f"epoch {certificate.epoch} is out of its place")
-        self._enter(certificate, _time_of(entry))
+        self.enter(certificate, _time_of(entry))
 
-    def _enter(self, certificate: Certificate, time_ms: int) -> None:
+    def enter(self, certificate: Certificate, time_ms: int) -> None:
+        """The epoch that a certificate is of begins; its signature was checked."""
         self.certificates.append(certificate)
         self.epoch, self.epoch_ms, self.key = certificate.epoch, time_ms, certificate.key
         self._key_hash = key_hash(self._origin, self.key)
         self._sign = None
 
+    def resume(self, size: int, roots: Sequence[bytes], link: bytes, epoch_ms: int) -> None:
+        """As after `size` entries that are not here. Raises IndexError, for roots too few."""
+        self.tree = Frontier.of(size, roots)
+        self.grown = self.tree.copy()
+        self.root, self.link, self.epoch_ms = self.tree.root(), link, epoch_ms
+        ended = bool(self.certificates) and self.certificates[-1].begins == size
+        before = self.certificates[-2].key if len(self.certificates) > 1 else self._first_key
+        self._signer = before if ended else self.key
+
     def _extend(self, lines: list[bytes]) -> None:
-        link, links = self._link, []
+        link, links = self.link, []
         for line in lines:
             link = sha256(b"\x00" + link + line).digest()
             links.append(link)
-        self._link = link
+        self.link = link
         self.grown = Span(self.size)
         self.grown.extend(links)
         self.tree.join(self.grown)

@@ -88,6 +88,22 @@ class Span:
 class Frontier(Span):
     """A growing tree."""
 
+    @classmethod
+    def of(cls, size: int, roots: Sequence[bytes]) -> "Frontier":
+        """The tree of `size` leaves with these complete subtrees. Raises IndexError."""
+        made, left = cls(), list(roots)
+        for level in range(size.bit_length() - 1, -1, -1):
+            if size >> level & 1:
+                made._nodes.append((made.end, level, left.pop(0)))
+                made.end += 1 << level
+        if left:
+            raise IndexError(f"a tree of {size} leaves has fewer complete subtrees")
+        return made
+
+    def roots(self) -> list[bytes]:
+        """Of its complete subtrees, largest first."""
+        return [root for _, _, root in self._nodes]
+
     @property
     def size(self) -> int:
         """How many leaves it has."""

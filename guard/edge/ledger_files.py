@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import Self
 
 from guard.core.ledger import Checkpoint, Head, Ledger, read_entry, split_batch
+from guard.core.ledger_anchor import first_batch, restore
 from guard.edge.journal import SEGMENT_BYTES_MAX, JournalWriter
 from guard.edge.journal_reader import JournalReader
 from guard.edge.keys import public_of
 from guard.edge.sealing_keys import SealingKeys
 from guard.edge.segments import walk
 from schemas.entry import Entry
-from schemas.errors import Broken, Forged
+from schemas.errors import Broken, Forged, Malformed
 from schemas.reasons import Reason
 
 __all__ = ["Checkpoint", "LedgerReader", "LedgerWriter", "entries_of"]
 
+ANCHOR_NAME = "anchor"
 NO_CHECKPOINT = Checkpoint(b"")
 _BATCHES_A_READ = 64
 
@@ -65,6 +67,9 @@ class LedgerWriter:
             if latest and ledger.check(latest) != Head(ledger.size, ledger.root):
                 raise Forged(Reason.LEDGER_TREE, "the last checkpoint states another tree")
             journal.mark(journal.next_number)
+            anchor = read_anchor(directory)
+            if anchor:
+                journal.drop_below(first_batch(anchor))
             ledger.seal(keys.read(ledger.epoch))
             with _writing():
                 keys.keep_only(ledger.epoch)
@@ -158,12 +163,19 @@ class LedgerReader:
 
 def entries_of(directory: Path) -> Iterator[tuple[int, Entry]]:
     """(number, entry) of a ledger's whole batches, running or a copy. Raises `Malformed`."""
-    number = 0
     for found in walk(directory):
-        lines, _ = split_batch(found.payload)
-        for line in lines:
+        lines, note = split_batch(found.payload)
+        first = int(note.split(b"\n", 2)[1]) - len(lines)
+        for number, line in enumerate(lines, first):
             yield number, read_entry(line)
-            number += 1
+
+
+def read_anchor(directory: Path) -> bytes:
+    """The anchor of a ledger whose oldest entries were let go; b"" of any other (§9)."""
+    try:
+        return (directory / ANCHOR_NAME).read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def _replay(
@@ -172,8 +184,18 @@ def _replay(
     see: Callable[[Entry], None] | None,
     grown: Callable[[Ledger, Checkpoint], None] | None,
 ) -> Checkpoint:
-    latest = NO_CHECKPOINT
+    first, latest = 0, NO_CHECKPOINT
+    anchor = read_anchor(directory)
+    if anchor:
+        first, latest = restore(ledger, ledger.origin, anchor)
+        if grown is not None:
+            grown(ledger, latest)
+    begin = latest
     for found in walk(directory):
+        if found.position.number < first:
+            continue  # about to be let go
+        if latest == begin and found.position.number != first:
+            raise Malformed(Reason.LEDGER_CHAIN, f"the ledger does not begin with batch {first}")
         lines, latest = ledger.replay(found.payload)
         if see is not None:
             for line in lines:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from guard.core.epochs import EPOCH_KIND, Certificate, certificate_of, check_certificate
 from guard.core.ledger import read_checkpoint, read_entry, split_batch
+from guard.core.ledger_anchor import certificates_in
 from guard.edge.durable_number import read_number
+from guard.edge.ledger_files import read_anchor
 from guard.edge.segments import walk
 from guard.edge.session_counter import sound_counter
 from guard.edge.site import read_public
@@ -23,6 +25,7 @@ from schemas.sealed import Landed, read_landed
 
 # In a canonical entry (ledger §2) no text can hold these bytes: its quotation marks are escaped.
 _SESSION = re.compile(rb'"kind":"session(?:-reset)?"')
+_FACTS = b'"kind":"facts"'
 _NUMBER = re.compile(rb'"number":([0-9]+)')
 _TRIES = 5
 
@@ -67,7 +70,8 @@ class LandedMemory:
 def ledger_memory(folder: Path) -> LedgerMemory:
     """From the whole ledger of a side. Raises `Malformed` when it is damaged, `OSError`."""
     newest, settled, note = 0, 0, b""
-    epochs: list[Certificate] = []
+    anchor = read_anchor(folder / "ledger")
+    epochs = certificates_in(anchor) if anchor else []
     for found in walk(folder / "ledger"):
         lines, note = split_batch(found.payload)
         numbers = _NUMBER.findall(found.payload)
@@ -75,6 +79,11 @@ def ledger_memory(folder: Path) -> LedgerMemory:
         if _SESSION.search(found.payload):
             entries = (read_entry(line) for line in lines if _SESSION.search(line))
             newest = max(newest, *(int(entry["session"]) for entry in entries))
+        for line in lines if _FACTS in found.payload else ():
+            if _FACTS in line:
+                facts = read_entry(line)
+                newest = max(newest, int(facts["session"]))
+                settled = max(settled, int(facts["settled"]))
         if EPOCH_KIND in lines[-1]:
             epochs.append(certificate_of(read_entry(lines[-1])))
     return LedgerMemory(newest, settled, note, tuple(epochs))
