@@ -81,6 +81,10 @@ class SyslogCollector:
         self._given = 0
         return True
 
+    def close(self) -> None:
+        """Let the socket go."""
+        self._socket.close()
+
     def _send_digest(self, message: bytes) -> bool:
         """For one that is longer than the daemon's socket takes: where it belongs, and its hash."""
         head = message[: message.find(b"] ") + 2]

@@ -17,6 +17,8 @@ from guard.edge.clock import monotonic_ns
 from guard.edge.collector import FILE, FILE_NAME, Collector, FileCollector, SyslogCollector
 from guard.edge.durable_number import DurableNumber
 from guard.edge.journal import JournalReader
+from guard.edge.journal_recovery import read_mark_file
+from guard.edge.segments import first_numbers
 from guard.edge.spec import Spec
 from guard.edge.waiting import wait_readable
 from guard.roles.feed import Feed
@@ -53,7 +55,7 @@ class Export:
     def work(self) -> None:
         """Hand on what is new, until asked to stop; ends if the daemon is gone."""
         self._cursor = DurableNumber(self._folder / "export" / "cursor")
-        self._reader = JournalReader(self._folder / "ledger", self._cursor.value or 0)
+        self._reader = JournalReader(self._folder / "ledger", self._begin(self._cursor.value or 0))
         collector = self._collector()
         if collector is None:
             self._wait_for_a_daemon()
@@ -64,6 +66,18 @@ class Export:
         except ConnectionError:
             self._late("the collector's socket is closed")
         self._feed.tell()
+
+    def _begin(self, cursor: int) -> int:
+        """The batch to go on with. It is told if the ledger begins later, or was cut."""
+        ledger = self._folder / "ledger"
+        firsts, mark = first_numbers(ledger), read_mark_file(ledger)
+        if firsts and cursor < firsts[0]:
+            if cursor:
+                self._tell(f"batches {cursor} to {firsts[0] - 1} were let go before they were told")
+            return firsts[0]
+        if mark is not None and mark < cursor:
+            self._tell(f"the ledger has {mark} batches, and {cursor} were told: it was cut")
+        return cursor
 
     def _collector(self) -> Collector | None:
         if self._spec.text("export") == FILE:
@@ -115,9 +129,12 @@ class Export:
         """An alarm of its own: on stderr once, in the counters as long as it lasts."""
         if not self._told and monotonic_ns() - self._since_ns >= _LATE_NS:
             self._told = True
-            self._feed.add("export_alarms")
-            name = f"{self._spec.side} {self._spec.name}"
-            print(f"{name}: {sentence}; the guard goes on", file=sys.stderr, flush=True)
+            self._tell(sentence)
+
+    def _tell(self, sentence: str) -> None:
+        self._feed.add("export_alarms")
+        name = f"{self._spec.side} {self._spec.name}"
+        print(f"{name}: {sentence}; the guard goes on", file=sys.stderr, flush=True)
 
 
 def messages_of(origin: str, batches: list[bytes]) -> list[bytes]:
