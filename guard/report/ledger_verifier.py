@@ -296,14 +296,14 @@ class _Verifier:
             self._find(Reason.LEDGER_SIGNATURE, "a witnessed checkpoint", f"it is none: {error}")
             return None
 
-    def _signed(self, note: Note) -> bool:
-        """Whether the key that was in force signed a checkpoint from elsewhere."""
+    def _unless(self, note: Note) -> str:
+        """What to add where no key that was in force signed a checkpoint from elsewhere."""
         keys = [each.key for each in self._epochs if each.begins < note.size or not each.epoch]
         try:
             PublicKeys(keys[-1:]).check(note)
         except NoteError:
-            return False
-        return True
+            return ", or this is none of its checkpoints: no key that is known here signed it"
+        return ""
 
     def _compare(self, note: Note) -> None:
         """A checkpoint that was kept elsewhere is one that this ledger made."""
@@ -312,15 +312,13 @@ class _Verifier:
             self._find(Reason.LEDGER_CHAIN, place, f"it is of another ledger, {note.origin!r}")
         elif note.size > self._size:
             consequence = f"the ledger has only {self._size} entries: its end was cut off"
-            if not self._signed(note):
-                consequence += ", or this is none of its checkpoints: its key is not known here"
-            self._find(Reason.LEDGER_CHAIN, place, consequence)
+            self._find(Reason.LEDGER_CHAIN, place, consequence + self._unless(note))
         elif note.size < self._result.pruned:
             self._result.notes.append(f"{place}: the entries that it is of were let go")
-        elif not self._signed(note):
-            self._find(Reason.LEDGER_SIGNATURE, place, "nobody vouches for it")
         elif self._made.get(note.size) != note.root:
             consequence = "the ledger never made it: its history was written anew"
-            self._find(Reason.LEDGER_TREE, place, consequence)
+            self._find(Reason.LEDGER_TREE, place, consequence + self._unless(note))
+        elif self._unless(note):
+            self._find(Reason.LEDGER_SIGNATURE, place, "no key of the ledger signed it")
         else:
             self._result.anchored = max(self._result.anchored, note.size)
