@@ -17,6 +17,7 @@ from pathlib import Path
 from guard.edge.journal import JournalReader, JournalWriter
 from guard.edge.keys import public_of
 from guard.edge.ledger_files import LedgerWriter
+from guard.edge.sealing_keys import SealingKeys
 from guard.report.ledger_verifier import verify_ledger
 from schemas.entry import Entry
 
@@ -69,7 +70,10 @@ def ledger_figures(folder: Path) -> dict[str, float]:
     """Entries as `release` writes them (600 bytes), one sync and one checkpoint a batch."""
     directory, key = folder / "ledger", folder / "ledger.pub"
     key.write_text(public_of(SEED).hex())
-    writer = LedgerWriter.open(directory, SEED, "bench/ledger")
+    (folder / "sealing").mkdir()
+    keys, public = SealingKeys(folder / "sealing"), public_of(SEED)
+    keys.make(0, SEED)
+    writer = LedgerWriter.open(directory, keys, public, "bench/ledger")
     entries = [committed(number) for number in range(256)]
     figures: dict[str, float] = {}
     for size, count in BATCHES:
@@ -78,7 +82,7 @@ def ledger_figures(folder: Path) -> dict[str, float]:
     size = writer.size
     writer.close()
     started_s = time.perf_counter()
-    LedgerWriter.open(directory, SEED, "bench/ledger", lambda entry: None).close()
+    LedgerWriter.open(directory, keys, public, "bench/ledger", lambda entry: None).close()
     figures["ledger, entries recovered/s"] = size / (time.perf_counter() - started_s)
     started_s = time.perf_counter()
     verification = verify_ledger(directory, key)

@@ -32,11 +32,15 @@ HIGH = Journey(
         ),
         Role(
             "audit", "guard.roles.audit:prepare", State.NONE, State.NONE,
-            hears=("deliver-entries",), tells=("durable",), writes=("ledger",), may=May.LEDGER_KEY,
+            hears=("deliver-entries",), tells=("durable",), writes=("ledger", "sealing"),
         ),
         Role(
             "metrics", "guard.roles.metrics:prepare", State.NONE, State.NONE,
             may=May.SERVE, domain="watch",
+        ),
+        Role(
+            "export", "guard.roles.export:prepare", State.NONE, State.NONE,
+            reads=("ledger",), writes=("export",), may=May.COLLECTOR, domain="export",
         ),
     ),
 )  # fmt: skip

@@ -39,11 +39,15 @@ LOW = Journey(
         Role(
             "audit", "guard.roles.audit:prepare", State.NONE, State.NONE,
             hears=("release-entries", "ingest-entries", "send-entries"),
-            tells=("durable", "ingest-durable", "witness"), writes=("ledger",), may=May.LEDGER_KEY,
+            tells=("durable", "ingest-durable", "witness"), writes=("ledger", "sealing"),
         ),
         Role(
             "metrics", "guard.roles.metrics:prepare", State.NONE, State.NONE,
             may=May.SERVE, domain="watch",
+        ),
+        Role(
+            "export", "guard.roles.export:prepare", State.NONE, State.NONE,
+            reads=("ledger",), writes=("export",), may=May.COLLECTOR, domain="export",
         ),
     ),
 )  # fmt: skip

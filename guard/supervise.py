@@ -20,6 +20,7 @@ from typing import Any
 
 from filters import catalog
 from guard.core.journey import CHAIN, Journey, May, Role, State
+from guard.edge.collector import open_syslog
 from guard.edge.durable import hold_alone
 from guard.edge.ownership import User, hand_over, users_of
 from guard.edge.processes import PROGRAM, Process
@@ -81,7 +82,8 @@ class Supervisor:
         self._alone = _hold(site)
         self._tell = tell
         self._insecure = insecure
-        self._seats = seats_of(journey, site.chain.stage)
+        seats = seats_of(journey, site.chain.stage)
+        self._seats = [s for s in seats if site.file.export or May.COLLECTOR not in s.role.may]
         self._users: dict[str, User] = users_of([s.name for s in self._seats], site.file.first_user)
         self._feed = feed_pair()
         self._udp = self._open_udp()
@@ -160,6 +162,8 @@ class Supervisor:
         descriptors["feed"] = self._feed[0 if May.SERVE in role.may else 1].fileno()
         if role.may & (May.SEND_UDP | May.RECEIVE_UDP):
             descriptors |= {f"udp{at}": link.fileno() for at, link in enumerate(self._udp)}
+        if May.COLLECTOR in role.may and (to := open_syslog(self._site.file.export)) is not None:
+            self._collector, descriptors["collector"] = to, to.fileno()
         if May.SERVE in role.may:
             descriptors["listener"] = self._metrics.fileno()
         user = self._users.get(seat.name)
@@ -191,8 +195,6 @@ class Supervisor:
             given |= {name: key for name, key in receipt_keys.items() if name != "head"}
         if May.SEALING_KEY in may:
             given["seal"] = own["seal"]
-        if May.LEDGER_KEY in may:
-            given["ledger"] = own["ledger"]
         if May.LINK_KEY in may:
             given["link"] = own["link"]
         return given
@@ -217,6 +219,7 @@ class Supervisor:
             "nonce": nonce.hex(),
             "scope": scope.hex(),
             "seal_public": site.seal_public.hex(),
+            **site.ledger_values(),
             "link": policy.link.model_dump(),
             "manifest": policy.link.manifest,
             "link_address": site.file.link,
@@ -244,9 +247,8 @@ class Supervisor:
 
     def run(self) -> None:
         """Start everything, watch, start again what ends, stop when asked."""
-        domains = list(dict.fromkeys(seat.role.domain for seat in self._seats))
         try:
-            for domain in domains:
+            for domain in dict.fromkeys(seat.role.domain for seat in self._seats):
                 self._start(domain)  # what is wrong at the first start is for people to mend
             self._say("running")
             while not self._asked_to_stop():
@@ -328,7 +330,7 @@ class Supervisor:
         self._signal(lambda role: role.takes in heads)
         self._await(lambda role: role.gives in tails, deadline_s)
         self._signal(lambda role: role.takes in (State.COMMITTED, State.SENT))
-        self._await(lambda role: role.domain != "watch", deadline_s)
+        self._await(lambda role: role.domain not in ("watch", "export"), deadline_s)
         self._signal(lambda _: True)
 
     def _signal(self, which: Callable[[Role], bool]) -> None:

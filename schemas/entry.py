@@ -27,6 +27,8 @@ class Kind(StrEnum):
     SESSION = "session"  # either side: a new session of the link began
     SESSION_RESET = "session-reset"  # source: two persons set the session counter
     LINK_STATE = "link-state"  # destination: the link's receiver wrote down all it has
+    FACTS = "facts"  # either side: what entries said that may be let go now
+    EPOCH = "epoch"  # either side: the ledger's next key, certified by the one before
     ALARM = "alarm"  # either side: something that should never happen
 
 

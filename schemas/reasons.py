@@ -117,6 +117,8 @@ class Reason(StrEnum):
     LEDGER_CHAIN = "ledger-chain"
     LEDGER_TREE = "ledger-tree"
     LEDGER_SIGNATURE = "ledger-signature"
+    LEDGER_SILENT = "ledger-silent"
+    LEDGER_UNPROVEN = "ledger-unproven"
     LEDGER_UNWRITABLE = "ledger-unwritable"
     DISK = "disk"
 

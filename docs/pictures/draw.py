@@ -18,17 +18,17 @@ WIDTH, BAND_HEIGHT, BETWEEN = 1270, 400, 56
 LEFT, BOX, BOX_HEIGHT, GAP = 92, 160, 118, 78
 ARC_TOP, ROW_1, ROW_2, ROW_3 = 40, 92, 248, 334
 SMALL_HEIGHT, BAR_HEIGHT = 54, 44
-FILLS = {"lane": "#dbe9f6", "link": "#fde5cf", "watch": "#e3f1dd"}
+FILLS = {"lane": "#dbe9f6", "link": "#fde5cf", "watch": "#e3f1dd", "export": "#f1e3f0"}
 MAY_WORDS = {
     May.HEAD_KEY: "head receipt key",
     May.STAGE_KEY: "its receipt key",
     May.ALL_STAGE_KEYS: "all receipt keys",
     May.SEALING_KEY: "sealing key",
-    May.LEDGER_KEY: "ledger key",
     May.LINK_KEY: "link key",
     May.SEND_UDP: "send UDP",
     May.RECEIVE_UDP: "receive UDP",
     May.SERVE: "serves metrics",
+    May.COLLECTOR: "sends to a collector",
 }
 Spot = tuple[float, float, float, float]  # left, top, width, height
 
@@ -88,11 +88,12 @@ class Band:
         return LEFT + at * (BOX + GAP)
 
     def beside(self, role: Role) -> Spot:
-        """Under the chain if it hears somebody; in a column of its own if it hears everybody."""
+        """Under the chain if it hears somebody; else in a column of its own."""
         chain = next(at for at, each in enumerate(self.path) if each.name == CHAIN)
         if role.hears:
             return self.column(chain), self.top + ROW_2, BOX, SMALL_HEIGHT
-        return self.column(len(self.path)) + 24, self.top + ROW_1, BOX, BOX_HEIGHT
+        row = ROW_1 if May.SERVE in role.may else ROW_1 + BOX_HEIGHT + BETWEEN
+        return self.column(len(self.path)) + 24, self.top + row, BOX, BOX_HEIGHT
 
     def draw(self) -> Iterator[str]:
         """The band with its boxes, the message's way and the sockets."""
@@ -108,7 +109,7 @@ class Band:
         yield from self.steps()
         yield from self.channels()
         for role in self.others:
-            if not role.hears:
+            if May.SERVE in role.may:
                 left, top, width, height = self.spots[role.name]
                 middle = left + width / 2
                 yield text(middle, top + height + 18, "hears counters of", "small")

@@ -1,7 +1,7 @@
 """`guard audit`: verify a side's ledger, and show what became of one message."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,8 @@ import click
 from rich.markup import escape
 
 from guard.cli.output import EXIT_NO, console, print_json, printable, sentences
+from guard.core.syslog import checkpoints_in
+from guard.edge.ledger_pruning import prune_ledger
 from guard.report.ledger_verifier import Verification, verify_ledger
 from schemas.entry import Entry, Kind
 from schemas.errors import Malformed
@@ -48,10 +50,19 @@ def _key_option(function: Any) -> Any:
 @click.option("--witness", metavar="HIGH_LEDGER", type=click.Path(path_type=Path, file_okay=False,
               exists=True), help="The other side's ledger: the checkpoints it heard over the link"
               " must be of LEDGER.")  # fmt: skip
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="A checkpoint of LEDGER that was kept elsewhere, or a collector's file.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON list, an object a ledger.")
 def verify(
-    ledgers: tuple[Path, ...], key: Path | None, witness: Path | None, as_json: bool
-) -> None:
+    ledgers: tuple[Path, ...], key: Path | None, witness: Path | None,
+    checkpoints: tuple[Path, ...], as_json: bool,
+) -> None:  # fmt: skip
     """Check framing, chain, tree, checkpoints and signatures of each LEDGER.
 
     A line a finding: where it is and what follows from it. Exit code 1 if there is any. The
@@ -59,6 +70,7 @@ def verify(
     """
     with sentences():
         heard = list(_witnessed(witness)) if witness else []
+        heard += [note for path in checkpoints for note in _kept(path.read_bytes())]
         found = {
             ledger: verify_ledger(ledger, key or _key_of(ledger), witnessed=heard)
             for ledger in ledgers
@@ -100,11 +112,51 @@ def show(which: str, site: Path, as_json: bool) -> None:
         _print_entry(side, number, entry)
 
 
+@audit.command(
+    epilog="Example: guard audit prune site/low --older-than 90 --witness site/high/ledger"
+)
+@click.argument("side", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option("--older-than", "days", required=True, type=click.IntRange(0, 36_500),
+              metavar="DAYS", help="Let go only what is older.")  # fmt: skip
+@click.option("--witness", metavar="HIGH_LEDGER", type=click.Path(path_type=Path, file_okay=False,
+              exists=True), help="The other side's ledger, with checkpoints of it.")  # fmt: skip
+@click.option("--checkpoint", "checkpoints", metavar="FILE", multiple=True,
+              type=click.Path(path_type=Path, dir_okay=False, exists=True),
+              help="A checkpoint that was kept elsewhere, or a collector's file.")  # fmt: skip
+def prune(side: Path, days: int, witness: Path | None, checkpoints: tuple[Path, ...]) -> None:
+    """Let the oldest entries of a stopped SIDE's ledger go.
+
+    Only whole segments, and only what a checkpoint from elsewhere covers. The ledger verifies as
+    before, from where it then begins; what the entries said is provable no more.
+    """
+    with sentences():
+        heard = list(_witnessed(witness)) if witness else []
+        heard += [note for path in checkpoints for note in _kept(path.read_bytes())]
+        ledger = side / "ledger"
+        found = verify_ledger(ledger, _key_of(ledger), witnessed=heard)
+        if not found.ok:
+            raise Malformed(
+                Reason.LEDGER_TREE, f"{ledger} does not verify: run guard audit verify {ledger}"
+            )
+        pruned = prune_ledger(side, found.anchored, days)
+    console.print(
+        f"{pruned.segments} segments let go; the ledger begins with entry {pruned.entries}"
+        if pruned.segments
+        else f"nothing was let go: no segment is below entry {found.anchored} and old enough",
+        soft_wrap=True,
+    )
+
+
 def _witnessed(ledger: Path) -> Iterator[bytes]:
     """The checkpoints of the other side that a verified ledger has heard."""
     for _, entry in _verified_entries(ledger):
         if entry["kind"] == Kind.WITNESS:
             yield str(entry["checkpoint"]).encode()
+
+
+def _kept(content: bytes) -> Iterable[bytes]:
+    """The checkpoints in a file: one as it is, or all that a collector's file has."""
+    return checkpoints_in(content) if content.startswith(b"<") else [content]
 
 
 def _key_of(ledger: Path) -> Path:
@@ -128,6 +180,10 @@ def _print_verification(ledger: Path, verification: Verification) -> None:
         f" {_time(verification.first_ms)} to {_time(verification.last_ms)}", soft_wrap=True,
     )  # fmt: skip
     console.print(f"  root {verification.root or '-'}", soft_wrap=True)
+    console.print(
+        f"  anchored elsewhere: {verification.anchored} entries; key of epoch"
+        f" {verification.epoch}, in force from entry {verification.epoch_begins}", soft_wrap=True,
+    )  # fmt: skip
     for finding in verification.findings:
         console.print(f"  [red]finding[/] {escape(printable(str(finding)))}", soft_wrap=True)
     for note in verification.notes:

@@ -27,6 +27,10 @@ class SourceFacts:
         """Take one entry, in the ledger's order."""
         if "number" in entry:
             self.settled = max(self.settled, int(entry["number"]) + 1)
+        if entry["kind"] == Kind.FACTS:
+            self.settled, self.session = int(entry["settled"]), int(entry["session"])
+            self.sequence, self.sealed = int(entry["sequence"]), int(entry["sealed"])
+            self.envelope = str(entry["envelope"])
         if entry["kind"] in (Kind.SESSION, Kind.SESSION_RESET):
             self.session = max(self.session, int(entry["session"]))
         if entry["kind"] == Kind.COMMITTED:
@@ -46,12 +50,17 @@ class SourceFacts:
             "envelope": self.envelope,
         }
 
+    def entry(self, time_ms: int) -> Entry:
+        """All of it, so that the entries that said it may be let go."""
+        return {"kind": Kind.FACTS, "time_ms": time_ms, "session": self.session, **self.state()}
+
 
 class DestinationFacts:
     """The destination side: what was handled, and which deliveries were under way."""
 
     def __init__(self) -> None:
         self.settled = 0
+        self.session = 0
         self.handled = RangeSet()
         self.delivering: dict[str, str] = {}
         self.delivered = True
@@ -59,6 +68,14 @@ class DestinationFacts:
     def see(self, entry: Entry) -> None:
         """Take one entry, in the ledger's order."""
         kind = entry["kind"]
+        if kind == Kind.FACTS:
+            self.settled, self.session = int(entry["settled"]), int(entry["session"])
+            self.handled = RangeSet.read(str(entry["handled"]))
+            self.delivered = bool(entry["delivered"])
+            lines = (line.partition(" ") for line in str(entry["delivering"]).splitlines())
+            self.delivering = {ident: queues for ident, _, queues in lines}
+        if kind == Kind.SESSION:
+            self.session = max(self.session, int(entry["session"]))
         if "number" in entry:
             self.settled = max(self.settled, int(entry["number"]) + 1)
         if kind in (Kind.DELIVERING, Kind.HELD) and int(entry["sequence"]):
@@ -85,3 +102,7 @@ class DestinationFacts:
             "delivering": "\n".join(f"{i} {queues}" for i, queues in self.delivering.items()),
             "delivered": int(self.delivered),
         }
+
+    def entry(self, time_ms: int) -> Entry:
+        """All of it, so that the entries that said it may be let go."""
+        return {"kind": Kind.FACTS, "time_ms": time_ms, "session": self.session, **self.state()}

@@ -34,10 +34,10 @@ class May(Flag):
     STAGE_KEY = auto()  # authenticates its own receipts
     ALL_STAGE_KEYS = auto()  # checks every receipt
     SEALING_KEY = auto()  # signs manifests
-    LEDGER_KEY = auto()  # signs checkpoints
     LINK_KEY = auto()  # derives session keys
     SEND_UDP = auto()
     RECEIVE_UDP = auto()
+    COLLECTOR = auto()  # sends to the collector's socket, if the site names one
     SERVE = auto()  # accepts connections on the metrics socket
 
 

@@ -2,15 +2,15 @@
 
 Takes entries (flat maps of texts and integers), gives the bytes of a batch with its checkpoint;
 takes the bytes of batches again, gives the entries, having checked that they make the same tree.
-Signs with the Ed25519 seed it is given. Follows docs/spec/ledger.md and, for checkpoints, C2SP
-tlog-checkpoint and signed-note. The verifier (guard/report/ledger_verifier.py) shares nothing
-with this module.
+Signs with the Ed25519 seed it is given, one an epoch. Follows docs/spec/ledger.md and, for
+checkpoints, C2SP tlog-checkpoint and signed-note. The verifier (guard/report/ledger_verifier.py)
+shares nothing with this module.
 """
 
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import NamedTuple, NewType
 
@@ -20,7 +20,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
-from guard.core.merkle import EMPTY_ROOT, HASH_BYTES, Frontier
+from guard.core.epochs import (
+    EPOCH_KIND,
+    FIRST_EPOCH,
+    Certificate,
+    certificate_of,
+    certify,
+    check_certificate,
+    entry_of,
+)
+from guard.core.merkle import EMPTY_ROOT, HASH_BYTES, Frontier, Span
 from schemas.entry import Entry
 from schemas.errors import Broken, Forged, Malformed
 from schemas.reasons import Reason
@@ -78,26 +87,55 @@ def leaf_hash(link: bytes, line: bytes) -> bytes:
 
 
 class Ledger:
-    """A ledger's state: how many entries, the last link, the tree. Grows by batches."""
+    """A ledger's state: how many entries, the last link, the tree, whose key is in force.
 
-    def __init__(self, origin: str, seed: bytes) -> None:
-        """origin: the log's name, also the key's; seed: 32 bytes. Raises `Broken`."""
+    tree, link    all leaves; the last one
+    grown         the leaves of the newest batch
+    epoch, key    whose key (public, 32 bytes) signs the next checkpoint
+    certificates  of all epochs but the first
+    epoch_ms      when the epoch began: the time of its entry, or of the first entry; None before it
+    """
+
+    def __init__(self, origin: str, first_key: bytes) -> None:
+        """origin: the log's name, also the keys'; first_key: public, 32 bytes. Raises `Broken`."""
         if not _ORIGIN.fullmatch(origin):
             raise _broken(f"{origin!r} cannot be a ledger's name")
         self._origin = origin
-        key = Ed25519PrivateKey.from_private_bytes(seed)
-        self._sign = key.sign
-        self._public = key.public_key().public_bytes_raw()
-        self._key_hash = key_hash(origin, self._public)
-        self._tree = Frontier()
-        self._link = FIRST_LINK
+        self._sign: Callable[[bytes], bytes] | None = None
+        self.epoch = FIRST_EPOCH
+        self.epoch_ms: int | None = None
+        self.certificates: list[Certificate] = []
+        self.key = self._signer = self._first_key = first_key
+        self._key_hash = key_hash(origin, first_key)
+        self.tree = Frontier()
+        self.grown = Span()
+        self.link = FIRST_LINK
         self._names: set[str] = set()
         self.root = EMPTY_ROOT
 
     @property
     def size(self) -> int:
         """Entries so far."""
-        return self._tree.size
+        return self.tree.end
+
+    @property
+    def origin(self) -> str:
+        """The ledger's name."""
+        return self._origin
+
+    @property
+    def begins(self) -> int:
+        """The first entry of the epoch."""
+        return self.certificates[-1].begins if self.certificates else 0
+
+    def seal(self, seed: bytes) -> None:
+        """Sign with this seed (32 bytes) from now on. Raises `Broken(KEY_MISSING)`: another's."""
+        key = Ed25519PrivateKey.from_private_bytes(seed)
+        if key.public_key().public_bytes_raw() != self.key:
+            raise Broken(
+                Reason.KEY_MISSING, f"the sealing key is not the one of epoch {self.epoch}"
+            )
+        self._sign = key.sign
 
     def batch(self, entries: Iterable[Entry]) -> tuple[bytes, Checkpoint]:
         """The bytes of the next batch, and the checkpoint in it. Raises `Broken`."""
@@ -108,6 +146,8 @@ class Ledger:
             lines.append(canonical(entry))
         if not lines:
             raise _broken("a batch has no entries")
+        if self.epoch_ms is None:
+            self.epoch_ms = _time_of(read_entry(lines[0]))
         self._extend(lines)
         checkpoint = self._checkpoint()
         content = b"\n".join([*lines, b"", checkpoint])
@@ -115,11 +155,25 @@ class Ledger:
             raise _broken(f"a batch has {len(content)} bytes, more than {BATCH_BYTES_MAX}")
         return content, checkpoint
 
+    def turn(self, key: bytes, time_ms: int) -> tuple[bytes, Checkpoint]:
+        """The batch that ends the epoch: its one entry certifies `key` (public) for the next.
+
+        The signing key is forgotten; nothing is signed before `seal` is given the next one.
+        """
+        if self._sign is None:
+            raise _broken("the ledger has no sealing key")
+        begins = self.size + 1
+        certificate = certify(self._origin, self.epoch + 1, begins, key, self._sign)
+        content, checkpoint = self.batch([entry_of(certificate, time_ms)])
+        self.enter(certificate, time_ms)
+        return content, checkpoint
+
     def replay(self, untrusted_batch: bytes) -> tuple[list[bytes], Checkpoint]:
         """Take a batch that was written before; gives its entries' lines and its checkpoint.
 
-        Raises `Malformed(LEDGER_TREE)` unless it goes on where this ledger stands. The signature
-        is not checked: a later checkpoint that is (see `check`) covers this one.
+        Raises `Malformed(LEDGER_TREE)` unless it goes on where this ledger stands, `Forged` for a
+        new epoch that the one before it did not certify. The checkpoint's signature is not
+        checked: a later checkpoint that is (see `check`) covers this one.
         """
         lines, note = split_batch(untrusted_batch)
         first = self.size
@@ -130,25 +184,63 @@ class Ledger:
                 Reason.LEDGER_TREE,
                 f"entries {first} to {self.size - 1} are not what their checkpoint states",
             )
+        self._signer = self.key
+        if self.epoch_ms is None:
+            self.epoch_ms = _time_of(read_entry(lines[0]))
+        if EPOCH_KIND in lines[-1]:
+            self._follow(lines[-1])
         return lines, Checkpoint(note)
 
-    def check(self, checkpoint: Checkpoint, earlier_keys: Sequence[bytes] = ()) -> Head:
-        """What this ledger's own key, or an earlier one, signed. Raises `Malformed`, `Forged`."""
-        return read_checkpoint(checkpoint, self._origin, (self._public, *earlier_keys))
+    def check(self, checkpoint: Checkpoint) -> Head:
+        """What the newest checkpoint states: it is signed with the key that was in force then.
+
+        Raises `Malformed`, `Forged`.
+        """
+        return read_checkpoint(checkpoint, self._origin, (self._signer,))
+
+    def _follow(self, line: bytes) -> None:
+        """Into the epoch that this line certifies. Raises `Forged`."""
+        entry = read_entry(line)
+        certificate = check_certificate(self._origin, certificate_of(entry), self.key)
+        if (certificate.epoch, certificate.begins) != (self.epoch + 1, self.size):
+            raise Forged(Reason.LEDGER_SIGNATURE, f"epoch {certificate.epoch} is out of its place")
+        self.enter(certificate, _time_of(entry))
+
+    def enter(self, certificate: Certificate, time_ms: int) -> None:
+        """The epoch that a certificate is of begins; its signature was checked."""
+        self.certificates.append(certificate)
+        self.epoch, self.epoch_ms, self.key = certificate.epoch, time_ms, certificate.key
+        self._key_hash = key_hash(self._origin, self.key)
+        self._sign = None
+
+    def resume(self, size: int, roots: Sequence[bytes], link: bytes, epoch_ms: int) -> None:
+        """As after `size` entries that are not here. Raises IndexError, for roots too few."""
+        self.tree = Frontier.of(size, roots)
+        self.grown = self.tree.copy()
+        self.root, self.link, self.epoch_ms = self.tree.root(), link, epoch_ms
+        ended = bool(self.certificates) and self.certificates[-1].begins == size
+        before = self.certificates[-2].key if len(self.certificates) > 1 else self._first_key
+        self._signer = before if ended else self.key
 
     def _extend(self, lines: list[bytes]) -> None:
-        link, append = self._link, self._tree.append
+        link, links = self.link, []
         for line in lines:
             link = sha256(b"\x00" + link + line).digest()
-            append(link)
-        self._link = link
-        self.root = self._tree.root()
+            links.append(link)
+        self.link = link
+        self.grown = Span(self.size)
+        self.grown.extend(links)
+        self.tree.join(self.grown)
+        self.root = self.tree.root()
 
     def _text(self) -> bytes:
         root = b64encode(self.root).decode()
         return f"{self._origin}\n{self.size}\n{root}\n".encode()
 
     def _checkpoint(self) -> Checkpoint:
+        if self._sign is None:
+            raise _broken("the ledger has no sealing key")
+        self._signer = self.key
         text = self._text()
         signature = b64encode(self._key_hash + self._sign(text)).decode()
         return Checkpoint(text + f"\n\u2014 {self._origin} {signature}\n".encode())
@@ -179,6 +271,11 @@ def read_entry(untrusted_line: bytes) -> Entry:
     if type(entry) is not dict or not {int, str}.issuperset(map(type, entry.values())):
         raise Malformed(Reason.RECORD_MALFORMED, "an entry is no map of texts and integers")
     return entry
+
+
+def _time_of(entry: Entry) -> int:
+    time_ms = entry.get("time_ms", 0)
+    return time_ms if isinstance(time_ms, int) else 0
 
 
 def key_hash(name: str, public: bytes) -> bytes:

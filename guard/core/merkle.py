@@ -1,8 +1,9 @@
 """The Merkle tree of RFC 6962 §2.1 (RFC 9162 §2.1), SHA-256: roots and proofs.
 
-Takes leaf hashes, gives roots and proofs; pure. A `Frontier` grows and knows its root in memory
-logarithmic in its size. The proofs are functions of all leaf hashes. Checking a proof raises
-`Forged(LEDGER_TREE)`. Follows docs/spec/ledger.md §4.
+Takes leaf hashes, gives roots and proofs; pure. A `Span` keeps neighbouring leaves, a `Frontier`
+all from the first on, in memory logarithmic in the tree's size. `inclusion_proof` and
+`consistency_proof` are functions of all leaf hashes, `consistency_between` of two spans. Checking a
+proof raises `Forged(LEDGER_TREE)`. Follows docs/spec/ledger.md §4.
 """
 
 from collections.abc import Sequence
@@ -20,30 +21,101 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
-class Frontier:
-    """A growing tree, kept as the roots of its complete subtrees, largest first."""
+class Span:
+    """Neighbouring leaves of a tree, kept as the roots of the complete subtrees among them.
 
-    def __init__(self) -> None:
-        self.size = 0
-        self._roots: list[bytes] = []
+    Their number is at most twice the logarithm of the tree's size. A span that begins at 0 is the
+    tree itself. Spans that meet can be joined; no leaf is hashed again.
+    """
+
+    def __init__(self, first: int = 0) -> None:
+        self.first = first
+        self.end = first
+        self._nodes: list[tuple[int, int, bytes]] = []  # (first leaf, level, root), from the left
+
+    def copy(self) -> "Span":
+        """The same leaves, to grow by itself."""
+        made = Span(self.first)
+        made.end, made._nodes = self.end, self._nodes.copy()
+        return made
+
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Add the hashes of leaves behind the last one."""
+        at, level, hashes = self.end, 0, leaves
+        self.end += len(leaves)
+        left: list[tuple[int, int, bytes]] = []
+        right: list[tuple[int, int, bytes]] = []
+        while hashes:
+            if at & 1:
+                left.append((at << level, level, hashes[0]))
+                hashes = hashes[1:]
+                at += 1
+            if len(hashes) & 1:
+                right.append((at + len(hashes) - 1 << level, level, hashes[-1]))
+                hashes = hashes[:-1]
+            hashes = [
+                sha256(b"\x01" + a + b).digest()
+                for a, b in zip(hashes[::2], hashes[1::2], strict=True)
+            ]
+            at, level = at >> 1, level + 1
+        self._push(left)
+        self._push(right[::-1])
+
+    def join(self, following: "Span") -> None:
+        """Add the leaves of the span that begins where this one ends. Raises IndexError."""
+        if following.first != self.end:
+            raise IndexError(f"leaf {following.first} does not follow {self.end - 1}")
+        self._push(following._nodes)
+        self.end = following.end
+
+    def root_of(self, first: int, end: int) -> bytes:
+        """The root over the leaves from `first` to `end` - 1, which subtrees here make up."""
+        root = b""
+        for start, _, node in reversed(self._nodes):
+            if first <= start < end:
+                root = node_hash(node, root) if root else node
+        return root
+
+    def _push(self, nodes: Sequence[tuple[int, int, bytes]]) -> None:
+        kept = self._nodes
+        for node in nodes:
+            while kept and kept[-1][1] == node[1] and not kept[-1][0] >> node[1] & 1:
+                start, level, left = kept.pop()
+                node = start, level + 1, node_hash(left, node[2])
+            kept.append(node)
+
+
+class Frontier(Span):
+    """A growing tree."""
+
+    @classmethod
+    def of(cls, size: int, roots: Sequence[bytes]) -> "Frontier":
+        """The tree of `size` leaves with these complete subtrees. Raises IndexError."""
+        made, left = cls(), list(roots)
+        for level in range(size.bit_length() - 1, -1, -1):
+            if size >> level & 1:
+                made._nodes.append((made.end, level, left.pop(0)))
+                made.end += 1 << level
+        if left:
+            raise IndexError(f"a tree of {size} leaves has fewer complete subtrees")
+        return made
+
+    def roots(self) -> list[bytes]:
+        """Of its complete subtrees, largest first."""
+        return [root for _, _, root in self._nodes]
+
+    @property
+    def size(self) -> int:
+        """How many leaves it has."""
+        return self.end
 
     def append(self, leaf: bytes) -> None:
         """Add the hash of one leaf."""
-        roots, size = self._roots, self.size
-        while size & 1:
-            leaf = sha256(b"\x01" + roots.pop() + leaf).digest()
-            size >>= 1
-        roots.append(leaf)
-        self.size += 1
+        self.extend([leaf])
 
     def root(self) -> bytes:
         """The root of the tree as it is now, 32 bytes."""
-        if not self._roots:
-            return EMPTY_ROOT
-        root = self._roots[-1]
-        for left in self._roots[-2::-1]:
-            root = node_hash(left, root)
-        return root
+        return self.root_of(0, self.end) or EMPTY_ROOT
 
 
 def tree_root(leaves: Sequence[bytes]) -> bytes:
@@ -90,6 +162,29 @@ def consistency_proof(leaves: Sequence[bytes], old_size: int) -> list[bytes]:
             low = split
     if low:
         proof.append(tree_root(leaves[low:high]))
+    return proof[::-1]
+
+
+def consistency_between(tree: Span, grown: Span) -> list[bytes]:
+    """`consistency_proof` from spans: `tree` are the old leaves, `grown` those that followed.
+
+    None is needed from the empty tree. Raises IndexError unless both make one tree.
+    """
+    old_size, size = tree.end, grown.end
+    if tree.first or grown.first != old_size:
+        raise IndexError("the spans do not make a tree")
+    proof: list[bytes] = []
+    low, high = 0, size
+    while old_size != high and old_size:
+        split = low + _split(high - low)
+        if old_size <= split:
+            proof.append(grown.root_of(split, high))
+            high = split
+        else:
+            proof.append(tree.root_of(low, split))
+            low = split
+    if low:
+        proof.append(tree.root_of(low, high))
     return proof[::-1]
 
 

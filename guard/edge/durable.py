@@ -23,16 +23,16 @@ _RENAME_NOREPLACE = 1
 
 
 # openat(O_CREAT|O_EXCL) write… fsync close, and of the directory: openat fsync close
-def create(path: Path, content: bytes) -> None:
+def create(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
     """A new file, on disk with its name. Raises FileExistsError; a half-written one is removed."""
-    write_new(path, content, sync=True)
+    write_new(path, content, sync=True, mode=mode)
     sync_directory(path.parent)
 
 
 # openat(O_CREAT|O_EXCL) write… [fsync] close
-def write_new(path: Path, content: bytes, *, sync: bool = False) -> None:
+def write_new(path: Path, content: bytes, *, sync: bool = False, mode: int = FILE_MODE) -> None:
     """A new file that is not durable yet: many are made so by one `sync_filesystem`."""
-    descriptor = os.open(path, _NEW, FILE_MODE)
+    descriptor = os.open(path, _NEW, mode)
     try:
         _write_all(descriptor, content)
         if sync:
@@ -84,6 +84,21 @@ def remove(directory: Path, names: list[str]) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(directory / name)
     sync_directory(directory)
+
+
+# openat pwrite64 fdatasync close unlinkat, of the directory: openat fsync close
+def erase(path: Path) -> None:
+    """Overwrite a small file with zeros where it stands, then remove it, durably.
+
+    What the disk itself keeps elsewhere (spare blocks, copies on write) is beyond this.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        os.pwrite(descriptor, bytes(os.fstat(descriptor).st_size), 0)
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+    remove(path.parent, [path.name])
 
 
 # mkdirat, of the parent: openat fsync close

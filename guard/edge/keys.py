@@ -43,7 +43,7 @@ def write_secret(path: Path, secret: bytes) -> None:
 def read_secret(path: Path) -> bytes:
     """The 32 bytes of a secret's file. Raises `Broken(KEY_MISSING)` with a sentence for people."""
     try:
-        secret = bytes.fromhex(path.read_text("ascii").strip())
+        secret = bytes.fromhex(path.read_bytes().decode().strip())
     except (OSError, ValueError) as error:
         raise Broken(Reason.KEY_MISSING, f"the key {path} cannot be read: {error}") from error
     if len(secret) != SECRET_BYTES:

@@ -1,23 +1,29 @@
 """A ledger on disk: a journal whose records are batches, each closed by a signed checkpoint.
 
 Takes entries, gives checkpoints; a batch is one write and one sync, and durable before anyone is
-told. May write in the ledger's directory. Follows docs/spec/ledger.md §5 and journal.md.
+told. May write in the ledger's directory and the folder of its keys. Follows docs/spec/ledger.md
+§5, §7 and journal.md.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
 from guard.core.ledger import Checkpoint, Head, Ledger, read_entry, split_batch
+from guard.core.ledger_anchor import first_batch, restore
 from guard.edge.journal import SEGMENT_BYTES_MAX, JournalWriter
 from guard.edge.journal_reader import JournalReader
+from guard.edge.keys import public_of
+from guard.edge.sealing_keys import SealingKeys
 from guard.edge.segments import walk
 from schemas.entry import Entry
-from schemas.errors import Broken, Forged
+from schemas.errors import Broken, Forged, Malformed
 from schemas.reasons import Reason
 
 __all__ = ["Checkpoint", "LedgerReader", "LedgerWriter", "entries_of"]
 
+ANCHOR_NAME = "anchor"
 NO_CHECKPOINT = Checkpoint(b"")
 _BATCHES_A_READ = 64
 
@@ -25,40 +31,57 @@ _BATCHES_A_READ = 64
 class LedgerWriter:
     """The only writer of a ledger."""
 
-    def __init__(self, journal: JournalWriter, ledger: Ledger, latest: Checkpoint) -> None:
+    def __init__(
+        self, journal: JournalWriter, ledger: Ledger, keys: SealingKeys, latest: Checkpoint
+    ) -> None:
         self._journal = journal
         self._ledger = ledger
+        self._keys = keys
         self._latest = latest
 
     @classmethod
     def open(
         cls,
         directory: Path,
-        key: bytes,
+        keys: SealingKeys,
+        first_key: bytes,
         origin: str,
         see: Callable[[Entry], None] | None = None,
         *,
-        earlier_keys: Sequence[bytes] = (),
+        grown: Callable[[Ledger, Checkpoint], None] | None = None,
         segment_bytes_max: int = SEGMENT_BYTES_MAX,
     ) -> Self:
         """Open or make a ledger: read all of it, check it, show each entry to `see`, in order.
 
-        key: Ed25519 seed, 32 bytes; earlier_keys: public keys that signed before this one. A torn
-        batch at the end, which was told to nobody, is cut off. Raises `Malformed` when the ledger
-        is damaged or its batches do not make the trees they state, `Forged` when none of the keys
-        signed its last checkpoint, `Broken` as `JournalWriter.open` does.
+        keys: the seeds of its epochs; first_key: the public key of the first; grown: is shown the
+        ledger after each batch. A torn batch at the end, which was told to nobody, is cut off, and
+        an epoch that was being ended has ended or has not. Raises `Malformed` when the ledger is
+        damaged or its batches do not make the trees they state, `Forged` when the epoch's key did
+        not sign its last checkpoint, `Broken` when this is not the seed of the ledger's last
+        epoch, and as `JournalWriter.open` does.
         """
-        ledger = Ledger(origin, key)
+        ledger = Ledger(origin, first_key)
         journal = JournalWriter.open(directory, segment_bytes_max)
         try:
-            latest = _replay(directory, ledger, see)
-            if latest:
-                _check_head(ledger, latest, earlier_keys)
+            latest = _replay(directory, ledger, see, grown)
+            if latest and ledger.check(latest) != Head(ledger.size, ledger.root):
+                raise Forged(Reason.LEDGER_TREE, "the last checkpoint states another tree")
             journal.mark(journal.next_number)
+            anchor = read_anchor(directory)
+            if anchor:
+                journal.drop_below(first_batch(anchor))
+            ledger.seal(keys.read(ledger.epoch))
+            with _writing():
+                keys.keep_only(ledger.epoch)
         except BaseException:
             journal.close()
             raise
-        return cls(journal, ledger, latest)
+        return cls(journal, ledger, keys, latest)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger's state, to be read."""
+        return self._ledger
 
     @property
     def size(self) -> int:
@@ -81,7 +104,24 @@ class LedgerWriter:
         Raises `Broken`: the ledger cannot be written, or an entry is none. The process then ends,
         and the next one recovers.
         """
-        batch, checkpoint = self._ledger.batch(entries)
+        return self._write(*self._ledger.batch(entries))
+
+    def ratchet(self, time_ms: int) -> Checkpoint:
+        """End the epoch: the next key is made and certified, the one before is destroyed.
+
+        A power cut at any step leaves a ledger that `open` takes up, with the key of its last
+        epoch and no earlier one. time_ms: for the entry. Raises `Broken` as `append` does.
+        """
+        epoch = self._ledger.epoch + 1
+        with _writing():
+            seed = self._keys.make(epoch)
+        checkpoint = self._write(*self._ledger.turn(public_of(seed), time_ms))
+        with _writing():
+            self._keys.keep_only(epoch)
+        self._ledger.seal(seed)
+        return checkpoint
+
+    def _write(self, batch: bytes, checkpoint: Checkpoint) -> Checkpoint:
         try:
             self._journal.append(batch)
             self._journal.sync()
@@ -123,24 +163,54 @@ class LedgerReader:
 
 def entries_of(directory: Path) -> Iterator[tuple[int, Entry]]:
     """(number, entry) of a ledger's whole batches, running or a copy. Raises `Malformed`."""
-    number = 0
     for found in walk(directory):
-        lines, _ = split_batch(found.payload)
-        for line in lines:
+        lines, note = split_batch(found.payload)
+        first = int(note.split(b"\n", 2)[1]) - len(lines)
+        for number, line in enumerate(lines, first):
             yield number, read_entry(line)
-            number += 1
 
 
-def _replay(directory: Path, ledger: Ledger, see: Callable[[Entry], None] | None) -> Checkpoint:
-    latest = NO_CHECKPOINT
+def read_anchor(directory: Path) -> bytes:
+    """The anchor of a ledger whose oldest entries were let go; b"" of any other (§9)."""
+    try:
+        return (directory / ANCHOR_NAME).read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def _replay(
+    directory: Path,
+    ledger: Ledger,
+    see: Callable[[Entry], None] | None,
+    grown: Callable[[Ledger, Checkpoint], None] | None,
+) -> Checkpoint:
+    first, latest = 0, NO_CHECKPOINT
+    anchor = read_anchor(directory)
+    if anchor:
+        first, latest = restore(ledger, ledger.origin, anchor)
+        if grown is not None:
+            grown(ledger, latest)
+    begin = latest
     for found in walk(directory):
+        if found.position.number < first:
+            continue  # about to be let go
+        if latest == begin and found.position.number != first:
+            raise Malformed(Reason.LEDGER_CHAIN, f"the ledger does not begin with batch {first}")
         lines, latest = ledger.replay(found.payload)
         if see is not None:
             for line in lines:
                 see(read_entry(line))
+        if grown is not None:
+            grown(ledger, latest)
     return latest
 
 
-def _check_head(ledger: Ledger, latest: Checkpoint, earlier_keys: Sequence[bytes]) -> None:
-    if ledger.check(latest, earlier_keys) != Head(ledger.size, ledger.root):
-        raise Forged(Reason.LEDGER_TREE, "the last checkpoint states another tree")
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    """A key that cannot be written or destroyed ends the process, as a ledger does."""
+    try:
+        yield
+    except OSError as error:
+        raise Broken(
+            Reason.LEDGER_UNWRITABLE, f"the sealing key cannot be changed: {error.strerror}"
+        ) from error

@@ -10,8 +10,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from guard.core.epochs import EPOCH_KIND, Certificate, certificate_of, check_certificate
 from guard.core.ledger import read_checkpoint, read_entry, split_batch
+from guard.core.ledger_anchor import certificates_in
 from guard.edge.durable_number import read_number
+from guard.edge.ledger_files import read_anchor
 from guard.edge.segments import walk
 from guard.edge.session_counter import sound_counter
 from guard.edge.site import read_public
@@ -22,6 +25,7 @@ from schemas.sealed import Landed, read_landed
 
 # In a canonical entry (ledger §2) no text can hold these bytes: its quotation marks are escaped.
 _SESSION = re.compile(rb'"kind":"session(?:-reset)?"')
+_FACTS = b'"kind":"facts"'
 _NUMBER = re.compile(rb'"number":([0-9]+)')
 _TRIES = 5
 
@@ -33,21 +37,26 @@ class LedgerMemory:
     newest    the newest session (0: none)
     settled   high side: records of the landed journal that it covers
     note      its last checkpoint, not verified; b"" when it has no entries
+    epochs    the certificates of its keys, not verified
     """
 
     newest: int = 0
     settled: int = 0
     note: bytes = b""
+    epochs: tuple[Certificate, ...] = ()
 
     def head(self, folder: Path, origin: str) -> tuple[int, bytes]:
-        """(entries, root) as the side's ledger key signed them. Raises `Malformed`, `Forged`."""
+        """(entries, root) as the ledger's newest key signed them. Raises `Malformed`, `Forged`."""
         if not self.note:
             raise Malformed(
                 Reason.SITE_MALFORMED,
                 f"{folder / 'ledger'} has no entries: a side that never ran, or that lost all it"
                 " had, needs a new site (docs/recovery.md)",
             )
-        return read_checkpoint(self.note, origin, [read_public(folder / "trust" / "ledger.pub")])
+        keys = [read_public(folder / "trust" / "ledger.pub")]
+        for certificate in self.epochs:
+            keys.append(check_certificate(origin, certificate, keys[-1]).key)
+        return read_checkpoint(self.note, origin, keys[-2:])  # the last batch may end an epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,8 @@ class LandedMemory:
 def ledger_memory(folder: Path) -> LedgerMemory:
     """From the whole ledger of a side. Raises `Malformed` when it is damaged, `OSError`."""
     newest, settled, note = 0, 0, b""
+    anchor = read_anchor(folder / "ledger")
+    epochs = certificates_in(anchor) if anchor else []
     for found in walk(folder / "ledger"):
         lines, note = split_batch(found.payload)
         numbers = _NUMBER.findall(found.payload)
@@ -68,7 +79,14 @@ def ledger_memory(folder: Path) -> LedgerMemory:
         if _SESSION.search(found.payload):
             entries = (read_entry(line) for line in lines if _SESSION.search(line))
             newest = max(newest, *(int(entry["session"]) for entry in entries))
-    return LedgerMemory(newest, settled, note)
+        for line in lines if _FACTS in found.payload else ():
+            if _FACTS in line:
+                facts = read_entry(line)
+                newest = max(newest, int(facts["session"]))
+                settled = max(settled, int(facts["settled"]))
+        if EPOCH_KIND in lines[-1]:
+            epochs.append(certificate_of(read_entry(lines[-1])))
+    return LedgerMemory(newest, settled, note, tuple(epochs))
 
 
 def landed_memory(folder: Path) -> LandedMemory:

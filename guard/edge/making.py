@@ -9,25 +9,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filters.policy_check import check_policy
+from guard.core.epochs import FIRST_EPOCH
 from guard.edge.clock import now_s
 from guard.edge.identity import AUTHORITY, SOURCE
 from guard.edge.issuing import demonstration_authority, issue
 from guard.edge.keys import new_secret, public_of, signer, write_secret
 from guard.edge.operators import DEMONSTRATION
 from guard.edge.operators import FOLDER as OPERATORS
+from guard.edge.sealing_keys import SealingKeys
 from guard.edge.session_counter import make_counter
-from guard.edge.site import chain_of, signed_bytes
+from guard.edge.site import SOURCE_LEDGER, chain_of, signed_bytes
 from guard.edge.spreading import spread_folders_of
 from schemas.errors import Malformed
 from schemas.policy import Policy, policy_digest, read_policy
 from schemas.reasons import Reason
 
 PACKS = Path(__file__).resolve().parents[2] / "schemas" / "packs"
-_LOW_FOLDERS = ("accepted", "sealed", "cursor", "held", "ledger", "run", "keys", "trust")
-_HIGH_FOLDERS = ("landed", "attempt", "held", "ledger", "run", "keys", "trust")
+_BOTH = ("held", "ledger", "sealing", "export", "run", "keys", "trust")
+_LOW_FOLDERS = ("accepted", "sealed", "cursor", *_BOTH)
+_HIGH_FOLDERS = ("landed", "attempt", *_BOTH)
 _CERTIFICATE_DAYS = 365
 _CLOCK_SKEW_S = 300
 _DEMONSTRATION_OPERATORS = 2
+_PRIVATE = ("keys", "sealing")
 _PRIVATE_MODE = 0o700
 _SHARED_MODE = 0o755
 
@@ -82,9 +86,10 @@ def make_site(folder: Path, pack: Path, link_to: str, listen: str) -> Made:
     _certify((low, high), policy.source_domain, public_of(seal))
     for side in (low, high):
         write_secret(side / "keys" / "link.key", link)
-        ledger = new_secret()
-        write_secret(side / "keys" / "ledger.key", ledger)
-        (side / "trust" / "ledger.pub").write_text(public_of(ledger).hex() + "\n")
+        ledger = public_of(SealingKeys(side / "sealing").make(FIRST_EPOCH)).hex() + "\n"
+        (side / "trust" / "ledger.pub").write_text(ledger)
+        if side == low:
+            (high / "trust" / SOURCE_LEDGER).write_text(ledger)
     write_secret(folder / "policy.key", policy_key)
     make_counter(low / "cursor")
     _make_operators(folder, low / "trust" / OPERATORS)
@@ -104,7 +109,7 @@ def _make_side(side: Path, name: str, folders: tuple[str, ...], policy_text: str
     _make_folder(side, _SHARED_MODE)
     spread_folders_of(side)
     for folder in folders:
-        _make_folder(side / folder, _PRIVATE_MODE if folder == "keys" else _SHARED_MODE)
+        _make_folder(side / folder, _PRIVATE_MODE if folder in _PRIVATE else _SHARED_MODE)
     (side / "site.toml").write_text(f'side = "{name}"\nlink = "{address}"\ndemo = true\n')
     (side / "policy.toml").write_text(policy_text)
     _make_folder(side / "documents", _SHARED_MODE)

@@ -6,10 +6,12 @@ a sentence that says what to do. Nothing is read twice: what was verified is wha
     site.toml     this host's addresses and users
     policy.toml   the flow's policy, policy.sig its signature; documents/ what it names
     trust/        policy.pub; authority.pem and source.pem, the source domain's certificate
-    keys/         this side's secrets, mode 0400
+                  ledger.pub; on the high side source-ledger.pub, the low side's
+    keys/         this side's secrets, mode 0400 (the ledger's are in sealing/, for `audit` alone)
 """
 
 import hashlib
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +30,9 @@ from schemas.reasons import Reason
 
 SIGNED_CONTEXT = b"checkvalve policy signature v1\n"
 DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
+SOURCE_LEDGER = "source-ledger.pub"
 _PUBLIC_BYTES = 32
+_SOURCE_LEDGER = re.compile(r"(?:(0|[1-9][0-9]{0,9}) )?([0-9a-f]{64})")
 Address = Annotated[str, Field(pattern=r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:]+\]):\d{1,5}$")]
 
 
@@ -41,6 +45,8 @@ class SiteFile(Closed):
     link_from   low: our own address on the link; high: the one address that may send; "": any
     metrics     "unix" (run/metrics.sock) or a loopback or management ADDRESS:PORT
     first_user  as root, roles run as this user id and the next ones; 0: all as one user
+    ledger_epoch_s  seconds until the ledger's sealing key is followed by the next and destroyed
+    export      collector of the ledger: "" none, "file" export/ledger.log, or unix:PATH (syslog)
     demo        keys were made by `guard init` in one place: not for real traffic
     software_manifest  a signed list of the software, in this folder: only that software starts
     """
@@ -52,6 +58,8 @@ class SiteFile(Closed):
     link_from: Annotated[str, Field(pattern=r"^[0-9a-f.:]{0,45}$")] = ""
     metrics: Annotated[str, Field(max_length=64)] = "unix"
     first_user: Annotated[int, Field(ge=0, le=2**31)] = 61_000
+    ledger_epoch_s: Annotated[int, Field(ge=1, le=31_536_000)] = 3600
+    export: Annotated[str, Field(pattern=r"^(|file|unix:/[^\x00]{1,100})$")] = ""
     demo: bool = False
     software_manifest: Annotated[str, Field(pattern=r"^[A-Za-z0-9/._-]{0,200}$")] = ""
 
@@ -76,12 +84,23 @@ class Site:
     documents: dict[str, bytes]
     keys: dict[str, bytes]
     source: Identity
+    ledger_public: bytes
+    source_ledger: str = ""
     software: str = "unsigned"
 
     @property
     def seal_public(self) -> bytes:
         """The key that seals are checked with: the one that the source domain's certificate has."""
         return self.source.public
+
+    def ledger_values(self) -> dict[str, int | str]:
+        """What the roles that have to do with ledgers are told."""
+        return {
+            "ledger_public": self.ledger_public.hex(),
+            "source_ledger": self.source_ledger,
+            "ledger_epoch_s": self.file.ledger_epoch_s,
+            "export": self.file.export,
+        }
 
 
 def load_site(folder: Path, at_s: int | None = None) -> Site:
@@ -94,14 +113,18 @@ def load_site(folder: Path, at_s: int | None = None) -> Site:
     documents = {name: _read(folder / "documents" / name) for name in chain.documents}
     digest = policy_digest(policy_bytes, documents)
     _check_signature(folder, digest)
-    names = ("seal", "link", "ledger") if file.side == "low" else ("link", "ledger")
+    names = ("seal", "link") if file.side == "low" else ("link",)
     keys = {name: read_secret(folder / "keys" / f"{name}.key") for name in names}
     trust = folder / "trust"
     time_s = now_s() if at_s is None else at_s
     source = read_identity(trust, policy.source_domain, time_s, demonstration=file.demo)
     if "seal" in keys:
         check_own_key(source, public_of(keys["seal"]), trust / SOURCE)
-    return Site(folder, file, policy, digest, chain, documents, keys, source)
+    ledger_public = read_public(trust / "ledger.pub")
+    source_ledger = "" if file.side == "low" else read_source_ledger(trust / SOURCE_LEDGER)
+    return Site(
+        folder, file, policy, digest, chain, documents, keys, source, ledger_public, source_ledger
+    )
 
 
 def read_site_file(folder: Path) -> SiteFile:
@@ -143,6 +166,18 @@ def read_public(path: Path) -> bytes:
     if len(public) != _PUBLIC_BYTES:
         raise Malformed(Reason.KEY_MISSING, f"{path} is not a public key of {_PUBLIC_BYTES} bytes")
     return public
+
+
+def read_source_ledger(path: Path) -> str:
+    """What the high side knows of the low side's ledger: "EPOCH KEY", the key in hexadecimal.
+
+    The file has a key alone, of epoch 0, or both: docs/recovery.md. Raises `Malformed`.
+    """
+    text = _read(path).decode("ascii", "replace").strip()
+    found = _SOURCE_LEDGER.fullmatch(text)
+    if found is None:
+        raise Malformed(Reason.KEY_MISSING, f"{path} is not a public key, nor an epoch and one")
+    return f"{found[1] or 0} {found[2]}"
 
 
 def flow_number(flow: str) -> int:

@@ -7,14 +7,7 @@ cuts a checkpoint into pieces and joins them. Pure. Follows docs/spec/link.md §
 from dataclasses import dataclass, field
 from struct import Struct
 
-from guard.link.params import (
-    CHECKPOINT_BYTES_MAX,
-    HEADER_BYTES,
-    NUMBER_MAX,
-    SEAL_TAG_BYTES,
-    SEQUENCE_MAX,
-    LinkParams,
-)
+from guard.link.params import CHECKPOINT_BYTES_MAX, NUMBER_MAX, SEQUENCE_MAX
 from schemas.errors import Malformed
 from schemas.message import Precedence
 from schemas.reasons import Reason
@@ -25,7 +18,7 @@ _FIXED = Struct(f">QQ{LEVELS}QQIHHH")
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The fields of §9. Bounds: sequences <= 2^62, checkpoint <= 600 bytes."""
+    """The fields of §9. Bounds: sequences <= 2^62, checkpoint <= 8,192 bytes."""
 
     blocks_complete: int
     complete_below: int
@@ -69,20 +62,18 @@ class Heartbeat:
         return cls(blocks, below, last, clock_ns, version, total, offset, piece)
 
 
-def piece_bytes_max(params: LinkParams) -> int:
-    """Checkpoint bytes that fit into one heartbeat."""
-    room = params.datagram_bytes_max - HEADER_BYTES - SEAL_TAG_BYTES - _FIXED.size
-    return min(room, CHECKPOINT_BYTES_MAX)
-
-
 @dataclass(slots=True)
 class CheckpointJoiner:
-    """Joins the pieces of one checkpoint version; a new version starts afresh."""
+    """Joins the pieces of one checkpoint version; a new version starts afresh.
+
+    rounds: how often one was whole, new or not.
+    """
 
     _version: int = -1
     _bytes: bytearray = field(default_factory=bytearray)
     _held: set[int] = field(default_factory=set)
     _last: bytes = b""
+    rounds: int = 0
 
     def take(self, beat: Heartbeat) -> bytes | None:
         """The whole checkpoint when this heartbeat completes one that is new, else None."""
@@ -95,8 +86,12 @@ class CheckpointJoiner:
         end = beat.piece_offset + len(beat.piece)
         self._bytes[beat.piece_offset : end] = beat.piece
         self._held.update(range(beat.piece_offset, end))
+        if len(self._held) < beat.checkpoint_bytes:
+            return None
+        self._held.clear()
+        self.rounds += 1
         whole = bytes(self._bytes)
-        if len(self._held) < beat.checkpoint_bytes or whole == self._last:
+        if whole == self._last:
             return None
         self._last = whole
         return whole

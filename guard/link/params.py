@@ -21,7 +21,9 @@ PIECE_BYTES_MAX = 2**20
 STREAM_BYTES_MAX = 2**62 - 1
 STREAM_ALIGN_BYTES = 4096  # pieces of whole pages land fastest
 ALIGN_SHARE = 16  # but not at the price of more than one part in 16 of the room
-CHECKPOINT_BYTES_MAX = 600
+HEARTBEAT_FIXED_BYTES = 74
+CHECKPOINT_BYTES_MAX = 8192
+HEARTBEAT_PIECE_BYTES_MAX = 600  # of it in one heartbeat: a FLASH message waits for it
 SEQUENCE_MAX = 2**62 - 1
 NUMBER_MAX = 2**40 - 1
 SESSION_MAX = 2**32 - 1
@@ -173,6 +175,17 @@ class LinkParams:
         bits = self.wire_bytes(datagram_bytes) * 8
         slow_ns = bits * _NS_PER_S * HEARTBEAT_SHARE // self.rate_bits_per_s
         return max(self.heartbeat_ms * _NS_PER_MS, slow_ns)
+
+    @property
+    def piece_bytes_max(self) -> int:
+        """Checkpoint bytes that fit into one heartbeat."""
+        room = self.symbol_bytes_max - SEAL_TAG_BYTES - HEARTBEAT_FIXED_BYTES
+        return min(room, HEARTBEAT_PIECE_BYTES_MAX)
+
+    def checkpoint_ns(self, checkpoint_bytes: int) -> int:
+        """How long heartbeats take to carry a checkpoint of this size once."""
+        pieces = -(-checkpoint_bytes // self.piece_bytes_max)
+        return pieces * self.heartbeat_ns(self.datagram_bytes_max)
 
     @property
     def silence_ns(self) -> int:

@@ -43,8 +43,9 @@ _COUNTED = (
     "symbols_spare",
     "messages_landed", "messages_late", "messages_repeated", "holes_closed", "sequences_missing",
     "streams_landed", "streams_dropped", "stream_bytes", "pieces_repeated", COPIES,
-    "heartbeats", "heartbeats_refused", Reason.DATAGRAM_MALFORMED, Reason.DATAGRAM_TAG,
-    Reason.DATAGRAM_SESSION, Reason.DATAGRAM_REPLAYED, Reason.BLOCK_TAG, Reason.BLOCK_MALFORMED,
+    "heartbeats", "heartbeats_refused", "checkpoints", Reason.DATAGRAM_MALFORMED,
+    Reason.DATAGRAM_TAG, Reason.DATAGRAM_SESSION, Reason.DATAGRAM_REPLAYED, Reason.BLOCK_TAG,
+    Reason.BLOCK_MALFORMED,
 )  # fmt: skip
 
 
@@ -339,7 +340,9 @@ class Receiver:
         session.newest_heartbeat = header.number
         session.window.prove(beat.blocks_complete)
         self._counters["heartbeats"] += 1
+        rounds = session.joiner.rounds
         checkpoint = session.joiner.take(beat)
+        self._counters["checkpoints"] += session.joiner.rounds - rounds
         if checkpoint is not None:
             events.append(Checkpoint(checkpoint))
         if session.unripe is None:

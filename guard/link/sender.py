@@ -11,7 +11,7 @@ from typing import NamedTuple
 from guard.link.blocks import BlockMaker, Group
 from guard.link.fec import Codec
 from guard.link.filling import Filler
-from guard.link.heartbeat import LEVELS, Heartbeat, piece_bytes_max
+from guard.link.heartbeat import LEVELS, Heartbeat
 from guard.link.keys import SessionSeal, tag_key
 from guard.link.pacing import TokenBucket
 from guard.link.params import (
@@ -85,7 +85,7 @@ class Sender:
         self._heartbeat_number = 0
         self._heartbeat_ns: int | None = None
         self._heartbeat_waits = False  # it is due, and the bucket has not enough for it
-        self._checkpoint = b""
+        self._checkpoint = self._next_checkpoint = b""
         self._checkpoint_version = 0
         self._checkpoint_at = 0
         self._paced_until_ns = 0
@@ -128,13 +128,14 @@ class Sender:
         self._highest_below = max(self._highest_below, message.sequence + 1)
 
     def set_checkpoint(self, checkpoint: bytes) -> None:
-        """The newest checkpoint of the source ledger, at most 600 bytes."""
+        """The newest checkpoint of the source ledger, with what goes with it: at most 8,192 bytes.
+
+        It takes the place of the one before when all of that has left: on a slow link none would
+        ever be whole otherwise.
+        """
         if len(checkpoint) > CHECKPOINT_BYTES_MAX:
             raise Broken(Reason.ARGUMENT, "a checkpoint is longer than a heartbeat may carry")
-        if checkpoint != self._checkpoint:
-            self._checkpoint = checkpoint
-            self._checkpoint_version = (self._checkpoint_version + 1) % 2**32
-            self._checkpoint_at = 0
+        self._next_checkpoint = checkpoint
 
     @property
     def idle(self) -> bool:
@@ -282,7 +283,10 @@ class Sender:
         return False
 
     def _heartbeat(self, bursts: list[Burst], now_ns: int) -> None:
-        piece = self._checkpoint[self._checkpoint_at :][: piece_bytes_max(self._params)]
+        if not self._checkpoint_at and self._next_checkpoint != self._checkpoint:
+            self._checkpoint = self._next_checkpoint
+            self._checkpoint_version = (self._checkpoint_version + 1) % 2**32
+        piece = self._checkpoint[self._checkpoint_at :][: self._params.piece_bytes_max]
         beat = Heartbeat(
             self._blocks_complete,
             self._complete_below,

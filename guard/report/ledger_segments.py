@@ -35,10 +35,11 @@ class Batch:
 class Segments:
     """One pass over the records of a ledger's directory; `count` segments, `bytes_read` of them."""
 
-    def __init__(self, directory: Path, find: Find) -> None:
+    def __init__(self, directory: Path, find: Find, first: int = 0) -> None:
+        """first: the number of the first record that is to be there."""
         self._directory = directory
         self._find = find
-        self._expected = 0
+        self._expected = first
         self._gap = False
         self.count = 0
         self.bytes_read = 0

@@ -3,7 +3,8 @@
 Takes a ledger's directory and public keys, gives findings (each with its place and what follows
 from it) and a summary. May read files. Shares no code with the writer: follows docs/spec/ledger.md
 §6 and docs/spec/journal.md §3. Only bytes and files come in, so it can be carried elsewhere as it
-is, with the other modules of its name (ledger_segments, ledger_entries, ledger_notes).
+is, with the other modules of its name (ledger_segments, ledger_entries, ledger_notes, ledger_keys,
+ledger_anchor).
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +12,15 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from guard.report.ledger_anchor import ANCHOR_NAME, AnchorError, read_anchor
 from guard.report.ledger_entries import Entry, EntryError, EntryForm, parse_entries
+from guard.report.ledger_keys import (
+    EPOCH_MARK,
+    EpochKey,
+    KeyChainError,
+    certificate_in,
+    follow,
+)
 from guard.report.ledger_notes import Note, NoteError, PublicKeys, read_note
 from guard.report.ledger_segments import Batch, Segments
 from schemas.reasons import Reason
@@ -39,6 +48,9 @@ class Verification:
 
     entries, checkpoints  whole and in their place, before the first break of the tree
     root                  over these entries, in hexadecimal
+    pruned                so many of the first entries were let go (§9)
+    anchored              so many of the first entries are under a checkpoint from elsewhere
+    epoch, epoch_begins   whose key signed last, and the first entry under it
     first_ms, last_ms     `time_ms` of the first and last entry; None when there is none
     """
 
@@ -46,6 +58,10 @@ class Verification:
     entries: int = 0
     checkpoints: int = 0
     root: str = ""
+    pruned: int = 0
+    anchored: int = 0
+    epoch: int = 0
+    epoch_begins: int = 0
     first_ms: int | None = None
     last_ms: int | None = None
     segments: int = 0
@@ -61,27 +77,29 @@ class Verification:
 
 def verify_ledger(
     directory: Path,
-    *public_key_files: Path,
+    public_key_file: Path,
+    *,
     origin: str = "",
     witnessed: Iterable[bytes] = (),
     see: See | None = None,
 ) -> Verification:
     """Check a ledger, running or a copy.
 
-    public_key_files: each one Ed25519 public key in hexadecimal. origin: the name it must have;
-    "" takes the first checkpoint's. witnessed: checkpoints of it that were kept elsewhere. see: is
-    shown (number, entry) of each entry that the tree ties to the first. Raises `OSError` and
-    ValueError for a key that cannot be read; whatever stands in the ledger is a finding.
+    public_key_file: the Ed25519 public key of its first epoch, in hexadecimal. origin: the name it
+    must have; "" takes the first checkpoint's. witnessed: checkpoints of it that were kept
+    elsewhere. see: is shown (number, entry) of each entry that the tree ties to the first. Raises
+    `OSError` and ValueError for a key that cannot be read; what stands in the ledger is a finding.
     """
-    publics = [bytes.fromhex(path.read_text("ascii").strip()) for path in public_key_files]
-    return _Verifier(publics, origin, see).run(directory, list(witnessed))
+    public = bytes.fromhex(public_key_file.read_text("ascii").strip())
+    return _Verifier(public, origin, see).run(directory, list(witnessed))
 
 
 class _Verifier:
     """One pass over a ledger."""
 
-    def __init__(self, publics: Sequence[bytes], origin: str, see: See | None) -> None:
-        self._keys = PublicKeys(publics)
+    def __init__(self, public: bytes, origin: str, see: See | None) -> None:
+        self._epochs = [EpochKey(0, public)]
+        self._keys = PublicKeys([public])
         self._form = EntryForm()
         self._see = see
         self._result = Verification(origin)
@@ -98,7 +116,7 @@ class _Verifier:
         result = self._result
         notes = [note for raw in witnessed if (note := self._witnessed_note(raw)) is not None]
         self._wanted = {note.size for note in notes}
-        segments = Segments(directory, self._find)
+        segments = Segments(directory, self._find, self._begin(directory))
         for batch in segments.batches():
             self._batch(batch)
         for note in notes:
@@ -107,6 +125,7 @@ class _Verifier:
             self._find(Reason.LEDGER_CHAIN, str(directory), "there is no whole checkpoint")
         result.segments, result.bytes_read = segments.count, segments.bytes_read
         result.notes += segments.notes
+        self._say_what_is_not_anchored()
         return result
 
     def _find(self, reason: Reason, place: str, consequence: str) -> None:
@@ -140,6 +159,8 @@ class _Verifier:
             self._tie(place, note, lines)
         if self._tied:
             self._count(lines if formed else [], first)
+        if EPOCH_MARK in body:
+            self._follow(place, note, lines)
 
     def _entries(self, place: str, body: bytes, lines: list[bytes]) -> bool:
         try:
@@ -219,14 +240,70 @@ class _Verifier:
             for number, entry in enumerate(parse_entries(lines), first):
                 self._see(number, entry)
 
+    def _follow(self, place: str, note: Note, lines: list[bytes]) -> None:
+        """§7: from the next batch on another key signs, which the one before has certified."""
+        try:
+            if any(EPOCH_MARK in line for line in lines[:-1]):
+                raise KeyChainError("an epoch ends within a batch")
+            certificate = certificate_in(parse_entries(lines[-1:])[0])
+            if certificate.begins != note.size:
+                raise KeyChainError("an epoch begins at another entry than it says")
+            self._epochs.append(follow(note.origin, self._epochs[-1], certificate))
+        except (KeyChainError, ValueError) as error:
+            self._find(Reason.LEDGER_SIGNATURE, place, f"the ledger's next key: {error}")
+            return
+        self._keys = PublicKeys([self._epochs[-1].key])
+        self._result.epoch, self._result.epoch_begins = certificate.epoch, certificate.begins
+
+    def _begin(self, directory: Path) -> int:
+        """The first batch that is to be there: not 0 where older ones were let go (§9)."""
+        try:
+            anchor = read_anchor(directory, self._epochs[0], self._result.origin)
+        except AnchorError as error:
+            self._find(Reason.LEDGER_SIGNATURE, f"{ANCHOR_NAME}", str(error))
+            return 0
+        if anchor is None:
+            return 0
+        self._epochs = list(anchor.epochs)
+        self._keys = PublicKeys([self._epochs[-1].key])
+        self._link, self._subtrees = anchor.link, list(anchor.subtrees)
+        note = anchor.note
+        self._size = self._stated = note.size
+        self._root = note.root
+        self._made = {note.size: note.root}
+        result = self._result
+        result.origin, result.pruned = note.origin, note.size
+        result.epoch, result.epoch_begins = self._epochs[-1].epoch, self._epochs[-1].begins
+        result.notes.append(
+            f"entries 0 to {note.size - 1} were let go: their root is signed, and nothing is"
+            " provable here of what they said"
+        )
+        return anchor.batch
+
+    def _say_what_is_not_anchored(self) -> None:
+        result = self._result
+        if result.entries > result.anchored:
+            result.notes.append(
+                f"tail unanchored: no checkpoint from elsewhere covers entries {result.anchored} to"
+                f" {result.entries - 1}: a cut there, or a rewriting with the key of their epoch,"
+                " would not show here"
+            )
+
     def _witnessed_note(self, raw: bytes) -> Note | None:
         try:
-            note = read_note(raw)
-            self._keys.check(note)
+            return read_note(raw)
         except NoteError as error:
             self._find(Reason.LEDGER_SIGNATURE, "a witnessed checkpoint", f"it is none: {error}")
             return None
-        return note
+
+    def _unless(self, note: Note) -> str:
+        """What to add where no key that was in force signed a checkpoint from elsewhere."""
+        keys = [each.key for each in self._epochs if each.begins < note.size or not each.epoch]
+        try:
+            PublicKeys(keys[-1:]).check(note)
+        except NoteError:
+            return ", or this is none of its checkpoints: no key that is known here signed it"
+        return ""
 
     def _compare(self, note: Note) -> None:
         """A checkpoint that was kept elsewhere is one that this ledger made."""
@@ -235,7 +312,13 @@ class _Verifier:
             self._find(Reason.LEDGER_CHAIN, place, f"it is of another ledger, {note.origin!r}")
         elif note.size > self._size:
             consequence = f"the ledger has only {self._size} entries: its end was cut off"
-            self._find(Reason.LEDGER_CHAIN, place, consequence)
+            self._find(Reason.LEDGER_CHAIN, place, consequence + self._unless(note))
+        elif note.size < self._result.pruned:
+            self._result.notes.append(f"{place}: the entries that it is of were let go")
         elif self._made.get(note.size) != note.root:
             consequence = "the ledger never made it: its history was written anew"
-            self._find(Reason.LEDGER_TREE, place, consequence)
+            self._find(Reason.LEDGER_TREE, place, consequence + self._unless(note))
+        elif self._unless(note):
+            self._find(Reason.LEDGER_SIGNATURE, place, "no key of the ledger signed it")
+        else:
+            self._result.anchored = max(self._result.anchored, note.size)

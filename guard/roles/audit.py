@@ -4,7 +4,8 @@ Hears entries from the roles of its side (packets of JSON lists), writes a batch
 checkpoint, and tells the tail of the lane how many packets are durable, with the ledger's size
 and root; `ingest` hears how many of its own are. The first thing it tells is where to go on, read
 from the ledger itself. `send` hears first the newest session of the link that the ledger has, then
-each checkpoint, for the link's heartbeats, with how many of its own packets are durable.
+how many of its own packets are durable, and statements for the link's heartbeats. The sealing key
+is this process's alone: it changes from epoch to epoch, and each is destroyed after its last batch.
 If the ledger cannot be written the process ends, and with it the lane: nothing is released unheard.
 """
 
@@ -14,13 +15,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from guard.core.facts import DestinationFacts, SourceFacts
-from guard.core.ledger import INTEGER_MAX
+from guard.core.ledger import INTEGER_MAX, Checkpoint
 from guard.core.session_reset import PROPOSAL_BYTES_MAX, SESSION_MAX
 from guard.edge.clock import now_ms
 from guard.edge.ledger_files import LedgerWriter
+from guard.edge.link_parameters import link_params
+from guard.edge.sealing_keys import SealingKeys
 from guard.edge.sockets import Ear, Mouth, readable
 from guard.edge.spec import Spec
 from guard.roles.feed import Feed
+from guard.roles.publishing import Publisher
 from schemas.entry import Entry, Kind, alarm
 from schemas.reasons import Reason
 
@@ -57,14 +61,15 @@ class Audit:
         self._witness = Mouth(given["witness"]) if "witness" in given else None
         self._feed = Feed(spec)
         self._heard_from_tail = 0
-        self._heard_from_ingest = self._told_ingest = self._heard_from_send = 0
+        self._heard_from_ingest = self._told_ingest = 0
+        self._heard_from_send = self._told_send = 0
+        self._publisher: Publisher | None = None
+        self._epoch_ms = 1000 * spec.number("ledger_epoch_s")
 
     def work(self) -> None:
         """Recover the ledger, write the run's first entry, say where to go on, write what comes."""
         facts = SourceFacts() if self._spec.side == "low" else DestinationFacts()
-        folder = Path(self._spec.text("folder")) / "ledger"
-        key, origin = self._spec.keys["ledger"], self._spec.text("origin")
-        self._ledger = LedgerWriter.open(folder, key, origin, facts.see)
+        self._ledger = self._open(Path(self._spec.text("folder")), facts)
         if self._witness is not None and isinstance(facts, SourceFacts):
             self._witness.tell(json.dumps({"session": facts.session}).encode())
         self._append([self._run_entry()])
@@ -77,9 +82,45 @@ class Audit:
                     DURABLE.pack(self._heard_from_tail, self._ledger.size, self._ledger.root)
                 )
                 self._tell_ingest()
+            self._ratchet_if_due()
+            self._tell_statement()
             self._feed.tell_if_due()
         self._append([{"kind": Kind.STOP, "time_ms": now_ms()}])
         self._feed.tell()
+
+    def _open(self, folder: Path, facts: SourceFacts | DestinationFacts) -> LedgerWriter:
+        keys = SealingKeys(folder / "sealing")
+        first_key = bytes.fromhex(self._spec.text("ledger_public"))
+        if self._witness is not None:
+            params = link_params(self._spec)
+            self._publisher = Publisher(folder / "sealing" / "told", params)
+        grown = self._publisher.grown if self._publisher else None
+        origin = self._spec.text("origin")
+        return LedgerWriter.open(folder / "ledger", keys, first_key, origin, facts.see, grown=grown)
+
+    def _ratchet_if_due(self) -> None:
+        """End the epoch when its time is over and there is something to protect in it."""
+        ledger = self._ledger.ledger
+        began_ms, begins = ledger.epoch_ms, ledger.begins
+        if began_ms is None or ledger.size == begins or 0 <= now_ms() - began_ms < self._epoch_ms:
+            return
+        self._took(self._ledger.ratchet(now_ms()))
+        self._feed.counters["epoch"] = ledger.epoch
+        self._feed.counters["ledger_size"] = ledger.size
+        self._feed.add("entries")
+
+    def _tell_statement(self) -> None:
+        """What the high side's witness is to hear next; lost if `send` is not ready for it."""
+        if self._publisher is None or self._witness is None:
+            return
+        ledger = self._ledger.ledger
+        statement = self._publisher.statement_if_due(ledger, self._ledger.latest_checkpoint)
+        if statement:
+            self._witness.tell_if_room(HEARD.pack(self._heard_from_send) + statement)
+
+    def _took(self, checkpoint: Checkpoint) -> None:
+        if self._publisher is not None:
+            self._publisher.grown(self._ledger.ledger, checkpoint)
 
     def _tell_ingest(self) -> None:
         """It waits for these only after it has told something, and may have ended since."""
@@ -109,8 +150,9 @@ class Audit:
     def _collect(self) -> list[Entry]:
         """All entries that are there now; waits until there are some, or half a second."""
         entries: list[Entry] = []
+        wait_ms = self._publisher.wait_ms(_IDLE_MS) if self._publisher else _IDLE_MS
         for ear, ready in zip(
-            tuple(self._ears), readable(*self._ears, wait_ms=_IDLE_MS), strict=True
+            tuple(self._ears), readable(*self._ears, wait_ms=wait_ms), strict=True
         ):
             for _ in range(PACKETS_A_BATCH_MAX if ready else 0):
                 packet = ear.hear_now()
@@ -122,17 +164,18 @@ class Audit:
                 self._heard_from_tail += ear is self._tail
                 self._heard_from_ingest += ear is self._ingest
                 self._heard_from_send += ear is self._send
-                entries += of_send(packet) if ear is self._send else json.loads(packet)
+                entries += of_send(packet) if ear is self._send else of_others(packet)
         return entries
 
     def _append(self, entries: list[Entry]) -> None:
-        checkpoint = self._ledger.append(entries)
+        self._took(self._ledger.append(entries))
         self._feed.add("entries", len(entries))
         self._feed.counters["ledger_size"] = self._ledger.size
         for entry in entries:
             self._count(entry)
-        if self._witness is not None:
-            self._witness.tell_if_room(HEARD.pack(self._heard_from_send) + checkpoint)
+        if self._witness is not None and self._told_send != self._heard_from_send:
+            self._told_send = self._heard_from_send
+            self._witness.tell_if_room(HEARD.pack(self._told_send))
 
     def _count(self, entry: Entry) -> None:
         parts = [str(entry["kind"]), str(entry.get("stage", "")), str(entry.get("reason", ""))]
@@ -157,6 +200,16 @@ def of_send(untrusted_packet: bytes) -> list[Entry]:
     if right:
         return entries
     return [alarm(now_ms(), Reason.ROLE_FAILED, "send told the ledger what is not its to tell")]
+
+
+def of_others(packet: bytes) -> list[Entry]:
+    """What the other roles tell, who say what they like: only the ledger itself certifies keys."""
+    entries: list[Entry] = json.loads(packet)
+    if any(entry["kind"] == Kind.EPOCH for entry in entries):
+        sentence = "a role told the ledger of a key, which is not its to tell"
+        entries = [entry for entry in entries if entry["kind"] != Kind.EPOCH]
+        entries.append(alarm(now_ms(), Reason.ROLE_FAILED, sentence))
+    return entries
 
 
 def _may_send_tell(entry: Entry) -> bool:

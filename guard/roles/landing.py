@@ -1,11 +1,12 @@
 """What `receive` writes into the landed journal, and how it finds its way back from it.
 
-An envelope is a record of its own; a gap, a checkpoint of the source side's ledger or an alarm is
-an event between them, already in the form of its ledger entry. A session, and from time to time the
-whole state, are written too, so that old segments may go.
+An envelope is a record of its own; a gap, a statement of the source side's ledger or an alarm is an
+event between them, all but the statement in the form of its ledger entry. A session, and from time
+to time the whole state, are written too, so that old segments may go.
 """
 
 import json
+from base64 import b64encode
 from pathlib import Path
 
 from guard.edge.clock import now_ms
@@ -25,6 +26,9 @@ from schemas.entry import Entry, Kind, alarm
 from schemas.reasons import Reason
 from schemas.sealed import Landed, read_landed, write_landed, write_landed_event
 from schemas.sequences import RangeSet
+
+STATEMENT = "statement"
+"""The kind of the event that carries a statement of the source side's ledger, in base64."""
 
 
 def landing_parts(event: Event) -> tuple[bytes, ...]:
@@ -46,8 +50,8 @@ def landing_parts(event: Event) -> tuple[bytes, ...]:
             {"kind": Kind.SESSION, "time_ms": now_ms(), "session": event.session}
         )
     if isinstance(event, Checkpoint):
-        text = event.checkpoint.decode("utf-8", "backslashreplace")
-        return write_landed_event({"kind": Kind.WITNESS, "time_ms": now_ms(), "checkpoint": text})
+        text = b64encode(event.checkpoint).decode()
+        return write_landed_event({"kind": STATEMENT, "time_ms": now_ms(), "statement": text})
     return write_landed_event(_alarm(event))
 
 

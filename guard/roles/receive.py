@@ -21,9 +21,11 @@ from guard.edge.link_parameters import coder_of, link_line, link_params
 from guard.edge.side_links import ReceivingLinks
 from guard.edge.spec import Spec
 from guard.edge.udp import buffer_bytes
+from guard.link.events import Checkpoint, Event
 from guard.link.receiver import Receiver
 from guard.roles.feed import Feed
 from guard.roles.landing import landing_parts, recover_state, state_event
+from guard.roles.sieve import WITNESSED, Sieve, StatementSilence
 from schemas.errors import Broken
 from schemas.reasons import Reason
 from schemas.sealed import write_landed_event
@@ -54,6 +56,8 @@ class Receive:
         self._link_count = len(links) if isinstance(links, list) else 1
         self._links = ReceivingLinks.adopt(spec, self._link_count, spec.text("link_from"))
         self._feed = Feed(spec)
+        self._sieve = Sieve()
+        self._silence = StatementSilence(self._params, monotonic_ns())
         self._stopping = False
         self._tidy_ns = 0
         signal.signal(signal.SIGTERM, self._stop)
@@ -76,9 +80,8 @@ class Receive:
         while not self._stopping:
             appended = self._take_all()
             self._receiver.note_buffer(self._links.fill_percent(), self._links.kernel_drops)
-            for event in self._receiver.tick(monotonic_ns()):
-                self._journal.append(landing_parts(event))
-                appended += 1
+            appended += self._land(self._receiver.tick(monotonic_ns()))
+            appended += self._land(self._silence.events(self._receiver.counters, monotonic_ns()))
             if appended:
                 self._journal.sync()
                 self._journal.mark(self._journal.next_number)
@@ -108,10 +111,23 @@ class Receive:
                 break
             wait_ms = 0
             for buffer, segment_bytes, link in reads:
-                for event in self._receiver.take(buffer, segment_bytes, monotonic_ns(), link):
-                    self._journal.append(landing_parts(event))
-                    appended += 1
+                events = self._receiver.take(buffer, segment_bytes, monotonic_ns(), link)
+                appended += self._land(events)
         return appended
+
+    def _land(self, events: list[Event]) -> int:
+        """Append what they say; gives how many records that makes."""
+        appended = 0
+        for event in events:
+            if isinstance(event, Checkpoint) and not self._passes(event.checkpoint):
+                continue
+            self._journal.append(landing_parts(event))
+            appended += 1
+        return appended
+
+    def _passes(self, untrusted_statement: bytes) -> bool:
+        accepted = read_number(self._attempt_folder / WITNESSED)
+        return self._sieve.passes(untrusted_statement, accepted, monotonic_ns())
 
     def _tidy(self) -> None:
         """Drop old segments that the chain has settled, after writing down what they proved."""

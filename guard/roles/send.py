@@ -124,7 +124,6 @@ class Send:
             self._params, spec.keys["link"], number, spec.number("flow_number"), self._codec,
             complete_below=covered + FIRST_SEQUENCE, coder=self._coder,
         )  # fmt: skip
-        self._sender.set_checkpoint(self._checkpoint[HEARD.size :])
         if covered:
             self._tell_sent(0, covered)  # a break may have kept the last word from the ledger
 
@@ -148,9 +147,8 @@ class Send:
         number = take_session(folder, counter)
         entries.append({"kind": Kind.SESSION, "time_ms": now_ms(), "session": number})
         self._tell(entries)
-        self._checkpoint = self._hear_audit()
-        while not HEARD.unpack_from(self._checkpoint)[0]:
-            self._checkpoint = self._hear_audit()
+        while not HEARD.unpack_from(self._hear_audit())[0]:
+            pass  # the audit role says so when it is durable
         if reset is not None:
             forget_reset(folder)
         return number
@@ -208,11 +206,9 @@ class Send:
         self._entries.tell(json.dumps(entries, separators=(",", ":")).encode())
 
     def _hear_witness(self) -> bool:
-        newest = b""
         while packet := self._witness.hear_now():
-            newest = packet
-        if newest:
-            self._sender.set_checkpoint(newest[HEARD.size :])
+            if len(packet) > HEARD.size:
+                self._sender.set_checkpoint(packet[HEARD.size :])
         return packet is not None
 
     def _wait(self) -> None:

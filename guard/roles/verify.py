@@ -2,7 +2,8 @@
 
 Follows the landed journal, opens each envelope with other code than sealed it
 (`guard.core.verification`), and feeds what verifies. What does not is held at once, with its
-bytes, and an alarm. What the link reports between envelopes goes to the ledger through the tail.
+bytes, and an alarm. What the link reports between envelopes goes to the ledger through the tail;
+statements of the source side's ledger are judged here first.
 """
 
 import json
@@ -13,14 +14,17 @@ from pathlib import Path
 from guard.core.ledger import INTEGER_MAX
 from guard.core.notice import ABOUT_BYTES_MAX, About, Place
 from guard.core.verification import Accepts, open_envelope
-from guard.edge.clock import now_ms
+from guard.edge.clock import monotonic_ns, now_ms
 from guard.edge.durable_number import DurableNumber
 from guard.edge.journal import JournalReader
 from guard.edge.keys import verifier
+from guard.edge.link_parameters import link_params
 from guard.edge.spec import Spec
 from guard.edge.waiting import wait_readable
 from guard.roles.feed import Feed
 from guard.roles.head import Fed, Feeder
+from guard.roles.landing import STATEMENT
+from guard.roles.witnessing import Witness
 from schemas.entry import Kind, alarm
 from schemas.errors import Forged, Malformed
 from schemas.manifest import Form, Manifest
@@ -33,7 +37,6 @@ _IDLE_MS = 200
 _EVENTS: dict[str, dict[str, type]] = {
     Kind.GAP: {"time_ms": int, "reason": str, "first": int, "last": int},
     Kind.SESSION: {"time_ms": int, "session": int},
-    Kind.WITNESS: {"time_ms": int, "checkpoint": str},
     Kind.ALARM: {"time_ms": int, "reason": str, "sentence": str},
     Kind.LINK_STATE: {"time_ms": int, "session": int},  # the rest of it may be long, and stays here
 }
@@ -64,6 +67,9 @@ class Verify:
         )
         self._verify = verifier(bytes.fromhex(spec.text("seal_public")))
         self._feeder = Feeder(spec, self._attempt_folder)
+        self._params = link_params(spec)
+        self._spec = spec
+        self._told = -1
         self._feed = Feed(spec)
         self._stopping = False
         signal.signal(signal.SIGTERM, self._stop)
@@ -75,6 +81,8 @@ class Verify:
         """Feed what is not settled one at a time, then follow the journal until asked to stop."""
         self._feeder.first_settled()
         settled = DurableNumber(self._attempt_folder / "settled")
+        self._witness = Witness(self._spec, self._attempt_folder, self._params)
+        self._told = self._feeder.settled - 1
         reader = JournalReader(self._landed_folder, self._feeder.settled)
         self._feeder.refeed(self._batch(reader, whole=True), lambda: self._stopping)
         while not self._stopping:
@@ -89,6 +97,7 @@ class Verify:
                 return
             if settled.value != self._feeder.settled:
                 settled.set(self._feeder.settled, durable=False)
+            self._tell_alarms()
             self._feed.counters["depth_landed"] = reader.next_number - self._feeder.settled
             self._feed.tell_if_due()
 
@@ -98,14 +107,17 @@ class Verify:
             for number, record in records:
                 try:
                     kind, sequence, content = read_landed(record)
-                    event = event_for_the_ledger(content) if kind is Landed.EVENT else None
+                    event = self._event(number, content) if kind is Landed.EVENT else None
                     if sequence > INTEGER_MAX:
                         raise Malformed(Reason.RECORD_MALFORMED, "a sequence is out of bounds")
                 except Malformed as error:  # `receive` hears the network: it is not believed
                     event = alarm(now_ms(), error.reason, error.sentence)
-                if event is not None:
+                if event is not None and event:
                     self._feeder.event(number, event)
+                    self._told = number
+                if event is not None:
                     continue
+                self._told = number
                 at = reader.position(number)
                 place = Place(at.segment, at.offset, at.length)
                 fed = self._open(number, sequence, content, place)
@@ -113,6 +125,20 @@ class Verify:
                     yield fed
             if not whole:
                 return
+
+    def _event(self, number: int, untrusted_content: bytes) -> About:
+        """What the ledger gets of an event; empty for a statement that adds nothing."""
+        statement = statement_in(untrusted_content)
+        if statement is None:
+            return event_for_the_ledger(untrusted_content)
+        return self._witness.hear(number, statement, self._feeder.settled, monotonic_ns()) or {}
+
+    def _tell_alarms(self) -> None:
+        """Under the number of what was told before: it settles nothing that is not."""
+        self._feed.counters["source_ledger_size"] = max(0, self._witness.size)
+        if self._told >= 0:
+            for event in self._witness.due(monotonic_ns()):
+                self._feeder.event(self._told, event)
 
     def _open(self, number: int, sequence: int, envelope: bytes, place: Place) -> Fed | None:
         try:
@@ -126,8 +152,19 @@ class Verify:
             }
             self._feeder.stop(number, number.to_bytes(16, "big"), place, about)
             return None
+        self._witness.covers(manifest.ledger_size, monotonic_ns())
         message = Message.make(meta_of(manifest), payload)
         return Fed(number, manifest.id, message, place, about_of(manifest))
+
+
+def statement_in(untrusted_content: bytes) -> str | None:
+    """The statement in an event that is one, in base64."""
+    try:
+        untrusted = json.loads(untrusted_content)
+        statement = untrusted["statement"] if untrusted["kind"] == STATEMENT else None
+    except (ValueError, RecursionError, KeyError, TypeError):
+        return None
+    return statement if isinstance(statement, str) else None
 
 
 def event_for_the_ledger(untrusted_content: bytes) -> About:

@@ -11,10 +11,12 @@ import pytest
 from guard.edge import durable_number
 from guard.edge.durable import hold_alone
 from guard.edge.journal import JournalWriter
-from guard.edge.keys import new_secret, public_of, read_secret, write_secret
+from guard.edge.keys import new_secret, public_of, write_secret
 from guard.edge.ledger_files import LedgerWriter
 from guard.edge.making import Made
+from guard.edge.sealing_keys import SealingKeys
 from guard.edge.session_counter import COUNTER, counter_state
+from guard.edge.site import read_public
 from schemas.entry import Entry, Kind
 from schemas.sealed import write_landed_event
 from tests.guard.cli.conftest import Guard
@@ -23,8 +25,10 @@ NEWEST, RECEIVER = 7, 9
 
 
 def tell(side: Path, *entries: Entry) -> None:
-    key = read_secret(side / "keys" / "ledger.key")
-    ledger = LedgerWriter.open(side / "ledger", key, f"checkvalve/c2/{side.name}")
+    ledger = LedgerWriter.open(
+        side / "ledger", SealingKeys(side / "sealing"), read_public(side / "trust" / "ledger.pub"),
+        f"checkvalve/c2/{side.name}",
+    )  # fmt: skip
     ledger.append([{"kind": Kind.RUN, "time_ms": 1}, *entries])
     ledger.close()
 

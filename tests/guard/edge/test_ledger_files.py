@@ -12,6 +12,7 @@ from guard.edge.ledger_files import LedgerReader, LedgerWriter, entries_of
 from guard.report.ledger_verifier import verify_ledger
 from schemas.entry import Entry
 from schemas.errors import Broken, Forged, Malformed
+from tests.guard.ledgers import keys_of, open_ledger
 
 SEED = bytes(range(32))
 ORIGIN = "checkvalve/c2/low"
@@ -22,9 +23,7 @@ def opened(
 ) -> tuple[LedgerWriter, list[Entry]]:
     """The ledger and the entries that it showed while it recovered."""
     seen: list[Entry] = []
-    writer = LedgerWriter.open(
-        directory, seed, ORIGIN, seen.append, segment_bytes_max=segment_bytes_max
-    )
+    writer = open_ledger(directory, seed, ORIGIN, seen.append, segment_bytes_max=segment_bytes_max)
     return writer, seen
 
 
@@ -111,37 +110,30 @@ def test_every_flipped_bit_keeps_a_ledger_from_opening(tmp_path: Path) -> None:
         shutil.rmtree(copy)
 
 
-def test_another_key_does_not_go_on_with_a_ledger_unless_it_knows_the_one_before(
-    tmp_path: Path,
-) -> None:
-    filled(tmp_path, 2)
+def test_another_key_does_not_go_on_with_a_ledger(tmp_path: Path) -> None:
+    filled(tmp_path / "ledger", 2)
     with pytest.raises(Forged):
-        opened(tmp_path, seed=bytes(32))
-    writer = LedgerWriter.open(tmp_path, bytes(32), ORIGIN, earlier_keys=[public_of(SEED)])
-    writer.append([entry(2)])
-    writer.close()
-    keys = []
-    for name, seed in (("old", SEED), ("new", bytes(32))):
-        keys.append(tmp_path / f"{name}.pub")
-        keys[-1].write_text(public_of(seed).hex() + "\n")
-    assert verify_ledger(tmp_path, *keys).ok
-    assert not verify_ledger(tmp_path, keys[0]).ok
+        opened(tmp_path / "ledger", seed=bytes(32))
+    (found,) = keys_of(tmp_path / "ledger").iterdir()
+    found.write_text(bytes(32).hex())
+    with pytest.raises(Broken, match="not the one of epoch 0"):
+        opened(tmp_path / "ledger")
 
 
 def test_another_ledgers_name_is_refused(tmp_path: Path) -> None:
     filled(tmp_path, 2)
     with pytest.raises((Forged, Malformed)):
-        LedgerWriter.open(tmp_path, SEED, "checkvalve/c2/high")
+        open_ledger(tmp_path, SEED, "checkvalve/c2/high")
 
 
 def test_a_full_disk_stops_the_ledger_and_nobody_is_told(tmp_path: Path) -> None:
     code = f"""
 import resource, signal
 from pathlib import Path
-from guard.edge.ledger_files import LedgerWriter
+from tests.guard.ledgers import open_ledger
 from schemas.errors import Broken
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-writer = LedgerWriter.open(Path({str(tmp_path)!r}), bytes(range(32)), {ORIGIN!r})
+writer = open_ledger(Path({str(tmp_path)!r}), bytes(range(32)), {ORIGIN!r})
 resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
 told = 0
 try:
@@ -163,8 +155,8 @@ except Broken as error:
 def test_a_killed_writer_leaves_every_batch_it_told_of(tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
-from guard.edge.ledger_files import LedgerWriter
-writer = LedgerWriter.open(Path({str(tmp_path)!r}), bytes(range(32)), {ORIGIN!r})
+from tests.guard.ledgers import open_ledger
+writer = open_ledger(Path({str(tmp_path)!r}), bytes(range(32)), {ORIGIN!r})
 while True:
     writer.append([{{"number": writer.size + at}} for at in range(5)])
     print(writer.size, flush=True)

@@ -36,7 +36,8 @@ def test_both_sides_of_every_pack_may_start(tmp_path: Path, pack: str) -> None:
     assert high.policy.destination.accepts == [low.policy_digest.hex()]
     assert low.seal_public == high.seal_public
     assert low.keys["link"] == high.keys["link"]
-    assert low.keys["ledger"] != high.keys["ledger"]
+    assert low.ledger_public != high.ledger_public
+    assert high.source_ledger == f"0 {low.ledger_public.hex()}"
     remove_site(tmp_path / "s")
     assert not (tmp_path / "s").exists()
 
@@ -44,9 +45,12 @@ def test_both_sides_of_every_pack_may_start(tmp_path: Path, pack: str) -> None:
 @SIDES
 def test_secrets_are_readable_by_their_owner_only(made: Path, side: str) -> None:
     keys = list((made / side / "keys").iterdir())
-    assert {key.name for key in keys} >= {"link.key", "ledger.key"}
+    assert {key.name for key in keys} >= {"link.key"}
     assert all(key.stat().st_mode & 0o777 == 0o400 for key in keys)
     assert (made / side / "keys").stat().st_mode & 0o777 == 0o700
+    sealing = made / side / "sealing"
+    assert sealing.stat().st_mode & 0o777 == 0o700
+    assert [key.stat().st_mode & 0o777 for key in sealing.iterdir()] == [0o600]
 
 
 def test_the_destination_side_has_no_key_that_seals(made: Path) -> None:

@@ -6,8 +6,7 @@ import pytest
 
 from guard.core.ledger import canonical
 from guard.link.arrivals import ReceiverState
-from guard.link.events import Alarm, Checkpoint, Event, Gap, SessionOpened
-from guard.link.params import CHECKPOINT_BYTES_MAX
+from guard.link.events import Alarm, Event, Gap, SessionOpened
 from guard.roles.landing import landing_parts, state_event
 from guard.roles.verify import event_for_the_ledger
 from schemas.errors import Malformed
@@ -21,7 +20,6 @@ GAP = {"kind": "gap", "time_ms": 1, "reason": "gap", "first": 3, "last": 4}
     "event",
     [
         Gap(3, 4), SessionOpened(7), Alarm(Reason.LINK_SILENT, "words"),
-        Checkpoint(bytes(CHECKPOINT_BYTES_MAX)), Checkpoint(b"\xff" * CHECKPOINT_BYTES_MAX),
     ],
 )  # fmt: skip
 def test_what_the_link_tells_goes_to_the_ledger_whole(event: Event) -> None:
@@ -48,7 +46,8 @@ def test_of_the_links_state_only_the_session_goes_on() -> None:
         GAP | {"last": True},
         GAP | {"last": 2**63},
         {"kind": "gap", "time_ms": 1},
-        {"kind": "witness", "time_ms": 1, "checkpoint": "x" * 9000},
+        {"kind": "witness", "time_ms": 1, "checkpoint": "x"},
+        {"kind": "epoch", "time_ms": 1, "epoch": 1, "begins": 1, "key": "", "signature": ""},
     ],
 )
 def test_what_is_no_event_of_a_link_is_refused(untrusted: object) -> None:
