@@ -88,7 +88,8 @@ class GuardRun:
         )  # fmt: skip
 
     def _go(self) -> None:
-        self._make_counter()
+        for host, side in zip((self._low, self._high), self._sites, strict=True):
+            self._init(side, host)
         for host in (self._low, self._high):
             self._kernel.at(_START_NS, partial(self._start, host))
         last_ns = self._plan_traffic()
@@ -165,16 +166,19 @@ class GuardRun:
 
     # -- hosts -------------------------------------------------------------------------------
 
-    def _make_counter(self) -> None:
-        """`guard init`'s session counter."""
-        module = self._machines.loader.load("guard.edge.session_counter")
-        path = self._machines.loader.load("pathlib").Path
+    def _init(self, side: sides.SideParts, host: Host) -> None:
+        """What `guard init` makes beside folders: the session counter, the ledger's first seed."""
+        load = self._machines.loader.load
+        path = load("pathlib").Path
 
         def make() -> int:
-            module.make_counter(path("/low/cursor"))
+            keys = load("guard.edge.sealing_keys").SealingKeys(path(f"{side.folder}/sealing"))
+            keys.make(0, sides.secret(f"{side.side} ledger"))
+            if side.side == "low":
+                load("guard.edge.session_counter").make_counter(path("/low/cursor"))
             return 0
 
-        process = self._kernel.start(self._low, "init", make, {})
+        process = self._kernel.start(host, "init", make, {})
         self._kernel.run(lambda: process.exit_code is not None)
 
     def _start(self, host: Host) -> None:

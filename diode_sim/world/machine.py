@@ -9,7 +9,6 @@ tests of its own with real processes).
 import json
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +20,7 @@ from diode_sim.world.disk import Disk
 from diode_sim.world.hostile import HostileStage
 from diode_sim.world.kernel import Host, Kernel, Killed, Process
 from diode_sim.world.loading import Loader, Mutation
+from diode_sim.world.sides import SideParts
 from diode_sim.world.stages import Stages
 from diode_sim.world.stand_ins import stand_ins
 from guard.core.journey import Journey
@@ -62,21 +62,19 @@ class Machines:
 
     # -- starting ----------------------------------------------------------------------------
 
-    def start_side(self, host: Host, site: Any, journey: Journey,
+    def start_side(self, host: Host, site: SideParts, journey: Journey,
                    adopt: Callable[[Datagrams], None]) -> Process:  # fmt: skip
         """The side's supervisor, as `guard run` starts it. adopt: is shown its UDP sockets."""
         return self.kernel.start(
             host, "supervisor", lambda: self._supervise(host, site, journey, adopt), {}
         )
 
-    def _supervise(self, host: Host, site: Any, journey: Journey,
+    def _supervise(self, host: Host, site: SideParts, journey: Journey,
                    adopt: Callable[[Datagrams], None]) -> int:  # fmt: skip
         def body() -> None:
             module = self.loader.load("guard.supervise")
-            path = self.loader.load("pathlib").Path
-            own = replace(site, folder=path(site.folder))
-            supervisor = module.Supervisor(own, journey, lambda event: self._tell(host, event),
-                                           insecure=False)  # fmt: skip
+            own = site.made(self.loader.load)
+            supervisor = module.Supervisor(own, journey, partial(self._tell, host), insecure=False)
             process = self.kernel.current
             if process is None:
                 raise RuntimeError("a supervisor outside any process")

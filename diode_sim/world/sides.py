@@ -5,6 +5,7 @@ that `guard init` makes. The keys are the same in every run: a trace must not ha
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,27 +22,39 @@ _PACKS = Path(schemas.__file__ or "").parent / "packs"
 
 LOW, HIGH = "/low", "/high"
 _LOW_FOLDERS = (
-    "accepted", "sealed", "cursor", "held", "ledger", "run", "spool", "spool/drop",
-    "spool/claimed", "spool/refused", "replies",
+    "accepted", "sealed", "cursor", "held", "ledger", "sealing", "export", "run",
+    "spool", "spool/drop", "spool/claimed", "spool/refused", "replies",
 )  # fmt: skip
 _HIGH_FOLDERS = (
-    "landed", "attempt", "held", "ledger", "run", "queue", "queue/tmp", "queue/new", "queue/gaps",
+    "landed", "attempt", "held", "ledger", "sealing", "export", "run",
+    "queue", "queue/tmp", "queue/new", "queue/gaps",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class SimSite:
-    """What the supervisor uses of a `guard.edge.site.Site`."""
+class SideParts:
+    """What a `guard.edge.site.Site` is made of; `file` are the fields of its `site.toml`."""
 
-    folder: Any
-    file: Any
+    side: str
+    folder: str
+    file: dict[str, Any]
     policy: Policy
     policy_digest: bytes
     chain: Any
     documents: dict[str, bytes]
     keys: dict[str, bytes]
-    seal_public: bytes
-    software: str = "unsigned"
+
+    def made(self, load: Callable[[str], Any]) -> Any:
+        """The site, of the simulated world's class. load: gives modules of that world."""
+        module = load("guard.edge.site")
+        source_ledger = f"0 {public('low ledger').hex()}" if self.side == "high" else ""
+        return module.Site(
+            folder=load("pathlib").Path(self.folder), file=module.SiteFile(**self.file),
+            policy=self.policy, policy_digest=self.policy_digest, chain=self.chain,
+            documents=self.documents, keys=self.keys,
+            source=SimpleNamespace(public=public("seal")),
+            ledger_public=public(f"{self.side} ledger"), source_ledger=source_ledger,
+        )  # fmt: skip
 
 
 def secret(name: str) -> bytes:
@@ -55,7 +68,7 @@ def public(name: str) -> bytes:
 
 
 @cache
-def sites(pack: str, link_lines: str) -> tuple[SimSite, SimSite]:
+def sites(pack: str, link_lines: str) -> tuple[SideParts, SideParts]:
     """(low, high) of a pack's flow. link_lines: the policy's `[link]` table."""
     folder = _PACKS / pack
     text = (folder / "policy.toml").read_text("utf-8") + "\n[link]\n" + link_lines
@@ -67,24 +80,24 @@ def sites(pack: str, link_lines: str) -> tuple[SimSite, SimSite]:
     return low, _site(folder, policy, accepting, "high", policy.destination, HIGH)
 
 
-def _site(folder: Any, policy: Policy, text: str, side: str, chain: Any, top: str) -> SimSite:
+def _site(folder: Any, policy: Policy, text: str, side: str, chain: Any, top: str) -> SideParts:
     documents = {name: (folder / name).read_bytes() for name in chain.documents}
-    names = ("seal", "link", "ledger") if side == "low" else ("link", "ledger")
-    keys = {name: secret(f"{side} ledger" if name == "ledger" else name) for name in names}
-    file = SimpleNamespace(
-        side=side, link="127.0.0.1:9", links=["127.0.0.1:9"], link_mode="striped", link_from="",
-        metrics="unix", first_user=0, demo=True,
-    )  # fmt: skip
+    names = ("seal", "link") if side == "low" else ("link",)
+    file = {
+        "side": side, "link": "127.0.0.1:9", "first_user": 0, "demo": True, "ledger_epoch_s": 2,
+        "export": "file",
+    }  # fmt: skip
     digest = policy_digest(text.encode(), documents)
-    return SimSite(top, file, policy, digest, chain, documents, keys, public("seal"))
+    keys = {name: secret(name) for name in names}
+    return SideParts(side, top, file, policy, digest, chain, documents, keys)
 
 
-def make_folders(disk: Disk, site: SimSite) -> None:
+def make_folders(disk: Disk, site: SideParts) -> None:
     """What `guard init` makes on a side's disk, durable."""
     top = disk.create(disk.root, site.folder.strip("/").encode(), folder=True)
-    for name in _LOW_FOLDERS if site.file.side == "low" else _HIGH_FOLDERS:
+    for name in _LOW_FOLDERS if site.side == "low" else _HIGH_FOLDERS:
         _make(disk, top, name)
-    if site.file.side == "low":
+    if site.side == "low":
         for sender in site.policy.senders:
             for folder in ("spool/drop", "spool/claimed", "spool/refused", "replies"):
                 _make(disk, top, f"{folder}/{sender}")

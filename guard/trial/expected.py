@@ -52,7 +52,7 @@ def keys(role: Role, stage_names: Iterable[str]) -> frozenset[str]:
     names: set[str] = set()
     for may, name in (
         (May.HEAD_KEY, "head"), (May.STAGE_KEY, "stage"), (May.SEALING_KEY, "seal"),
-        (May.LEDGER_KEY, "ledger"), (May.LINK_KEY, "link"),
+        (May.LINK_KEY, "link"),
     ):  # fmt: skip
         if may in role.may:
             names.add(name)
