@@ -42,6 +42,7 @@ def drawn(seed: int) -> GuardOptions:
         link=chance.choice(_LINKS),
         attacker=chance.below(3) == 0,
         hijack=chance.below(5) == 0,
+        rollback=chance.below(12) == 0,
         small_segments=chance.below(3) == 0,
         link_lines=chance.choice(_LINES),
     )

@@ -281,6 +281,24 @@ class Disk:
             yield inode
             stack.extend(inode.entries.values())
 
+    # -- an older state -----------------------------------------------------------------------
+
+    def snapshot(self) -> Inode:
+        """A copy of all that is stable, to be put back."""
+        copies: dict[int, Inode] = {}
+        return _copied(self.root, copies)
+
+    def put_back(self, snapshot: Inode) -> None:
+        """The disk is what it was then, whatever became of it since: its host must be off."""
+        self._power_cuts += 1
+        self._changes = []
+        self.root = _copied(snapshot, {})
+        self.used_bytes = 0
+        for inode in self.walk():
+            inode.entries = dict(inode.stable_entries)
+            inode.content = inode.stable[:]
+            self.used_bytes += len(inode.content)
+
     # -- the power cut -----------------------------------------------------------------------
 
     def power_cut(self, chance: Chance) -> None:
@@ -342,6 +360,20 @@ def _check_rename(moved: Inode, old: Inode, new: Inode, target: Inode | None) ->
         raise failure(errno.ENOTDIR)
     if target.entries:
         raise failure(errno.ENOTEMPTY)
+
+
+def _copied(inode: Inode, copies: dict[int, Inode]) -> Inode:
+    made = copies.get(inode.number)
+    if made is None:
+        made = Inode(inode.number, inode.mode, changed_ns=inode.changed_ns)
+        copies[inode.number] = made
+        made.modified_ns, made.stable = inode.modified_ns, inode.stable[:]
+        for name, child in inode.stable_entries.items():
+            entry = _copied(child, copies)
+            entry.links += 1
+            entry.place = (made, name)
+            made.stable_entries[name] = made.entries[name] = entry
+    return made
 
 
 def _make_stable(steps: tuple[Step, ...]) -> None:

@@ -35,6 +35,8 @@ _START_NS = 2 * SECOND_NS
 _TRAFFIC_FROM_NS = 4 * SECOND_NS
 _REST_NS = 150 * SECOND_NS
 _AGAIN_NS = SECOND_NS
+_MORE = 6
+_NOTICED_NS = 120 * SECOND_NS
 _SMALL_SEGMENTS = Mutation("guard.edge.journal", "64 * 1024 * 1024", "24 * 1024")
 
 
@@ -98,12 +100,46 @@ class GuardRun:
         busy_until_ns = max([last_ns, *(fault.at_ns for fault in planned)]) + SECOND_NS
         self._kernel.run(lambda: self._kernel.now_ns >= busy_until_ns)
         self._mend()
-        deadline_ns = self._kernel.now_ns + _REST_NS
-        self._kernel.run(lambda: self._rests() or self._kernel.now_ns >= deadline_ns)
+        if self._options.rollback:
+            self._roll_back()
+            return
+        self._rest()
         self._stop_both()
         self._observer.check_end(
             self._verify, may_hold=bool(planned or self._options.poison or self._options.hijack)
         )
+
+    def _roll_back(self) -> None:
+        """Somebody puts back an older copy of the low side's disk: the high side must say so.
+
+        What was sealed since is in the high side's hands, and its witness has a checkpoint of it;
+        the low side knows nothing of it, has the sealing key, and goes on as if nothing had been.
+        """
+        self._rest()
+        older, known = self._low.disk.snapshot(), len(self._observer.low_ledger.entries)
+        more = traffic.make(
+            self._stream("more"), _MORE, self._kernel.now_ns, 2 * SECOND_NS,
+            first=len(self._observer.messages) + 1,
+        )  # fmt: skip
+        for message in more:
+            self._kernel.at(message.at_ns, partial(self._drop, message))
+        self._to_come += len(more)
+        self._rest()
+        deadline_ns = self._kernel.now_ns + _REST_NS
+        self._kernel.run(
+            lambda: self._observer.witnessed > known or self._kernel.now_ns >= deadline_ns
+        )
+        self._machines.kill_all(self._low)
+        self._low.disk.put_back(older)
+        self._observer.rolled_back()
+        deadline_ns = self._kernel.now_ns + _NOTICED_NS
+        self._kernel.run(lambda: self._observer.noticed or self._kernel.now_ns >= deadline_ns)
+        if not self._observer.noticed:
+            raise Breach("noticed", "the low side was put back, and the high side says nothing")
+
+    def _rest(self) -> None:
+        deadline_ns = self._kernel.now_ns + _REST_NS
+        self._kernel.run(lambda: self._rests() or self._kernel.now_ns >= deadline_ns)
 
     def _plan_traffic(self) -> int:
         options = self._options

@@ -16,6 +16,7 @@ exact           at the end: accepted = committed + refused + held, and committed
                 there + reported gaps
 kept            of what is held on the low side the accepted bytes are on disk
 verified        both ledgers verify, by the verifier that shares no code with the writer
+noticed         a low side put back to an older state raises an alarm on the high side
 memory          what waits in sockets is bounded
 """
 
@@ -71,6 +72,20 @@ class Observer:
         self._delivered_sequences: set[int] = set()
         self._looked_steps = 0
         self.low_is_trusted = True
+        self._alarms_before: int | None = None
+        self.witnessed = 0
+
+    def rolled_back(self) -> None:
+        """The low side's disk was put back: from now on only its being noticed counts."""
+        self._alarms_before = len(self.alarms)
+
+    @property
+    def noticed(self) -> bool:
+        """Whether the high side has raised an alarm since about the low side's ledger."""
+        return self._alarms_before is not None and any(
+            side == "high" and reason.startswith("ledger-")
+            for side, reason, _ in self.alarms[self._alarms_before :]
+        )
 
     def dropped(self, message: Message) -> None:
         """A sender has renamed it into place."""
@@ -81,6 +96,11 @@ class Observer:
     def after(self, process: Process, what: str, opened: object) -> None:
         """Something was written, synced, renamed or removed."""
         if not isinstance(opened, OpenFile):
+            return
+        if self._alarms_before is not None:
+            if process.host is self._high and what == "sync" and b"/ledger" in opened.path:
+                for entry in self.high_ledger.news():
+                    self._take_alarm("high", entry)
             return
         path = opened.path
         if what == "sync" and b"/ledger" in path:
@@ -104,8 +124,7 @@ class Observer:
 
     def _low_entry(self, entry: Entry) -> None:
         kind = entry["kind"]
-        if kind == Kind.ALARM:
-            self.alarms.append(("low", str(entry["reason"]), str(entry["sentence"])))
+        self._take_alarm("low", entry)
         if kind == Kind.SPOOL_REFUSED:
             self.spool_refused[str(entry["name"])] = entry
         if kind == Kind.SESSION:
@@ -136,14 +155,19 @@ class Observer:
 
     def _high_entry(self, entry: Entry) -> None:
         kind = entry["kind"]
-        if kind == Kind.ALARM:
-            self.alarms.append(("high", str(entry["reason"]), str(entry["sentence"])))
+        self._take_alarm("high", entry)
+        if kind == Kind.WITNESS:
+            self.witnessed = int(str(entry["checkpoint"]).split("\n")[1])
         elif kind == Kind.DELIVERING:
             self._delivering(entry)
         elif kind == Kind.HELD and int(entry["sequence"]):
             self.held_high.add(int(entry["sequence"]))
         elif kind == Kind.GAP:
             self.gaps |= set(range(int(entry["first"]), int(entry["last"]) + 1))
+
+    def _take_alarm(self, side: str, entry: Entry) -> None:
+        if entry["kind"] == Kind.ALARM:
+            self.alarms.append((side, str(entry["reason"]), str(entry["sentence"])))
 
     def _delivering(self, entry: Entry) -> None:
         guard_id, sequence = str(entry["id"]), int(entry["sequence"])

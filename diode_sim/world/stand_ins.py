@@ -12,6 +12,7 @@ import posixpath
 import select as real_select
 import signal as real_signal
 import socket as real_socket
+import sys as real_sys
 from collections.abc import Callable, Iterable
 from enum import Enum
 from types import ModuleType
@@ -54,8 +55,26 @@ def stand_ins(calls: Calls) -> dict[str, ModuleType]:
         "fcntl": _module(
             "fcntl", real_fcntl, (), fcntl=calls.fcntl, flock=calls.flock,
         ),
+        "sys": _module("sys", real_sys, (), stderr=_Said(calls), argv=[]),
         "pathlib": _module("pathlib", None, (), Path=path, PurePath=path),
     }  # fmt: skip
+
+
+class _Said:
+    """Standard error: what is written there stands in the trace."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def write(self, text: str) -> int:
+        """A line, or the end of one."""
+        process = self._calls.kernel.current
+        if text.strip() and process is not None:
+            self._calls.kernel.say(f"{process.host.name}/{process.name}", f"says: {text.strip()}")
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing waits."""
 
 
 def _module(name: str, real: ModuleType | None, pure: Iterable[str], **given: Any) -> ModuleType:

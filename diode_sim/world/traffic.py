@@ -40,15 +40,19 @@ def ident(number: int) -> str:
     return f"m-{number:05d}"
 
 
-def make(chance: Chance, count: int, from_ns: int, within_ns: int, *, poison: int = 0,
-         ) -> list[Message]:  # fmt: skip
-    """So many messages in the order of their time; `poison` of them kill a stage."""
+def make(
+    chance: Chance, count: int, from_ns: int, within_ns: int, *, poison: int = 0, first: int = 1
+) -> list[Message]:
+    """So many messages in the order of their time, numbered from `first` on; `poison` of them kill
+    a stage."""
     times = sorted(from_ns + chance.below(within_ns) for _ in range(count))
     kinds = [chance.choice(_CALM) for _ in range(count)]
     for _ in range(min(poison, count)):
         kinds[chance.below(count)] = "poison"
-    return [_message(n, at_ns, kind, chance) for n, (at_ns, kind) in enumerate(zip(times, kinds,
-            strict=True), start=1)]  # fmt: skip
+    return [
+        _message(first + at, when_ns, kind, chance)
+        for at, (when_ns, kind) in enumerate(zip(times, kinds, strict=True))
+    ]
 
 
 def _message(number: int, at_ns: int, kind: str, chance: Chance) -> Message:
