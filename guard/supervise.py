@@ -25,15 +25,15 @@ from guard.edge.ownership import User, hand_over, users_of
 from guard.edge.processes import Process
 from guard.edge.processes import start as start_process
 from guard.edge.rights import write_rights
-from guard.edge.site import Site, flow_number
+from guard.edge.role_values import values_of
+from guard.edge.site import Site
 from guard.edge.sockets import feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
 from guard.edge.udp import bind_address, open_receiver, open_sender
 from guard.version import VERSION
 from schemas.errors import Broken
-from schemas.policy import DestinationChain, SourceChain, StageLine
+from schemas.policy import StageLine
 from schemas.reasons import Reason
-from schemas.receipt import scope_digest
 from schemas.stage import Kind
 
 Tell = Callable[[dict[str, Any]], None]
@@ -122,7 +122,13 @@ class Supervisor:
         """Fresh sockets, fresh keys, all processes of a domain; returns when all are ready."""
         seats = [seat for seat in self._seats if seat.role.domain == domain]
         nonce = secrets.token_bytes(16)
-        values = self._values(nonce)
+        confinement = "users and network namespaces" if self._users else "no root: one user"
+        values = values_of(self._site, nonce) | {
+            "insecure": int(self._insecure),
+            "confinement": confinement,
+            "software": VERSION,
+            "cause": self._cause,
+        }
         keys = self._receipt_keys(seats)
         channels = {name: one_way_pair() for seat in seats for name in seat.role.tells}
         for seat in seats:
@@ -194,48 +200,6 @@ class Supervisor:
         if May.LINK_KEY in may:
             given["link"] = own["link"]
         return given
-
-    def _values(self, nonce: bytes) -> dict[str, Value]:
-        site, policy, chain = self._site, self._site.policy, self._site.chain
-        scope = scope_digest(
-            nonce, 0, policy.flow, policy.source_domain, policy.destination_domain,
-            site.policy_digest,
-        )  # fmt: skip
-        values: dict[str, Value] = {
-            "folder": str(site.folder),
-            "flow": policy.flow,
-            "flow_number": flow_number(policy.flow),
-            "source_domain": policy.source_domain,
-            "destination_domain": policy.destination_domain,
-            "policy_digest": site.policy_digest.hex(),
-            "policy_version": policy.version,
-            "payload_bytes_max": policy.payload_bytes_max,
-            "senders": list(policy.senders),
-            "stages": [[line.name, line.catalog_name] for line in chain.stage],
-            "nonce": nonce.hex(),
-            "scope": scope.hex(),
-            "seal_public": site.seal_public.hex(),
-            "link": policy.link.model_dump(),
-            "manifest": policy.link.manifest,
-            "link_address": site.file.link,
-            "links": list(site.file.links),
-            "link_copies": int(site.file.link_mode == "copies"),
-            "link_from": site.file.link_from,
-            "origin": f"checkvalve/{policy.flow}/{site.file.side}",
-            "software": VERSION,
-            "insecure": int(self._insecure),
-            "confinement": "users and network namespaces" if self._users else "no root: one user",
-            "cause": self._cause,
-        }
-        if isinstance(chain, SourceChain):
-            values |= {
-                "name_crosses": int(chain.name_crosses),
-                "keep_refused": int(chain.keep_refused),
-                "replies": int(chain.replies),
-            }
-        if isinstance(chain, DestinationChain):
-            values |= {"extension": chain.extension, "accepts": list(chain.accepts)}
-        return values
 
     # -- running -----------------------------------------------------------------------------
 

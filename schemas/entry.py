@@ -27,6 +27,7 @@ class Kind(StrEnum):
     SESSION = "session"  # either side: a new session of the link began
     SESSION_RESET = "session-reset"  # source: two persons set the session counter
     LINK_STATE = "link-state"  # destination: the link's receiver wrote down all it has
+    POSTURE = "posture"  # either side: another posture is in force from here on
     ALARM = "alarm"  # either side: something that should never happen
 
 

@@ -10,6 +10,7 @@ import click
 
 from guard.cli.output import EXIT_SITE, errors, fail, printable, sentences
 from guard.edge.link_memory import check_destination, check_source
+from guard.edge.policy_memory import check_memory, policy_memory
 from guard.edge.site import load_site
 from guard.high import HIGH
 from guard.low import LOW
@@ -39,6 +40,7 @@ def run(side: str, folder: Path, insecure: bool, as_json: bool) -> None:
         if site.file.side != side:
             fail(f"{folder} is the {site.file.side} side's folder", EXIT_SITE)
         CHECKS[side](site.folder)
+        check_memory(site, policy_memory(site.folder))
         supervisor = Supervisor(site, JOURNEYS[side], _teller(side, as_json), insecure=insecure)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, supervisor.stop)

@@ -4,8 +4,9 @@ Takes a folder that `guard init` made, gives a `Site`; raises `Malformed`, `Forg
 a sentence that says what to do. Nothing is read twice: what was verified is what is used.
 
     site.toml     this host's addresses and users
-    policy.toml   the flow's policy, policy.sig its signature; documents/ what it names
-    trust/        policy.pub; authority.pem and source.pem, the source domain's certificate
+    policy.toml   the flow's policy, policy.sig its signatures; documents/ what it names
+    trust/        root, who may sign (docs/spec/trust-root.md); authority.pem and source.pem, the
+                  source domain's certificate
     keys/         this side's secrets, mode 0400
 """
 
@@ -17,16 +18,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from filters.policy_check import check_policy
+from filters.policy_check import check_mandatory, check_policy
 from guard.edge.clock import now_s
 from guard.edge.identity import SOURCE, Identity, check_own_key, read_identity
-from guard.edge.keys import public_of, read_secret, verifier
+from guard.edge.keys import public_of, read_secret
+from guard.edge.trust import policy_signers, read_trust
 from guard.link.lines import LINKS_MAX
-from schemas.errors import Forged, Malformed
+from schemas.errors import Malformed
 from schemas.policy import Chain, Closed, Policy, policy_digest, read_policy
 from schemas.reasons import Reason
+from schemas.trust_root import TrustRoot
 
-SIGNED_CONTEXT = b"checkvalve policy signature v1\n"
 DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
 _PUBLIC_BYTES = 32
 Address = Annotated[str, Field(pattern=r"^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:]+\]):\d{1,5}$")]
@@ -41,10 +43,12 @@ class SiteFile(Closed):
     link_from   low: our own address on the link; high: the one address that may send; "": any
     metrics     "unix" (run/metrics.sock) or a loopback or management ADDRESS:PORT
     first_user  as root, roles run as this user id and the next ones; 0: all as one user
-    demo        keys were made by `guard init` in one place: not for real traffic
+    demo        keys were made by `guard init --demo` in one place: not for real traffic
+    trust_root  "sha256:" and the digest of trust/root, which came here by another way than the file
     """
 
     side: Literal["low", "high"]
+    trust_root: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
     link: Address
     more_links: Annotated[list[Address], Field(max_length=LINKS_MAX - 1, default_factory=list)]
     link_mode: Literal["striped", "copies"] = "striped"
@@ -71,6 +75,8 @@ class Site:
     documents: dict[str, bytes]
     keys: dict[str, bytes]
     source: Identity
+    root: TrustRoot
+    signers: tuple[str, ...]
 
     @property
     def seal_public(self) -> bytes:
@@ -81,21 +87,23 @@ class Site:
 def load_site(folder: Path, at_s: int | None = None) -> Site:
     """Read and verify one side. at_s: seconds since 1970 for the certificates, or now."""
     file = read_site_file(folder)
+    trust = folder / "trust"
+    root = read_trust(trust, file.trust_root, demonstration=file.demo)
     policy_bytes = _read(folder / "policy.toml")
     policy = read_policy(policy_bytes)
     check_policy(policy)
+    check_mandatory(policy, root)
     chain = chain_of(policy, file.side)
     documents = {name: _read(folder / "documents" / name) for name in chain.documents}
     digest = policy_digest(policy_bytes, documents)
-    _check_signature(folder, digest)
+    signers = policy_signers(folder, policy, file.side, digest, root)
     names = ("seal", "link", "ledger") if file.side == "low" else ("link", "ledger")
     keys = {name: read_secret(folder / "keys" / f"{name}.key") for name in names}
-    trust = folder / "trust"
     time_s = now_s() if at_s is None else at_s
     source = read_identity(trust, policy.source_domain, time_s, demonstration=file.demo)
     if "seal" in keys:
         check_own_key(source, public_of(keys["seal"]), trust / SOURCE)
-    return Site(folder, file, policy, digest, chain, documents, keys, source)
+    return Site(folder, file, policy, digest, chain, documents, keys, source, root, signers)
 
 
 def read_site_file(folder: Path) -> SiteFile:
@@ -123,11 +131,6 @@ def chain_of(policy: Policy, side: str) -> Chain:
     return chain
 
 
-def signed_bytes(digest: bytes) -> bytes:
-    """What a policy key signs: the policy's digest, in a context of its own."""
-    return SIGNED_CONTEXT + digest.hex().encode()
-
-
 def read_public(path: Path) -> bytes:
     """A public key's 32 bytes from its hexadecimal file. Raises `Malformed(KEY_MISSING)`."""
     try:
@@ -142,22 +145,6 @@ def read_public(path: Path) -> bytes:
 def flow_number(flow: str) -> int:
     """The flow's number on the link: the first four bytes of the SHA-256 of its name."""
     return int.from_bytes(hashlib.sha256(flow.encode()).digest()[:4], "big")
-
-
-def _check_signature(folder: Path, digest: bytes) -> None:
-    try:
-        signature = bytes.fromhex((folder / "policy.sig").read_text("ascii").strip())
-    except (OSError, ValueError) as error:
-        raise Forged(
-            Reason.POLICY_UNSIGNED, f"{folder / 'policy.toml'} is not signed: run guard policy sign"
-        ) from error
-    try:
-        verifier(read_public(folder / "trust" / "policy.pub"))(signature, signed_bytes(digest))
-    except Forged as error:
-        raise Forged(
-            Reason.POLICY_UNSIGNED,
-            f"{folder / 'policy.toml'} or a document it names is not what the policy key signed",
-        ) from error
 
 
 def _read(path: Path) -> bytes:

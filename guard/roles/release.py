@@ -180,6 +180,7 @@ class Release:
             ledger_size=self._scribe.size,
             ledger_root=self._scribe.root,
             name=meta.name if spec.values["name_crosses"] else "",
+            demonstration=spec.number("demo"),
         )
 
     @staticmethod

@@ -65,6 +65,7 @@ class Send:
         self._verify = verifier(bytes.fromhex(spec.text("seal_public")))
         self._flow = spec.text("flow")
         self._domains = spec.text("source_domain"), spec.text("destination_domain")
+        self._demo = spec.number("demo")
         self._entries = Mouth(spec.descriptors["send-entries"])
         self._witness = Ear(spec.descriptors["witness"])
         self._feed = Feed(spec)
@@ -177,7 +178,7 @@ class Send:
     def _checked(self, record: bytes) -> tuple[int, int, bytes]:
         sequence, precedence, policy_digest, envelope = read_sealed(record)
         if is_compact(envelope):
-            bound = Bound(self._flow, *self._domains, sequence, policy_digest)
+            bound = Bound(self._flow, *self._domains, sequence, policy_digest, self._demo)
             self._verify(*signed_by(envelope, bound))
         else:
             self._check(envelope)
