@@ -39,6 +39,7 @@ from schemas.policy import Chain, Policy
     table={
         "check": "guard.cli.policy:check",
         "explain": "guard.cli.policy:explain",
+        "diff": "guard.cli.policy_diff:diff",
         "new-key": "guard.cli.policy_signing:new_key",
         "root": "guard.cli.policy_root:root",
         "sign": "guard.cli.policy_signing:sign",
