@@ -40,6 +40,8 @@ from schemas.policy import Chain, Policy
         "check": "guard.cli.policy:check",
         "explain": "guard.cli.policy:explain",
         "diff": "guard.cli.policy_diff:diff",
+        "install": "guard.cli.policy_install:install",
+        "posture": "guard.cli.policy_posture:posture",
         "new-key": "guard.cli.policy_signing:new_key",
         "root": "guard.cli.policy_root:root",
         "sign": "guard.cli.policy_signing:sign",

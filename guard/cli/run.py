@@ -10,6 +10,7 @@ import click
 
 from guard.cli.output import EXIT_SITE, errors, fail, printable, sentences
 from guard.edge.link_memory import check_destination, check_source
+from guard.edge.policy_install import finish
 from guard.edge.policy_memory import check_memory, policy_memory
 from guard.edge.site import load_site
 from guard.high import HIGH
@@ -36,14 +37,18 @@ def run(side: str, folder: Path, insecure: bool, as_json: bool) -> None:
     what keeps a session of the link from being used twice is lost: see guard link session show.
     """
     with sentences():
+        finish(folder.absolute())
         site = load_site(folder.absolute())
         if site.file.side != side:
             fail(f"{folder} is the {site.file.side} side's folder", EXIT_SITE)
         CHECKS[side](site.folder)
-        check_memory(site, policy_memory(site.folder))
-        supervisor = Supervisor(site, JOURNEYS[side], _teller(side, as_json), insecure=insecure)
+        memory = policy_memory(site.folder)
+        check_memory(site, memory)
+        teller = _teller(side, as_json)
+        supervisor = Supervisor(site, JOURNEYS[side], teller, memory, insecure=insecure)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, supervisor.stop)
+        signal.signal(signal.SIGHUP, supervisor.look)
         supervisor.run()
 
 
@@ -58,6 +63,10 @@ def _teller(side: str, as_json: bool) -> Any:
             "stopping": f"{side} side is stopping: finishing what was taken",
             "stopped": f"{side} side has stopped",
             "restart": f"{event['cause']}: the {event.get('domain')} is started again",
+            "policy": f"{event['cause']} is in force",
+            "policy-refused": f"the new policy is not taken up: {event['cause']}",
+            "posture": str(event["cause"]),
+            "posture-refused": f"the new posture is not taken up: {event['cause']}",
             "failed": f"the {event.get('domain')} could not start: {event['cause']}",
         }
         errors.print(printable(words[event["event"]]), markup=False, soft_wrap=True)

@@ -8,7 +8,7 @@ side's documents are asked for: the other side's are on the other host.
 import contextlib
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filters.policy_check import chains_of, mandatory_faults, policy_faults, stage_faults
@@ -55,6 +55,13 @@ class PolicyFile:
                 raise Malformed(Reason.POLICY_MALFORMED, _missing(name, self.path))
         own = {name: self.documents[name] for name in chain.documents}
         return policy_digest(self.content, own)
+
+    def for_side(self, side: str) -> "PolicyFile":
+        """The same as it concerns one side alone: the other's documents are on the other host."""
+        own = self.policy.model_copy(update={"destination" if side == "low" else "source": None})
+        names = {name for _, chain in chains_of(own) for name in chain.documents}
+        missing = tuple(name for name in self.missing if name in names)
+        return replace(self, side=side, own=own, missing=missing)
 
     def digests(self) -> dict[str, str]:
         """Of every chain whose documents are all here: "source", "destination" -> hex."""

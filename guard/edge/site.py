@@ -78,25 +78,39 @@ class Site:
     root: TrustRoot
     signers: tuple[str, ...]
 
+    def same_link(self, other: "Site") -> bool:
+        """Whether the receiver of the link would be started with the same values."""
+        mine, its = self.policy, other.policy
+        name = mine.link.dictionary or ""
+        return (
+            mine.link == its.link
+            and mine.payload_bytes_max == its.payload_bytes_max
+            and self.documents.get(name) == other.documents.get(name)
+        )
+
     @property
     def seal_public(self) -> bytes:
         """The key that seals are checked with: the one that the source domain's certificate has."""
         return self.source.public
 
 
-def load_site(folder: Path, at_s: int | None = None) -> Site:
-    """Read and verify one side. at_s: seconds since 1970 for the certificates, or now."""
+def load_site(folder: Path, at_s: int | None = None, policy_folder: Path | None = None) -> Site:
+    """Read and verify one side. at_s: seconds since 1970 for the certificates, or now.
+
+    policy_folder: where the policy stands with its signature and documents, if not in the site.
+    """
     file = read_site_file(folder)
+    place = folder if policy_folder is None else policy_folder
     trust = folder / "trust"
     root = read_trust(trust, file.trust_root, demonstration=file.demo)
-    policy_bytes = _read(folder / "policy.toml")
+    policy_bytes = _read(place / "policy.toml")
     policy = read_policy(policy_bytes)
     check_policy(policy)
     check_mandatory(policy, root)
     chain = chain_of(policy, file.side)
-    documents = {name: _read(folder / "documents" / name) for name in chain.documents}
+    documents = {name: _read(place / "documents" / name) for name in chain.documents}
     digest = policy_digest(policy_bytes, documents)
-    signers = policy_signers(folder, policy, file.side, digest, root)
+    signers = policy_signers(place, policy, file.side, digest, root)
     names = ("seal", "link", "ledger") if file.side == "low" else ("link", "ledger")
     keys = {name: read_secret(folder / "keys" / f"{name}.key") for name in names}
     time_s = now_s() if at_s is None else at_s

@@ -19,6 +19,7 @@ from guard.edge.clock import now_ms
 from guard.edge.durable_number import DurableNumber
 from guard.edge.journal import JournalReader
 from guard.edge.keys import verifier
+from guard.edge.orders import OrdersFile
 from guard.edge.spec import Spec
 from guard.edge.waiting import wait_readable
 from guard.roles.feed import Feed
@@ -69,6 +70,7 @@ class Verify:
         )
         self._verify = verifier(bytes.fromhex(spec.text("seal_public")))
         self._feeder = Feeder(spec, self._attempt_folder)
+        self._orders = OrdersFile(folder)
         self._feed = Feed(spec)
         self._stopping = False
         signal.signal(signal.SIGTERM, self._stop)
@@ -85,11 +87,14 @@ class Verify:
         self._feeder.refeed(self._batch(reader, whole=True), lambda: self._stopping)
         while not self._stopping:
             before = reader.next_number
-            for message in self._batch(reader, whole=False):
+            stopped = self._orders.now().stop  # what lands meanwhile waits in the journal
+            for message in () if stopped else self._batch(reader, whole=False):
                 self._feeder.feed(message)
                 self._feed.add("verified")
             if reader.next_number == before:
-                watched = (reader.fileno(), self._feeder.settled_fileno())
+                watched = [self._feeder.settled_fileno()]
+                if not stopped:
+                    watched.append(reader.fileno())
                 wait_readable(*watched, wait_ms=_IDLE_MS)
             if not self._feeder.hear_settled():
                 return
