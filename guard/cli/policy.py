@@ -42,6 +42,7 @@ from schemas.policy import Chain, Policy
         "diff": "guard.cli.policy_diff:diff",
         "install": "guard.cli.policy_install:install",
         "posture": "guard.cli.policy_posture:posture",
+        "topology": "guard.cli.policy_topology:topology",
         "new-key": "guard.cli.policy_signing:new_key",
         "root": "guard.cli.policy_root:root",
         "sign": "guard.cli.policy_signing:sign",

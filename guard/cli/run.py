@@ -13,6 +13,7 @@ from guard.edge.link_memory import check_destination, check_source
 from guard.edge.policy_install import finish
 from guard.edge.policy_memory import check_memory, policy_memory
 from guard.edge.site import load_site
+from guard.edge.topology_sites import check_neighbours
 from guard.high import HIGH
 from guard.low import LOW
 from guard.supervise import Supervisor
@@ -41,6 +42,7 @@ def run(side: str, folder: Path, insecure: bool, as_json: bool) -> None:
         site = load_site(folder.absolute())
         if site.file.side != side:
             fail(f"{folder} is the {site.file.side} side's folder", EXIT_SITE)
+        check_neighbours(site)
         CHECKS[side](site.folder)
         memory = policy_memory(site.folder)
         check_memory(site, memory)

@@ -19,6 +19,7 @@ from guard.edge.link_memory import check_destination, check_source
 from guard.edge.policy_files import faults_of, read_policy_file, root_of
 from guard.edge.policy_memory import check_memory, policy_memory
 from guard.edge.site import SiteFile, load_site
+from guard.edge.topology_sites import check_neighbours
 from schemas.errors import CheckvalveError, Forged
 from schemas.reasons import Reason
 
@@ -93,6 +94,7 @@ def site_findings(folder: Path, file: SiteFile) -> Iterator[Finding]:
     yield _keys(folder)
     yield _sessions(folder, file)
     yield _versions(folder)
+    yield _neighbours(folder)
     yield _reachable(folder, file)
     yield _users(folder, file)
     if file.demo:
@@ -163,6 +165,18 @@ def _versions(folder: Path) -> Finding:
         return warn(name, "not known: the site does not load", "see the finding about the site")
     told = f"policy {site.policy.version}, trust root {site.root.version}"
     return ok(name, f"{told}: no older than the ledger's")
+
+
+def _neighbours(folder: Path) -> Finding:
+    """Whether a flow that goes the other way has a site beside this one."""
+    name = "opposite flows"
+    try:
+        check_neighbours(load_site(folder))
+    except CheckvalveError as error:
+        if error.reason is Reason.TOPOLOGY:
+            return fail(name, error.sentence, "guard policy topology SITE SITE...")
+        return warn(name, "not known: the site does not load", "see the finding about the site")
+    return ok(name, "no flow of the other direction has its site beside this one")
 
 
 def _reachable(folder: Path, file: SiteFile) -> Finding:

@@ -41,6 +41,7 @@ class SiteFile(Closed):
     more_links  the same of further links side by side, in the same order on both sides
     link_mode   over several links: "striped" (each burst by one of them) or "copies" (by all)
     link_from   low: our own address on the link; high: the one address that may send; "": any
+    host        what you call this host: sides of several flows with one name share it
     metrics     "unix" (run/metrics.sock) or a loopback or management ADDRESS:PORT
     first_user  as root, roles run as this user id and the next ones; 0: all as one user
     demo        keys were made by `guard init --demo` in one place: not for real traffic
@@ -53,6 +54,7 @@ class SiteFile(Closed):
     more_links: Annotated[list[Address], Field(max_length=LINKS_MAX - 1, default_factory=list)]
     link_mode: Literal["striped", "copies"] = "striped"
     link_from: Annotated[str, Field(pattern=r"^[0-9a-f.:]{0,45}$")] = ""
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
     metrics: Annotated[str, Field(max_length=64)] = "unix"
     first_user: Annotated[int, Field(ge=0, le=2**31)] = 61_000
     demo: bool = False

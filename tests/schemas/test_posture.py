@@ -1,5 +1,7 @@
 """A posture takes away and never adds; what is looser than another in any way is told apart."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from schemas.policy import Policy
 from schemas.posture import FIRST_LINE, HoldLine, Posture, check_tightens, read_posture
 from schemas.reasons import Reason
 
+PAGE = Path(__file__).parents[2] / "docs" / "spec" / "posture.md"
 HEAD = f'{FIRST_LINE}\nformat = 1\nversion = 1\nflow = "c2"\nreason = "exercise"\n'
 SENDERS, LABELS, TYPES = ("alpha", "bravo"), ("A", "AB", "B"), ("x/a", "x/b")
 PATTERNS = st.sampled_from([None, "A", "AB", "A*", "B", "*"])
@@ -28,7 +31,7 @@ def postures(draw: st.DrawFn) -> Posture:
         stop_senders=draw(st.lists(st.sampled_from(SENDERS), unique=True)),
         payload_bytes_max=draw(st.sampled_from([None, 0, 10, 20])),
         rate_bit_per_s=draw(st.sampled_from([None, 1000, 2000])),
-        hold=[HoldLine(**line) for line in draw(st.lists(HOLDS, max_size=3))],
+        hold=[HoldLine.model_validate(line) for line in draw(st.lists(HOLDS, max_size=3))],
     )  # fmt: skip
 
 
@@ -41,6 +44,11 @@ def stopped(posture: Posture) -> set[tuple[str, str, str, int, int]]:
         for precedence in Precedence for size in (5, 15, 25)
         if orders.holds(sender, label, kind, precedence, size)
     }  # fmt: skip
+
+
+def test_the_specs_example_is_a_posture() -> None:
+    shown = read_posture(PAGE.read_text("utf-8").split("```\n")[1])
+    assert (shown.version, len(shown.hold), shown.rate_bit_per_s) == (7, 2, 9600)
 
 
 @given(postures(), postures())

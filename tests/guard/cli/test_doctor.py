@@ -16,7 +16,8 @@ CHECKS = {
     "MTU", "offloads", "nftables", "neighbour", "file system", "sync", "free space",
 }  # fmt: skip
 SITE_CHECKS = {
-    "site", "policy", "keys", "link sessions", "policy versions", "folders above", "users",
+    "site", "policy", "keys", "link sessions", "policy versions", "opposite flows",
+    "folders above", "users",
     "demo keys",
 }  # fmt: skip
 
