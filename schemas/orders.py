@@ -86,8 +86,10 @@ class Orders:
 
 
 def _fits(pattern: str, value: str) -> bool:
+    """Letter case does not count: a label may be written either way."""
     if not pattern:
         return True
+    pattern, value = pattern.casefold(), value.casefold()
     return value.startswith(pattern[:-1]) if pattern.endswith("*") else value == pattern
 
 

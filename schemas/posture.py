@@ -131,7 +131,10 @@ def check_tightens(posture: Posture, policy: Policy) -> None:
 def _wider(pattern: str | None, other: str | None) -> bool:
     if pattern is None or pattern == other:
         return True
-    return other is not None and pattern.endswith("*") and other.startswith(pattern[:-1])
+    if other is None:
+        return False
+    mine, its = pattern.casefold(), other.casefold()
+    return mine == its or (mine.endswith("*") and its.startswith(mine[:-1]))
 
 
 def _at_most(mine: int | None, other: int | None) -> bool:

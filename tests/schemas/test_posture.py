@@ -15,8 +15,8 @@ from schemas.reasons import Reason
 
 PAGE = Path(__file__).parents[2] / "docs" / "spec" / "posture.md"
 HEAD = f'{FIRST_LINE}\nformat = 1\nversion = 1\nflow = "c2"\nreason = "exercise"\n'
-SENDERS, LABELS, TYPES = ("alpha", "bravo"), ("A", "AB", "B"), ("x/a", "x/b")
-PATTERNS = st.sampled_from([None, "A", "AB", "A*", "B", "*"])
+SENDERS, LABELS, TYPES = ("alpha", "bravo"), ("A", "aB", "B"), ("x/a", "x/b")
+PATTERNS = st.sampled_from([None, "A", "AB", "ab", "A*", "a*", "B", "*"])
 HOLDS: st.SearchStrategy[dict[str, str | None]] = st.builds(
     dict, label=PATTERNS, type=st.sampled_from([None, "x/a", "x/*"]),
     precedence=st.sampled_from([None, "ROUTINE", "FLASH"]),

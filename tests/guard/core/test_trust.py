@@ -25,9 +25,9 @@ from schemas.reasons import Reason
 from schemas.trust_root import TrustRoot, read_root
 
 ROOT = Path(__file__).parents[3]
-ROOTS: dict[str, Any] = json.loads((ROOT / "tests/vectors/trust-root/roots.json").read_text())
+ROOTS: dict[str, Any] = json.loads((ROOT / "tests/vectors/trust_root/roots.json").read_text())
 SIGNATURES: dict[str, Any] = json.loads(
-    (ROOT / "tests/vectors/policy-signing/signatures.json").read_text()
+    (ROOT / "tests/vectors/policy_signing/signatures.json").read_text()
 )
 ENTERED = f"sha256:{ROOTS['digest']}"
 
