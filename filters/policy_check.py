@@ -16,6 +16,7 @@ from schemas.policy import Chain, Policy, StageLine
 from schemas.policy_order import Step, order_faults
 from schemas.reasons import Reason
 from schemas.stage import Side, StageType
+from schemas.trust_root import Direction, TrustRoot
 
 # What each stage of the catalog checks (`StageType.rechecks`), held equal to it by a test; a stage
 # that only changes has no duty. Here, so that the order is known without importing a stage.
@@ -63,6 +64,48 @@ def policy_faults(policy: Policy) -> list[str]:
         if not unknown:
             faults += order_faults(side, [_step(line) for line in chain.stage])
     return faults
+
+
+def check_mandatory(policy: Policy, root: TrustRoot) -> None:
+    """Raises `Malformed(POLICY_MANDATORY)` with the first thing that the trust root forbids."""
+    faults = mandatory_faults(policy, root)
+    if faults:
+        raise Malformed(Reason.POLICY_MANDATORY, faults[0])
+
+
+def mandatory_faults(policy: Policy, root: TrustRoot) -> list[str]:
+    """Where the policy does less than the root requires of its flow, a sentence each.
+
+    A chain that the policy does not have is the other side's to check.
+    """
+    try:
+        direction = root.direction(policy.source_domain, policy.destination_domain)
+    except Malformed as error:
+        return [error.sentence]
+    between = f"from {policy.source_domain} to {policy.destination_domain}"
+    faults = []
+    if direction in (Direction.DOWN, Direction.ACROSS) and not root.is_release(
+        policy.flow, policy.source_domain, policy.destination_domain
+    ):
+        faults.append(
+            f"the flow {policy.flow} {between} goes {direction}, and the trust root lists no such"
+            " release: only a quorum of its policy keys may add one"
+        )
+    chains = dict(chains_of(policy))
+    for need in root.required(policy):
+        side = Side(need.side)
+        if side in chains and not any(_performs(line, need.stage) for line in chains[side].stage):
+            faults.append(
+                f"the {side} chain needs {need.stage}: the trust root requires it of flows"
+                f" {direction}, {between}"
+            )
+    return faults
+
+
+def _performs(line: StageLine, stage: str) -> bool:
+    """Whether a stage is what is required, or checks it."""
+    name = line.catalog_name
+    return stage == name or stage in DUTIES.get(name, frozenset())
 
 
 def _unknown(side: Side, line: StageLine) -> str:

@@ -19,7 +19,7 @@ HIGH = Journey(
         Role(
             "verify", "guard.roles.verify:prepare", State.LANDED, State.VERIFIED,
             hears=("settled",), tells=("accepted", "fed"),
-            reads=("landed",), writes=("attempt",), may=May.HEAD_KEY,
+            reads=("landed", "posture"), writes=("attempt",), may=May.HEAD_KEY,
         ),
         Role(
             CHAIN, "guard.roles.stage:prepare", State.VERIFIED, State.CLEARED,
@@ -28,7 +28,8 @@ HIGH = Journey(
         Role(
             "deliver", "guard.roles.deliver:prepare", State.CLEARED, State.DELIVERED,
             hears=("accepted", "cleared", "durable"), tells=("deliver-entries", "settled"),
-            reads=("landed",), writes=("queue", "held"), may=May.HEAD_KEY | May.ALL_STAGE_KEYS,
+            reads=("landed", "posture"), writes=("queue", "held"),
+            may=May.HEAD_KEY | May.ALL_STAGE_KEYS,
         ),
         Role(
             "audit", "guard.roles.audit:prepare", State.NONE, State.NONE,

@@ -14,7 +14,7 @@ LOW = Journey(
         Role(
             "ingest", "guard.roles.ingest:prepare", State.DROPPED, State.ACCEPTED,
             hears=("settled", "ingest-durable"), tells=("accepted", "fed", "ingest-entries"),
-            writes=("spool", "accepted"), may=May.HEAD_KEY,
+            reads=("posture",), writes=("spool", "accepted"), may=May.HEAD_KEY,
         ),
         Role(
             CHAIN, "guard.roles.stage:prepare", State.ACCEPTED, State.CLEARED,
@@ -24,12 +24,13 @@ LOW = Journey(
             "release", "guard.roles.release:prepare", State.CLEARED, State.COMMITTED,
             hears=("accepted", "cleared", "durable"),
             tells=("release-entries", "settled", "replies"),
-            reads=("accepted",), writes=("sealed", "held"),
+            reads=("accepted", "posture"), writes=("sealed", "held"),
             may=May.HEAD_KEY | May.ALL_STAGE_KEYS | May.SEALING_KEY,
         ),
         Role(
             "send", "guard.roles.send:prepare", State.COMMITTED, State.SENT,
-            hears=("witness",), tells=("send-entries",), reads=("sealed",), writes=("cursor",),
+            hears=("witness",), tells=("send-entries",), reads=("sealed", "posture"),
+            writes=("cursor",),
             may=May.LINK_KEY | May.SEND_UDP,
         ),
         Role(

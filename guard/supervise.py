@@ -14,61 +14,36 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from filters import catalog
-from guard.core.journey import CHAIN, Journey, May, Role, State
+from guard.core.journey import Journey, May, Role, State
+from guard.edge import policy_install
 from guard.edge.collector import open_syslog
 from guard.edge.durable import hold_alone
+from guard.edge.listener import open_listener
 from guard.edge.ownership import User, hand_over, users_of
-from guard.edge.processes import PROGRAM, Process
+from guard.edge.policy_memory import PolicyMemory
+from guard.edge.posture_files import PostureKeeper
+from guard.edge.processes import PROGRAM
 from guard.edge.processes import start as start_process
 from guard.edge.rights import write_rights
-from guard.edge.site import Site, flow_number
+from guard.edge.role_values import values_of
+from guard.edge.seats import Seat, seats_of
+from guard.edge.site import Site
 from guard.edge.sockets import feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
 from guard.edge.udp import bind_address, open_receiver, open_sender
 from guard.version import VERSION
-from schemas.errors import Broken
-from schemas.policy import DestinationChain, SourceChain, StageLine
+from schemas.errors import Broken, CheckvalveError
 from schemas.reasons import Reason
-from schemas.receipt import scope_digest
-from schemas.stage import Kind
 
 Tell = Callable[[dict[str, Any]], None]
 _STOP_WITHIN_S = 15
 _CALM_S = 1.0  # a domain that ends sooner than this after its start is given pauses
 _BACKOFF_S_MAX = 5.0
 _LOOK_S = 1.0
-
-
-@dataclass(slots=True)
-class Seat:
-    """One process of a side: its role's row and, for a stage of the chain, the policy's line."""
-
-    name: str
-    role: Role
-    line: StageLine | None = None
-    position: int = 0
-    kind: Kind | None = None
-    process: Process | None = field(default=None)
-
-
-def seats_of(journey: Journey, lines: list[StageLine]) -> list[Seat]:
-    """The table's rows as processes: the chain's row becomes one a stage, linked hop by hop."""
-    seats: list[Seat] = []
-    for role in journey.roles:
-        if role.name != CHAIN:
-            seats.append(Seat(role.name, role))
-            continue
-        hops = [role.hears[0], *(f"hop-{n}" for n in range(1, len(lines))), role.tells[0]]
-        for position, line in enumerate(lines, start=1):
-            link = replace(role, hears=(hops[position - 1],), tells=(hops[position],))
-            kind = catalog.entry(line.catalog_name).kind
-            seats.append(Seat(f"stage:{line.name}", link, line, position, kind))
-    return seats
+_STOP, _NOTES_MAX = b"s", 4096
 
 
 class Supervisor:
@@ -76,18 +51,21 @@ class Supervisor:
 
     program = PROGRAM
 
-    def __init__(self, site: Site, journey: Journey, tell: Tell, *, insecure: bool = False) -> None:
-        """tell: hears of events, for people."""
+    def __init__(self, site: Site, journey: Journey, tell: Tell, memory: PolicyMemory, *,
+                 insecure: bool = False) -> None:  # fmt: skip
+        """tell: hears of events, for people; memory: what the ledger has of policies."""
         self._site = site
+        self._journey = journey
+        self._memory = memory
         self._alone = _hold(site)
+        self._posture = PostureKeeper(site, memory.posture)
         self._tell = tell
         self._insecure = insecure
-        seats = seats_of(journey, site.chain.stage)
-        self._seats = [s for s in seats if site.file.export or May.COLLECTOR not in s.role.may]
+        self._seats = self._seats_for(site)
         self._users: dict[str, User] = users_of([s.name for s in self._seats], site.file.first_user)
         self._feed = feed_pair()
         self._udp = self._open_udp()
-        self._metrics = self._open_metrics()
+        self._metrics = open_listener(site.file.metrics, site.folder / "run" / "metrics.sock")
         self._cause = "start"
         self._restarts = 0
         self._stop_asked = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -107,18 +85,9 @@ class Supervisor:
             return [open_sender(address, source) for address in file.links]
         return [open_receiver(address, line.mbit_per_s) for address in file.links]
 
-    def _open_metrics(self) -> socket.socket:
-        where = self._site.file.metrics
-        if where != "unix":
-            host, _, port = where.rpartition(":")
-            return socket.create_server((host.strip("[]"), int(port)))
-        path = self._site.folder / "run" / "metrics.sock"
-        path.unlink(missing_ok=True)
-        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        server.bind(str(path))
-        server.listen(16)
-        path.chmod(0o666)
-        return server
+    def _seats_for(self, site: Site) -> list[Seat]:
+        seats = seats_of(self._journey, site.chain.stage)
+        return [s for s in seats if site.file.export or May.COLLECTOR not in s.role.may]
 
     # -- starting a failure domain -----------------------------------------------------------
 
@@ -126,7 +95,13 @@ class Supervisor:
         """Fresh sockets, fresh keys, all processes of a domain; returns when all are ready."""
         seats = [seat for seat in self._seats if seat.role.domain == domain]
         nonce = secrets.token_bytes(16)
-        values = self._values(nonce)
+        confinement = "users and network namespaces" if self._users else "no root: one user"
+        values = values_of(self._site, nonce) | {
+            "insecure": int(self._insecure),
+            "confinement": confinement,
+            "software": VERSION,
+            "cause": self._cause,
+        }
         keys = self._receipt_keys(seats)
         channels = {name: one_way_pair() for seat in seats for name in seat.role.tells}
         for seat in seats:
@@ -199,50 +174,6 @@ class Supervisor:
             given["link"] = own["link"]
         return given
 
-    def _values(self, nonce: bytes) -> dict[str, Value]:
-        site, policy, chain = self._site, self._site.policy, self._site.chain
-        scope = scope_digest(
-            nonce, 0, policy.flow, policy.source_domain, policy.destination_domain,
-            site.policy_digest,
-        )  # fmt: skip
-        values: dict[str, Value] = {
-            "folder": str(site.folder),
-            "flow": policy.flow,
-            "flow_number": flow_number(policy.flow),
-            "source_domain": policy.source_domain,
-            "destination_domain": policy.destination_domain,
-            "policy_digest": site.policy_digest.hex(),
-            "policy_version": policy.version,
-            "payload_bytes_max": policy.payload_bytes_max,
-            "senders": list(policy.senders),
-            "stages": [[line.name, line.catalog_name] for line in chain.stage],
-            "nonce": nonce.hex(),
-            "scope": scope.hex(),
-            "seal_public": site.seal_public.hex(),
-            **site.ledger_values(),
-            "link": policy.link.model_dump(),
-            "manifest": policy.link.manifest,
-            "link_address": site.file.link,
-            "links": list(site.file.links),
-            "link_copies": int(site.file.link_mode == "copies"),
-            "link_from": site.file.link_from,
-            "origin": f"checkvalve/{policy.flow}/{site.file.side}",
-            "software": VERSION,
-            "software_digest": self._site.software,
-            "insecure": int(self._insecure),
-            "confinement": "users and network namespaces" if self._users else "no root: one user",
-            "cause": self._cause,
-        }
-        if isinstance(chain, SourceChain):
-            values |= {
-                "name_crosses": int(chain.name_crosses),
-                "keep_refused": int(chain.keep_refused),
-                "replies": int(chain.replies),
-            }
-        if isinstance(chain, DestinationChain):
-            values |= {"extension": chain.extension, "accepts": list(chain.accepts)}
-        return values
-
     # -- running -----------------------------------------------------------------------------
 
     def run(self) -> None:
@@ -255,8 +186,9 @@ class Supervisor:
                 for domain in self._ended_domains():
                     self._restart(domain)
                 self._start_due()
+                self._look_for_changes()
             self._say("stopping")
-            self._drain()
+            self._drain(frozenset(seat.role.domain for seat in self._seats))
         finally:
             for seat in self._seats:
                 self._end(seat)
@@ -264,8 +196,15 @@ class Supervisor:
 
     def stop(self, *_: object) -> None:
         """Ask for an orderly end; safe in a signal handler."""
+        self._note(_STOP)
+
+    def look(self, *_: object) -> None:
+        """Look for a new policy or posture now; safe in a signal handler."""
+        self._note(b"l")
+
+    def _note(self, what: bytes) -> None:
         with contextlib.suppress(BlockingIOError):
-            os.write(self._stop_asked[1], b"s")
+            os.write(self._stop_asked[1], what)
 
     def _asked_to_stop(self) -> bool:
         poller = select.poll()
@@ -275,7 +214,8 @@ class Supervisor:
                 poller.register(seat.process.pidfd, select.POLLIN)
         waits_s = [due_s - time.monotonic() for due_s in self._due_s.values()]
         wait_ms = 1000 * max(0.0, min([_LOOK_S, *waits_s]))
-        return self._stop_asked[0] in [descriptor for descriptor, _ in poller.poll(wait_ms)]
+        ready = [descriptor for descriptor, _ in poller.poll(wait_ms)]
+        return self._stop_asked[0] in ready and _STOP in os.read(self._stop_asked[0], _NOTES_MAX)
 
     def _ended_domains(self) -> Iterator[str]:
         ended: dict[str, None] = {}
@@ -320,18 +260,65 @@ class Supervisor:
             if seat.role.domain == domain:
                 self._end(seat)
 
+    # -- a new posture, a new policy -----------------------------------------------------------
+
+    def _look_for_changes(self) -> None:
+        """A posture at once; a policy when all that was taken under the old one is settled."""
+        told = self._posture.look(self._site)
+        if told is not None:
+            self._tell(told)
+            self._write_status("running")
+        if self._due_s or not policy_install.is_laid(self._site.folder):
+            return
+        try:
+            found = policy_install.next_site(self._site, self._memory)
+        except CheckvalveError as error:
+            policy_install.discard(self._site.folder)
+            self._tell({"event": "policy-refused", "cause": error.sentence})
+            return
+        self._change_to(found)
+
+    def _change_to(self, found: Site) -> None:
+        """Empty the lane, put the new policy in its place, start what depends on it anew.
+
+        `receive` goes on where nothing of its own changes: what arrives meanwhile lands.
+        """
+        old, before = self._site, {seat.name: seat for seat in self._seats}
+        seats = self._seats_for(found)
+        users = users_of([s.name for s in seats], found.file.first_user)
+        kept = {
+            seat.name for seat in seats
+            if seat.role.domain == "link" and old.same_link(found)
+            and users.get(seat.name) == self._users.get(seat.name)
+        }  # fmt: skip
+        domains = frozenset(seat.role.domain for seat in seats if seat.name not in kept)
+        self._drain(domains)
+        for domain in domains:
+            self._end_domain(domain)
+        policy_install.take_up(found)
+        for seat in seats:
+            if seat.name in kept:
+                seat.process = before[seat.name].process
+        self._site, self._seats, self._users = found, seats, users
+        self._cause = f"policy version {found.policy.version}"
+        self._due_s = dict.fromkeys(dict.fromkeys(s.role.domain for s in seats
+                                                  if s.role.domain in domains), 0.0)  # fmt: skip
+        self._tell({"event": "policy", "cause": self._cause, "digest": found.policy_digest.hex()})
+        self._start_due()
+
     # -- stopping ----------------------------------------------------------------------------
 
-    def _drain(self) -> None:
-        """Heads first: each chain empties itself; then the link and the rest."""
+    def _drain(self, domains: frozenset[str]) -> None:
+        """Of these domains, heads first: each chain empties itself; then the link and the rest."""
         heads = (State.DROPPED, State.LANDED)
         tails = (State.COMMITTED, State.DELIVERED)
         deadline_s = time.monotonic() + _STOP_WITHIN_S
-        self._signal(lambda role: role.takes in heads)
-        self._await(lambda role: role.gives in tails, deadline_s)
-        self._signal(lambda role: role.takes in (State.COMMITTED, State.SENT))
-        self._await(lambda role: role.domain not in ("watch", "export"), deadline_s)
-        self._signal(lambda _: True)
+        self._signal(lambda it: it.domain in domains and it.takes in heads)
+        self._await(lambda it: it.domain in domains and it.gives in tails, deadline_s)
+        links = (State.COMMITTED, State.SENT)
+        self._signal(lambda it: it.domain in domains and it.takes in links)
+        self._await(lambda it: it.domain in domains - {"watch", "export"}, deadline_s)
+        self._signal(lambda it: it.domain in domains)
 
     def _signal(self, which: Callable[[Role], bool]) -> None:
         for seat in self._seats:
@@ -367,6 +354,9 @@ class Supervisor:
             "pid": os.getpid(),
             "restarts": self._restarts,
             "cause": self._cause,
+            "policy_version": self._site.policy.version,
+            "policy_digest": self._site.policy_digest.hex(),
+            "posture_version": self._posture.version,
             "processes": [
                 {
                     "name": seat.name,

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     LINK_STATE = "link-state"  # destination: the link's receiver wrote down all it has
     FACTS = "facts"  # either side: what entries said that may be let go now
     EPOCH = "epoch"  # either side: the ledger's next key, certified by the one before
+    POSTURE = "posture"  # either side: another posture is in force from here on
     ALARM = "alarm"  # either side: something that should never happen
 
 

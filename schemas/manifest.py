@@ -23,6 +23,7 @@ DIGEST_BYTES = 32
 ID_BYTES = 16
 
 COMPACT_CONTEXT = "checkvalve compact manifest 1"
+COMPACT_DEMONSTRATION = "checkvalve compact manifest 1 demonstration"
 COMPACT_FORM = 0x10  # in the first byte, which is 0 in a full envelope; the precedence is below it
 COMPACT_HEAD = Struct(">B64s2sII")  # form, signature, policy, released, ledger size
 COMPACT_POLICY_BYTES = 2
@@ -58,6 +59,7 @@ class Key(IntEnum):
     LEDGER_SIZE = 17
     LEDGER_ROOT = 18
     NAME = 19
+    DEMONSTRATION = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Manifest:
     policy_digest    of the source side's policy; ledger_size and ledger_root of the last
                      checkpoint of the source side's ledger before this message's batch
     queues           comma-separated; name: as dropped, "" unless the policy lets it cross
+    demonstration    1 where the trust root is a demonstration's, else 0
 
     Opened from a compact envelope, receipts_digest and ledger_root are empty: the source side's
     ledger has both (§5).
@@ -94,3 +97,4 @@ class Manifest:
     ledger_size: int
     ledger_root: bytes
     name: str = ""
+    demonstration: int = 0

@@ -25,7 +25,7 @@ RATE_MBIT_PER_S = 1000
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Domain = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_-]{0,31}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Accepted = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,9}:[0-9a-f]{64}$")]
 
 
 class Closed(BaseModel):
@@ -78,11 +78,23 @@ class DestinationChain(Chain):
     """The destination side's chain.
 
     extension  of the files in the output queue
-    accepts    digests of the source policies whose messages are taken; empty takes none
+    accepts    VERSION:DIGEST of each source policy whose messages are taken; empty takes none
     """
 
     extension: Annotated[str, Field(pattern=r"^[a-z0-9]{1,8}$")] = "bin"
-    accepts: Annotated[list[Digest], Field(max_length=16)] = []
+    accepts: Annotated[list[Accepted], Field(max_length=16)] = []
+
+    @model_validator(mode="after")
+    def _a_version_is_one_policy(self) -> Self:
+        parts = [line.split(":") for line in self.accepts]
+        if any(len({part[at] for part in parts}) != len(parts) for at in (0, 1)):
+            raise ValueError("accepts names a version or a digest twice")
+        return self
+
+    def accepted_versions(self) -> dict[bytes, int]:
+        """Digest -> version of the source policies whose messages are taken."""
+        parts = [line.split(":") for line in self.accepts]
+        return {bytes.fromhex(digest): int(version) for version, digest in parts}
 
 
 class LinkLine(Closed):

@@ -13,7 +13,7 @@ import importlib
 from importlib.util import find_spec
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from schemas.errors import Broken
 from schemas.reasons import Reason
@@ -44,7 +44,7 @@ class Loader:
         self._modules = dict(stand_ins)
         self._mutations = mutations
         self._packages = (*_SIMULATED, *more, *(_with_it(each.module) for each in mutations))
-        self._builtins = {**vars(builtins), "__import__": self._import}
+        self._builtins = {**vars(builtins), "__import__": self._import, "open": _no_open}
 
     def stand_in(self, name: str, **given: Any) -> None:
         """A module of our own in the place of that name."""
@@ -101,6 +101,10 @@ class Loader:
         if not fromlist and "." in name:
             raise ImportError(f"write from ... import for {name}")
         return module
+
+
+def _no_open(*_: object) -> NoReturn:
+    raise NotImplementedError("code of the edge opens files by os or pathlib")
 
 
 def _with_it(module: str) -> str:

@@ -74,7 +74,8 @@ class Machines:
         def body() -> None:
             module = self.loader.load("guard.supervise")
             own = site.made(self.loader.load)
-            supervisor = module.Supervisor(own, journey, partial(self._tell, host), insecure=False)
+            memory = self.loader.load("guard.edge.policy_memory").policy_memory(own.folder)
+            supervisor = module.Supervisor(own, journey, partial(self._tell, host), memory)
             process = self.kernel.current
             if process is None:
                 raise RuntimeError("a supervisor outside any process")

@@ -23,11 +23,11 @@ _PACKS = Path(schemas.__file__ or "").parent / "packs"
 LOW, HIGH = "/low", "/high"
 _LOW_FOLDERS = (
     "accepted", "sealed", "cursor", "held", "ledger", "sealing", "export", "run",
-    "spool", "spool/drop", "spool/claimed", "spool/refused", "replies",
+    "posture", "trust", "spool", "spool/drop", "spool/claimed", "spool/refused", "replies",
 )  # fmt: skip
 _HIGH_FOLDERS = (
     "landed", "attempt", "held", "ledger", "sealing", "export", "run",
-    "queue", "queue/tmp", "queue/new", "queue/gaps",
+    "posture", "trust", "queue", "queue/tmp", "queue/new", "queue/gaps",
 )  # fmt: skip
 
 
@@ -47,12 +47,18 @@ class SideParts:
     def made(self, load: Callable[[str], Any]) -> Any:
         """The site, of the simulated world's class. load: gives modules of that world."""
         module = load("guard.edge.site")
+        authors = load("guard.edge.authors")
+        people = {name: public(name) for name in (*authors.AUTHORS, *authors.REVIEWERS)}
+        root = authors.demonstration_root(self.policy, people)
+        trust_root = f"sha256:{root.digest()}"
         source_ledger = f"0 {public('low ledger').hex()}" if self.side == "high" else ""
         return module.Site(
-            folder=load("pathlib").Path(self.folder), file=module.SiteFile(**self.file),
+            folder=load("pathlib").Path(self.folder),
+            file=module.SiteFile(**self.file, trust_root=trust_root),
             policy=self.policy, policy_digest=self.policy_digest, chain=self.chain,
             documents=self.documents, keys=self.keys,
             source=SimpleNamespace(public=public("seal")),
+            root=root, signers=authors.AUTHORS,
             ledger_public=public(f"{self.side} ledger"), source_ledger=source_ledger,
         )  # fmt: skip
 
@@ -75,7 +81,7 @@ def sites(pack: str, link_lines: str) -> tuple[SideParts, SideParts]:
     policy = read_policy(text.encode())
     low = _site(folder, policy, text, "low", policy.source, LOW)
     head, table, tail = text.partition("[destination]\n")
-    accepting = f'{head}{table}accepts = ["{low.policy_digest.hex()}"]\n{tail}'
+    accepting = f'{head}{table}accepts = ["{policy.version}:{low.policy_digest.hex()}"]\n{tail}'
     policy = read_policy(accepting.encode())
     return low, _site(folder, policy, accepting, "high", policy.destination, HIGH)
 

@@ -28,7 +28,8 @@ _TITLES = {
     Kind.DUPLICATE: "came again and was dropped",
 }
 _FIELDS = ("sequence", "sender", "name", "type", "label", "queues", "stage", "reason", "sentence")
-_DIGESTS = ("accepted", "payload", "envelope", "sealed_payload")
+_DIGESTS = ("accepted", "payload", "envelope", "sealed_payload", "policy_digest", "source_policy")
+_FIRST_ENTRY_BYTES = 16 * 1024
 
 
 @click.group(epilog="Example: guard audit verify /srv/checkvalve/low/ledger")
@@ -76,10 +77,12 @@ def verify(
             for ledger in ledgers
         }
     if as_json:
-        print_json([{"ledger": str(at), "ok": v.ok, **_summary(v)} for at, v in found.items()])
+        print_json([_as_json(at, v) for at, v in found.items()])
     else:
         for ledger, verification in found.items():
             _print_verification(ledger, verification)
+            if _is_demonstration(ledger):
+                console.print("  a demonstration's: not for real use")
     sys.exit(0 if all(v.ok for v in found.values()) else EXIT_NO)
 
 
@@ -164,6 +167,20 @@ def _key_of(ledger: Path) -> Path:
     if not key.is_file():
         raise Malformed(Reason.KEY_MISSING, f"{key} is not there: name the public key with --key")
     return key
+
+
+def _as_json(ledger: Path, verification: Verification) -> dict[str, Any]:
+    demo = _is_demonstration(ledger)
+    return {"ledger": str(ledger), "ok": verification.ok, "demo": demo, **_summary(verification)}
+
+
+def _is_demonstration(ledger: Path) -> bool:
+    """Whether its first entry says so; in a canonical entry no text can hold these bytes."""
+    first = min(ledger.glob("*.journal"), default=None)
+    if first is None:
+        return False
+    with first.open("rb") as file:
+        return b'"demo":1,' in file.read(_FIRST_ENTRY_BYTES).partition(b"}")[0]
 
 
 def _summary(verification: Verification) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`guard policy`: check a policy, say in words what it does, sign it."""
+"""`guard policy`: check a policy, say in words what it does; its other commands are beside this."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from guard.cli.lazy import Lazy
 from guard.cli.output import (
     EXIT_NO,
     EXIT_USAGE,
@@ -19,9 +20,8 @@ from guard.cli.output import (
     printable,
     sentences,
 )
-from guard.edge.keys import new_secret, public_of, read_secret, write_secret
 from guard.edge.making import pack_folder
-from guard.edge.policy_files import PolicyFile, faults_of, read_policy_file, sign_policy
+from guard.edge.policy_files import PolicyFile, faults_of, read_policy_file, root_of
 from guard.report.policy_words import (
     StageWords,
     crossing_in_words,
@@ -34,9 +34,24 @@ from schemas.errors import CheckvalveError
 from schemas.policy import Chain, Policy
 
 
-@click.group(epilog="Example: guard policy check --pack c2")
+@click.group(
+    cls=Lazy,
+    table={
+        "check": "guard.cli.policy:check",
+        "explain": "guard.cli.policy:explain",
+        "diff": "guard.cli.policy_diff:diff",
+        "install": "guard.cli.policy_install:install",
+        "posture": "guard.cli.policy_posture:posture",
+        "topology": "guard.cli.policy_topology:topology",
+        "new-key": "guard.cli.policy_signing:new_key",
+        "root": "guard.cli.policy_root:root",
+        "sign": "guard.cli.policy_signing:sign",
+        "verify": "guard.cli.policy_signing:verify",
+    },
+    epilog="Example: guard policy check --pack c2",
+)
 def policy() -> None:
-    """Check, explain and sign the policy of a flow."""
+    """Check, explain, compare, sign and install the policy of a flow; tighten it at once."""
 
 
 def _which(command: Callable[..., None]) -> Callable[..., None]:
@@ -56,10 +71,16 @@ def _path_of(file: Path | None, pack: str) -> Path:
     return file.absolute() / "policy.toml" if file.is_dir() else file.absolute()
 
 
-@policy.command(epilog="Example: guard policy check /srv/checkvalve/low/policy.toml")
+@click.command(epilog="Example: guard policy check /srv/checkvalve/low/policy.toml")
 @_which
+@click.option(
+    "--root",
+    metavar="ROOT",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also what this trust root requires; in a side's folder its own is asked.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: policy, ok, faults.")
-def check(file: Path | None, pack: str, as_json: bool) -> None:
+def check(file: Path | None, pack: str, root: Path | None, as_json: bool) -> None:
     """Check a policy FILE: syntax, stages, parameters, documents, and the order of its chains.
 
     Says every fault in a sentence and exits 1 if there is one.
@@ -67,7 +88,8 @@ def check(file: Path | None, pack: str, as_json: bool) -> None:
     with sentences():
         path = _path_of(file, pack)
         try:
-            faults = faults_of(read_policy_file(path))
+            found = read_policy_file(path)
+            faults = faults_of(found, root_of(found, root))
         except CheckvalveError as error:
             faults = [error.sentence]
     name = printable(pack or str(file))
@@ -84,7 +106,7 @@ def check(file: Path | None, pack: str, as_json: bool) -> None:
         raise SystemExit(EXIT_NO)
 
 
-@policy.command(epilog="Example: guard policy explain --pack c2")
+@click.command(epilog="Example: guard policy explain --pack c2")
 @_which
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: see docs/cli.md.")
 def explain(file: Path | None, pack: str, as_json: bool) -> None:
@@ -153,56 +175,3 @@ def _words_of(stage: StageWords) -> str:
 
 def _sentence(text: str) -> None:
     console.print(Padding(escape(printable(text)), (0, 0, 0, 1)))
-
-
-@policy.command(epilog="Example: guard policy sign low/policy.toml --key policy.key")
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option(
-    "--key", required=True, type=click.Path(path_type=Path, dir_okay=False),
-    help="The Ed25519 key: a file that guard policy new-key made.",
-)  # fmt: skip
-@click.option(
-    "--side", type=click.Choice(["low", "high"]),
-    help="For which side; not needed beside its site.toml.",
-)  # fmt: skip
-def sign(file: Path, key: Path, side: str | None) -> None:
-    """Sign the policy FILE and the documents it names, for one side; writes policy.sig beside it.
-
-    Refuses to sign a policy that guard policy check refuses.
-    """
-    with sentences():
-        found = read_policy_file(_path_of(file, ""))
-        chosen = found.side or side
-        if chosen is None or (side and side != chosen):
-            fail("say for which side you sign: --side low, or --side high", EXIT_USAGE)
-        faults = faults_of(found)
-        if faults:
-            fail(f"{faults[0]}: not signed", EXIT_NO)
-        digest, trusted = sign_policy(found, chosen, key)
-        told = f"Signed for the {chosen} side. Digest: {digest.hex()}"
-        console.print(told, soft_wrap=True)
-        if chosen == "low":
-            console.print("The high side takes its messages once [destination] accepts has it.",
-                          markup=False)  # fmt: skip
-        if found.side and not trusted:
-            errors.print(
-                f"This site does not trust the key yet: trust/policy.pub must be {_public(key)}",
-                soft_wrap=True,
-            )
-
-
-@policy.command("new-key", epilog="Example: guard policy new-key policy.key")
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
-def new_key(file: Path) -> None:
-    """Make a new key for signing policies in FILE (mode 0400), and print its public key.
-
-    Put the public key into trust/policy.pub of both sides; keep FILE off both hosts.
-    """
-    with sentences():
-        seed = new_secret()
-        write_secret(file, seed)
-    console.print(public_of(seed).hex(), soft_wrap=True)
-
-
-def _public(key: Path) -> str:
-    return public_of(read_secret(key)).hex()

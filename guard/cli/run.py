@@ -11,8 +11,11 @@ import click
 
 from guard.cli.output import EXIT_SITE, errors, fail, printable, sentences
 from guard.edge.link_memory import check_destination, check_source
+from guard.edge.policy_install import finish
+from guard.edge.policy_memory import check_memory, policy_memory
 from guard.edge.site import load_site
 from guard.edge.software_check import software_of
+from guard.edge.topology_sites import check_neighbours
 from guard.high import HIGH
 from guard.low import LOW
 from guard.supervise import Supervisor
@@ -37,14 +40,20 @@ def run(side: str, folder: Path, insecure: bool, as_json: bool) -> None:
     what keeps a session of the link from being used twice is lost: see guard link session show.
     """
     with sentences():
+        finish(folder.absolute())
         site = load_site(folder.absolute())
         if site.file.side != side:
             fail(f"{folder} is the {site.file.side} side's folder", EXIT_SITE)
+        check_neighbours(site)
         CHECKS[side](site.folder)
         site = replace(site, software=software_of(site.folder, site.file, insecure=insecure))
-        supervisor = Supervisor(site, JOURNEYS[side], _teller(side, as_json), insecure=insecure)
+        memory = policy_memory(site.folder)
+        check_memory(site, memory)
+        teller = _teller(side, as_json)
+        supervisor = Supervisor(site, JOURNEYS[side], teller, memory, insecure=insecure)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, supervisor.stop)
+        signal.signal(signal.SIGHUP, supervisor.look)
         supervisor.run()
 
 
@@ -59,6 +68,10 @@ def _teller(side: str, as_json: bool) -> Any:
             "stopping": f"{side} side is stopping: finishing what was taken",
             "stopped": f"{side} side has stopped",
             "restart": f"{event['cause']}: the {event.get('domain')} is started again",
+            "policy": f"{event['cause']} is in force",
+            "policy-refused": f"the new policy is not taken up: {event['cause']}",
+            "posture": str(event["cause"]),
+            "posture-refused": f"the new posture is not taken up: {event['cause']}",
             "failed": f"the {event.get('domain')} could not start: {event['cause']}",
         }
         errors.print(printable(words[event["event"]]), markup=False, soft_wrap=True)

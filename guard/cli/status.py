@@ -47,6 +47,9 @@ def _as_json(found: SideStatus) -> dict[str, Any]:
         "pid": found.pid,
         "restarts": found.restarts,
         "cause": found.cause,
+        "policy_version": found.policy_version,
+        "posture_version": found.posture_version,
+        "demo": found.demo,
         "processes": [
             {
                 "name": process.name,
@@ -83,6 +86,7 @@ def _show(found: SideStatus, folder: Path) -> None:
         _line("last cause", printable(found.cause))
     console.print(_processes(found.processes))
     console.print()
+    _line("policy", _policy(found))
     _line("not root", _without_root(found.processes))
     if found.metrics:
         _line("counts", found.metrics)
@@ -94,6 +98,12 @@ def _show(found: SideStatus, folder: Path) -> None:
     _line("link", ", ".join(f"{count:,} {name}" for name, count in found.link.items() if count))
     if found.ledger_entries is not None:
         _line("ledger", f"{found.ledger_entries:,} entries")
+
+
+def _policy(found: SideStatus) -> str:
+    posture = f", posture {found.posture_version}" if found.posture_version else ""
+    demo = "; a demonstration's: not for real use" if found.demo else ""
+    return f"version {found.policy_version}{posture}{demo}"
 
 
 def _worth(found: SideStatus) -> list[tuple[str, int]]:

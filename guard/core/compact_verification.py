@@ -15,6 +15,7 @@ import cbor2
 from schemas.errors import Malformed
 from schemas.manifest import (
     COMPACT_CONTEXT,
+    COMPACT_DEMONSTRATION,
     COMPACT_FORM,
     COMPACT_HEAD,
     COMPACT_TEXTS_BYTES_MAX,
@@ -47,6 +48,7 @@ class Bound:
     destination_domain: str
     sequence: int
     policy_digest: bytes
+    demonstration: int = 0
 
 
 def is_compact(untrusted_envelope: bytes) -> bool:
@@ -62,8 +64,9 @@ def policy_prefix(untrusted_envelope: bytes) -> bytes:
 
 def signed_by(untrusted_envelope: bytes, bound: Bound) -> tuple[bytes, bytes]:
     """The signature, and the bytes that it must be of.  # manifest §5 (3)"""
+    context = COMPACT_DEMONSTRATION if bound.demonstration else COMPACT_CONTEXT
     external = [
-        COMPACT_CONTEXT, bound.flow, bound.source_domain, bound.destination_domain,
+        context, bound.flow, bound.source_domain, bound.destination_domain,
         bound.sequence, bound.policy_digest,
     ]  # fmt: skip
     content = untrusted_envelope[:1] + untrusted_envelope[_SIGNATURE_END:]
@@ -96,6 +99,7 @@ def read_compact(signed_envelope: bytes, bound: Bound) -> tuple[Manifest, bytes]
         receipts_digest=b"",
         ledger_size=ledger_size,
         ledger_root=b"",
+        demonstration=bound.demonstration,
         **told,
     ), payload
 

@@ -10,6 +10,7 @@ from schemas.cbor import encode, encode_numbered
 from schemas.errors import Malformed
 from schemas.manifest import (
     COMPACT_CONTEXT,
+    COMPACT_DEMONSTRATION,
     COMPACT_FORM,
     COMPACT_HEAD,
     COMPACT_POLICY_BYTES,
@@ -58,19 +59,19 @@ def seal_compact(manifest: Manifest, payload: bytes, sign: Signer) -> bytes:
     rest = unsigned[1 + SIGNATURE_BYTES :] + told + payload
     bound = compact_bound(
         manifest.flow, manifest.source_domain, manifest.destination_domain,
-        manifest.sequence, manifest.policy_digest,
+        manifest.sequence, manifest.policy_digest, manifest.demonstration,
     )  # fmt: skip
     signature = sign(compact_signed(unsigned[:1] + rest, bound))
     return unsigned[:1] + signature + rest
 
 
 def compact_bound(
-    flow: str, source_domain: str, destination_domain: str, sequence: int, policy_digest: bytes
-) -> bytes:
+    flow: str, source_domain: str, destination_domain: str, sequence: int, policy_digest: bytes,
+    demonstration: int = 0,
+) -> bytes:  # fmt: skip
     """What a compact manifest's signature covers though it does not travel (§5 (3))."""
-    return encode(
-        [COMPACT_CONTEXT, flow, source_domain, destination_domain, sequence, policy_digest]
-    )
+    context = COMPACT_DEMONSTRATION if demonstration else COMPACT_CONTEXT
+    return encode([context, flow, source_domain, destination_domain, sequence, policy_digest])
 
 
 def compact_signed(content: bytes, bound: bytes) -> bytes:
@@ -110,4 +111,6 @@ def _as_map(manifest: Manifest) -> dict[int, int | str | bytes]:
     }
     if manifest.name:
         content[Key.NAME.value] = manifest.name
+    if manifest.demonstration:
+        content[Key.DEMONSTRATION.value] = 1
     return content

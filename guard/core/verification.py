@@ -53,6 +53,7 @@ _LENGTH_WIDTHS = {b"\x58": 1, b"\x59": 2}
 _CONTENT_BYTES_MIN = 128  # its four digests alone are as long
 _CBOR_MAP = 5
 _MAX = 2**63
+_OPTIONAL = (Key.NAME, Key.DEMONSTRATION)
 _FIELDS: dict[Key, tuple[type, int, int]] = {
     Key.FORMAT: (int, FORMAT, FORMAT),
     Key.FLOW: (str, 1, 64),
@@ -73,6 +74,7 @@ _FIELDS: dict[Key, tuple[type, int, int]] = {
     Key.LEDGER_SIZE: (int, 0, _MAX),
     Key.LEDGER_ROOT: (bytes, 32, 32),
     Key.NAME: (str, 1, 255),
+    Key.DEMONSTRATION: (int, 1, 1),
 }
 
 
@@ -81,6 +83,7 @@ class Accepts:
     """What this side's signed policy takes: one flow between two domains, under these policies.
 
     form: the weakest form of a manifest that is taken; a compact one only where the policy says so.
+    demonstration: 1 where this side is a demonstration's: only there a demonstration's are taken.
     """
 
     flow: str
@@ -89,6 +92,7 @@ class Accepts:
     policy_digests: Collection[bytes]
     payload_bytes_max: int
     form: Form = Form.FULL
+    demonstration: int = 0
 
 
 def open_envelope(
@@ -97,8 +101,8 @@ def open_envelope(
     """The manifest and the payload of an envelope that the link brought as this sequence number.
 
     Raises `Malformed` (MANIFEST_MALFORMED) for other bytes, `Forged` with MANIFEST_SIGNATURE,
-    MANIFEST_OTHER_FLOW, MANIFEST_SEQUENCE, MANIFEST_POLICY or MANIFEST_DIGEST for what does not
-    verify or is not for this side.
+    MANIFEST_OTHER_FLOW, MANIFEST_DEMONSTRATION, MANIFEST_SEQUENCE, MANIFEST_POLICY or
+    MANIFEST_DIGEST for what does not verify or is not for this side.
     """
     if accepts.form is Form.COMPACT and is_compact(untrusted_envelope):
         return _open_compact(untrusted_envelope, sequence, accepts, verify)
@@ -113,6 +117,8 @@ def open_envelope(
         accepts.destination_domain,
     ):
         raise Forged(Reason.MANIFEST_OTHER_FLOW, "the manifest is for another flow or domain")
+    if manifest.demonstration > accepts.demonstration:
+        raise Forged(Reason.MANIFEST_DEMONSTRATION, "it comes from a demonstration")
     if manifest.sequence != sequence:
         raise Forged(Reason.MANIFEST_SEQUENCE, "the link brought it under another number")
     if manifest.policy_digest not in accepts.policy_digests:
@@ -149,8 +155,9 @@ def _bound_by_signature(
     """What the signature verifies with. More than one policy only where digests begin alike."""
     for digest in named:
         bound = Bound(
-            accepts.flow, accepts.source_domain, accepts.destination_domain, sequence, digest
-        )
+            accepts.flow, accepts.source_domain, accepts.destination_domain, sequence, digest,
+            accepts.demonstration,
+        )  # fmt: skip
         with suppress(Forged):
             verify(*signed_by(untrusted_envelope, bound))
             return bound
@@ -210,7 +217,7 @@ def _manifest(untrusted: dict[Any, Any]) -> Manifest:
         raise Malformed(Reason.MANIFEST_MALFORMED, "the manifest has a key that is no integer")
     for key, (kind, least, most) in _FIELDS.items():
         if key not in untrusted:
-            if key is Key.NAME:
+            if key in _OPTIONAL:
                 continue
             raise Malformed(Reason.MANIFEST_MALFORMED, f"the manifest has no {key.name.lower()}")
         value = untrusted[key]

@@ -16,9 +16,12 @@ from pathlib import Path
 
 from guard.edge.findings import Finding, fail, ok, warn
 from guard.edge.link_memory import check_destination, check_source
-from guard.edge.policy_files import faults_of, read_policy_file
+from guard.edge.policy_files import faults_of, read_policy_file, root_of
+from guard.edge.policy_memory import check_memory, policy_memory
 from guard.edge.site import SiteFile, load_site
-from schemas.errors import CheckvalveError
+from guard.edge.topology_sites import check_neighbours
+from schemas.errors import CheckvalveError, Forged
+from schemas.reasons import Reason
 
 SYNCS = 15
 SYNC_MS_MAX = 5.0
@@ -90,6 +93,8 @@ def site_findings(folder: Path, file: SiteFile) -> Iterator[Finding]:
     yield _policy(folder)
     yield _keys(folder)
     yield _sessions(folder, file)
+    yield _versions(folder)
+    yield _neighbours(folder)
     yield _reachable(folder, file)
     yield _users(folder, file)
     if file.demo:
@@ -111,7 +116,8 @@ def _loads(folder: Path, file: SiteFile) -> Finding:
 def _policy(folder: Path) -> Finding:
     path = folder / "policy.toml"
     try:
-        faults = faults_of(read_policy_file(path))
+        found = read_policy_file(path)
+        faults = faults_of(found, root_of(found, None))
     except CheckvalveError as error:
         faults = [error.sentence]
     if faults:
@@ -143,6 +149,34 @@ def _sessions(folder: Path, file: SiteFile) -> Finding:
         told = f"{error.filename} cannot be read ({error.strerror})"
         return warn(name, told, "run guard doctor as root")
     return ok(name, f"the newest is {newest}, and all that remembers sessions agrees")
+
+
+def _versions(folder: Path) -> Finding:
+    """Whether policy and trust root are as new as those that the ledger has."""
+    name = "policy versions"
+    try:
+        site = load_site(folder)
+        check_memory(site, policy_memory(folder))
+    except Forged as error:
+        if error.reason is Reason.POLICY_ROLLED_BACK:
+            return fail(name, error.sentence, f"guard policy sign {folder / 'policy.toml'}")
+        return warn(name, "not known: the site does not load", "see the finding about the site")
+    except CheckvalveError:
+        return warn(name, "not known: the site does not load", "see the finding about the site")
+    told = f"policy {site.policy.version}, trust root {site.root.version}"
+    return ok(name, f"{told}: no older than the ledger's")
+
+
+def _neighbours(folder: Path) -> Finding:
+    """Whether a flow that goes the other way has a site beside this one."""
+    name = "opposite flows"
+    try:
+        check_neighbours(load_site(folder))
+    except CheckvalveError as error:
+        if error.reason is Reason.TOPOLOGY:
+            return fail(name, error.sentence, "guard policy topology SITE SITE...")
+        return warn(name, "not known: the site does not load", "see the finding about the site")
+    return ok(name, "no flow of the other direction has its site beside this one")
 
 
 def _reachable(folder: Path, file: SiteFile) -> Finding:

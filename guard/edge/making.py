@@ -1,25 +1,29 @@
-"""Making a site: folders, keys and a signed policy for both sides of one flow.
+"""Making a site: folders and keys for both sides of one flow, and for a demonstration all else.
 
-`guard init` makes both sides in one place, which is right for a demonstration and for trying a
-policy; `demo = true` stands in both site files, in the ledgers' first entries and in reports.
+`guard init --demo` makes a trust root, policy keys, a signed policy and certificates too, in one
+place, which is right for trying: `demo = true` stands in both site files, in root, manifests, the
+ledgers' first entries and reports. With a root of its own people a site gets none of these.
 """
 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from filters.policy_check import check_policy
+from filters.policy_check import check_mandatory, check_policy
 from guard.core.epochs import FIRST_EPOCH
+from guard.core.trust import SignedRoot
+from guard.edge.authors import Authors
 from guard.edge.clock import now_s
 from guard.edge.identity import AUTHORITY, SOURCE
 from guard.edge.issuing import demonstration_authority, issue
-from guard.edge.keys import new_secret, public_of, signer, write_secret
+from guard.edge.keys import new_secret, public_of, write_secret
 from guard.edge.operators import DEMONSTRATION
 from guard.edge.operators import FOLDER as OPERATORS
 from guard.edge.sealing_keys import SealingKeys
 from guard.edge.session_counter import make_counter
-from guard.edge.site import SOURCE_LEDGER, chain_of, signed_bytes
+from guard.edge.site import SOURCE_LEDGER, chain_of
 from guard.edge.spreading import spread_folders_of
+from guard.edge.trust import ROOT, SIGNATURE
 from schemas.errors import Malformed
 from schemas.policy import Policy, policy_digest, read_policy
 from schemas.reasons import Reason
@@ -60,16 +64,22 @@ def pack_folder(name: str) -> Path:
     return folder
 
 
-def make_site(folder: Path, pack: Path, link_to: str, listen: str) -> Made:
+def make_site(
+    folder: Path, pack: Path, link_to: str, listen: str, root: SignedRoot | None = None
+) -> Made:
     """Both sides of a pack's flow under `folder`. Raises `Malformed(ARGUMENT)` if it is in use.
 
     link_to: where the low side sends; listen: where the high side listens; both ADDRESS:PORT.
+    root: the trust root, with enough signatures; the policy is then left for its people to sign.
+    None: a demonstration, with policy keys of its own.
     """
     if folder.exists() and any(folder.iterdir()):
         raise Malformed(Reason.ARGUMENT, f"{folder} is not empty: name a new folder")
     policy_text = (pack / "policy.toml").read_text("utf-8")
     policy = read_policy(policy_text.encode())
     check_policy(policy)
+    authors = Authors.demonstration(policy) if root is None else Authors(root, {})
+    check_mandatory(policy, authors.signed.check())
     documents = {
         name: (pack / name).read_bytes()
         for side in ("low", "high")
@@ -78,21 +88,23 @@ def make_site(folder: Path, pack: Path, link_to: str, listen: str) -> Made:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(_SHARED_MODE)
     low, high = folder / "low", folder / "high"
-    seal, link, policy_key = new_secret(), new_secret(), new_secret()
-    low_digest = _make_side(low, "low", _LOW_FOLDERS, policy_text, documents, policy_key, link_to)
-    accepting = _accepting(policy_text, low_digest)
-    _make_side(high, "high", _HIGH_FOLDERS, accepting, documents, policy_key, listen)
+    seal, link = new_secret(), new_secret()
+    low_digest = _make_side(low, "low", _LOW_FOLDERS, policy_text, documents, authors, link_to)
+    accepting = _accepting(policy_text, policy, low_digest) if authors.seeds else policy_text
+    _make_side(high, "high", _HIGH_FOLDERS, accepting, documents, authors, listen)
     write_secret(low / "keys" / "seal.key", seal)
-    _certify((low, high), policy.source_domain, public_of(seal))
     for side in (low, high):
         write_secret(side / "keys" / "link.key", link)
         ledger = public_of(SealingKeys(side / "sealing").make(FIRST_EPOCH)).hex() + "\n"
         (side / "trust" / "ledger.pub").write_text(ledger)
         if side == low:
             (high / "trust" / SOURCE_LEDGER).write_text(ledger)
-    write_secret(folder / "policy.key", policy_key)
     make_counter(low / "cursor")
-    _make_operators(folder, low / "trust" / OPERATORS)
+    _make_folder(low / "trust" / OPERATORS, _SHARED_MODE)
+    if authors.seeds:
+        _certify((low, high), policy.source_domain, public_of(seal))
+        _make_operators(folder, low / "trust" / OPERATORS)
+        authors.write_keys(folder)
     _make_folder(low / "spool", _SHARED_MODE)
     spread_folders_of(low / "spool")
     for name in policy.senders:
@@ -104,28 +116,32 @@ def make_site(folder: Path, pack: Path, link_to: str, listen: str) -> Made:
 
 
 def _make_side(side: Path, name: str, folders: tuple[str, ...], policy_text: str,
-               documents: dict[str, bytes], policy_key: bytes, address: str) -> bytes:  # fmt: skip
+               documents: dict[str, bytes], authors: Authors, address: str) -> bytes:  # fmt: skip
     """A side's files; gives the digest of its policy."""
     _make_folder(side, _SHARED_MODE)
     spread_folders_of(side)
     for folder in folders:
         _make_folder(side / folder, _PRIVATE_MODE if folder in _PRIVATE else _SHARED_MODE)
-    (side / "site.toml").write_text(f'side = "{name}"\nlink = "{address}"\ndemo = true\n')
+    (side / "site.toml").write_text(
+        f'side = "{name}"\nlink = "{address}"\n'
+        f'trust_root = "sha256:{authors.signed.root.digest()}"\n'
+        + ("demo = true\n" if authors.seeds else "")
+    )
     (side / "policy.toml").write_text(policy_text)
     _make_folder(side / "documents", _SHARED_MODE)
-    chain = chain_of(read_policy(policy_text.encode()), name)
-    own = {document: documents[document] for document in chain.documents}
+    policy = read_policy(policy_text.encode())
+    own = {document: documents[document] for document in chain_of(policy, name).documents}
     for document, content in own.items():
         (side / "documents" / document).write_bytes(content)
     digest = policy_digest(policy_text.encode(), own)
-    (side / "policy.sig").write_text(signer(policy_key)(signed_bytes(digest)).hex() + "\n")
-    (side / "trust" / "policy.pub").write_text(public_of(policy_key).hex() + "\n")
+    (side / "trust" / ROOT).write_bytes(authors.signed.note.write())
+    if authors.seeds:
+        (side / SIGNATURE).write_bytes(authors.sign(policy, name, digest))
     return digest
 
 
 def _make_operators(keys: Path, trust: Path) -> None:
     """Two persons for trying what takes two, by names that only a site with `demo = true` takes."""
-    _make_folder(trust, _SHARED_MODE)
     for number in range(1, _DEMONSTRATION_OPERATORS + 1):
         name, key = f"{DEMONSTRATION}{number}", new_secret()
         write_secret(keys / f"{name}.key", key)
@@ -142,9 +158,9 @@ def _certify(sides: tuple[Path, ...], domain: str, public: bytes) -> None:
         (side / "trust" / SOURCE).write_bytes(certificate)
 
 
-def _accepting(policy_text: str, low_digest: bytes) -> str:
+def _accepting(policy_text: str, policy: Policy, low_digest: bytes) -> str:
     """The destination side's policy: the same file, accepting messages of this source policy."""
-    line = f'accepts = ["{low_digest.hex()}"]\n'
+    line = f'accepts = ["{policy.version}:{low_digest.hex()}"]\n'
     head, table, tail = policy_text.partition("[destination]\n")
     if not table:
         raise Malformed(Reason.POLICY_MALFORMED, "the policy has no [destination] table")

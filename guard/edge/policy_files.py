@@ -5,20 +5,26 @@ Documents are in `documents/` beside the policy, or beside it. Beside a `site.to
 side's documents are asked for: the other side's are on the other host.
 """
 
+import contextlib
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filters.policy_check import chains_of, policy_faults, stage_faults
+from filters.policy_check import chains_of, mandatory_faults, policy_faults, stage_faults
+from guard.core.signed_note import PersonKey, SignedNote
+from guard.core.trust import policy_keys, policy_text
 from guard.edge import durable
-from guard.edge.keys import public_of, read_secret, signer
+from guard.edge.keys import public_of, read_secret
 from guard.edge.link_parameters import coder_of, link_params
-from guard.edge.site import DOCUMENT_BYTES_MAX, chain_of, read_public, read_site_file, signed_bytes
+from guard.edge.site import DOCUMENT_BYTES_MAX, chain_of, read_site_file
 from guard.edge.spec import Spec, Value
-from schemas.errors import Malformed
+from guard.edge.trust import SIGNATURE, read_signature, read_signed_root, read_trust
+from schemas.errors import Forged, Malformed
 from schemas.policy import POLICY_BYTES_MAX, Policy, policy_digest, read_policy
 from schemas.reasons import Reason
 from schemas.stage import Side
+from schemas.trust_root import TrustRoot
 
 SIDES = {"low": Side.SOURCE, "high": Side.DESTINATION}
 
@@ -49,6 +55,13 @@ class PolicyFile:
                 raise Malformed(Reason.POLICY_MALFORMED, _missing(name, self.path))
         own = {name: self.documents[name] for name in chain.documents}
         return policy_digest(self.content, own)
+
+    def for_side(self, side: str) -> "PolicyFile":
+        """The same as it concerns one side alone: the other's documents are on the other host."""
+        own = self.policy.model_copy(update={"destination" if side == "low" else "source": None})
+        names = {name for _, chain in chains_of(own) for name in chain.documents}
+        missing = tuple(name for name in self.missing if name in names)
+        return replace(self, side=side, own=own, missing=missing)
 
     def digests(self) -> dict[str, str]:
         """Of every chain whose documents are all here: "source", "destination" -> hex."""
@@ -82,9 +95,14 @@ def read_policy_file(path: Path) -> PolicyFile:
     return PolicyFile(path, side, content, policy, own, documents, missing)
 
 
-def faults_of(file: PolicyFile) -> list[str]:
-    """Everything that is wrong with a policy, a sentence each: stages, order, documents, link."""
+def faults_of(file: PolicyFile, root: TrustRoot | None = None) -> list[str]:
+    """Everything that is wrong with a policy, a sentence each: stages, order, documents, link.
+
+    root: also what this trust root requires of the flow.
+    """
     faults = policy_faults(file.policy)
+    if root is not None:
+        faults += mandatory_faults(file.policy, root)
     faults += [_missing(name, file.path) for name in file.missing]
     if not file.missing:
         faults += stage_faults(file.own, file.documents)
@@ -97,22 +115,47 @@ def faults_of(file: PolicyFile) -> list[str]:
     return faults
 
 
-def sign_policy(file: PolicyFile, side: str, key: Path) -> tuple[bytes, bool]:
-    """Write `policy.sig` beside the policy, for this side, with the Ed25519 key in this file.
+def root_of(file: PolicyFile, named: Path | None) -> TrustRoot | None:
+    """The trust root for a policy: the one that was named, or that of the site it stands in.
 
-    Gives the digest that was signed, and whether the site beside it trusts the key.
+    None without either. Raises `Malformed`, `Forged` for one that does not hold.
     """
-    digest = file.digest(side)
-    seed = read_secret(key)
-    signature = signer(seed)(signed_bytes(digest)).hex() + "\n"
-    target = file.path.parent / "policy.sig"
-    durable.replace(target, signature.encode())
+    if named is not None:
+        return read_signed_root(named).check()
+    if not file.side:
+        return None
+    site = read_site_file(file.path.parent)
+    trust = file.path.parent / "trust"
+    return read_trust(trust, site.trust_root, demonstration=site.demo)
+
+
+def sign_policy(file: PolicyFile, side: str, keys: Sequence[Path], root: TrustRoot) -> SignedNote:
+    """Add the signatures of these Ed25519 keys to `policy.sig` beside the policy, for this side.
+
+    Signatures that are there already stay if they are of this very policy. Raises
+    `Forged(POLICY_UNSIGNED)` for a key that is none of the root's policy keys.
+    """
+    text = policy_text(file.policy, side, file.digest(side))
+    target = file.path.parent / SIGNATURE
+    note = SignedNote(text, what=str(target))
+    with contextlib.suppress(Forged):
+        there = read_signature(target)
+        note = there if there.text == text else note
+    names = {public: name for name, public in root.policy_keys.items()}
+    for path in keys:
+        seed = read_secret(path)
+        public = public_of(seed)
+        if public not in names:
+            raise Forged(
+                Reason.POLICY_UNSIGNED,
+                f"{path} is no policy key of the trust root:"
+                f" these are {', '.join(root.policy_keys)}",
+            )
+        note = note.signed_by(PersonKey(names[public], public), seed, Reason.POLICY_UNSIGNED)
+    note.signers(policy_keys(root), Reason.POLICY_UNSIGNED)
+    durable.replace(target, note.write())
     target.chmod(0o644)
-    try:
-        trusted = read_public(file.path.parent / "trust" / "policy.pub")
-    except Malformed:
-        trusted = b""
-    return digest, trusted == public_of(seed)
+    return note
 
 
 def _link_spec(policy: Policy) -> Spec:
@@ -130,7 +173,7 @@ def _missing(name: str, path: Path) -> str:
 
 def _read(path: Path, bytes_max: int) -> bytes:
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             content = file.read(bytes_max + 1)
     except OSError as error:
         raise Malformed(

@@ -128,7 +128,7 @@ def stopped(site: Site) -> Iterator[None]:
 
 def read_proposal(path: Path) -> SignedProposal:
     """Raises `Malformed`, `OSError`."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return SignedProposal.read(file.read(PROPOSAL_BYTES_MAX + 1))
 
 

@@ -68,6 +68,9 @@ class SideStatus:
     link: dict[str, int] = field(default_factory=dict)
     ledger_entries: int | None = None
     metrics: str = ""
+    policy_version: int = 0
+    posture_version: int = 0
+    demo: bool = False
 
     @property
     def runs(self) -> bool:
@@ -96,6 +99,9 @@ def side_status(folder: Path) -> SideStatus:
         refusals=_refusals(counters),
         queues=_queues(folder, file.side),
         link=counters.get(_LINK_ROLE[file.side], {}),
+        policy_version=int(written.get("policy_version", 0)),
+        posture_version=int(written.get("posture_version", 0)),
+        demo=file.demo,
         ledger_entries=counters.get("audit", {}).get("ledger_size"),
         metrics=metrics,
     )

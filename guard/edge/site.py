@@ -4,9 +4,10 @@ Takes a folder that `guard init` made, gives a `Site`; raises `Malformed`, `Forg
 a sentence that says what to do. Nothing is read twice: what was verified is what is used.
 
     site.toml     this host's addresses and users
-    policy.toml   the flow's policy, policy.sig its signature; documents/ what it names
-    trust/        policy.pub; authority.pem and source.pem, the source domain's certificate
-                  ledger.pub; on the high side source-ledger.pub, the low side's
+    policy.toml   the flow's policy, policy.sig its signatures; documents/ what it names
+    trust/        root, who may sign (docs/spec/trust-root.md); authority.pem and source.pem, the
+                  source domain's certificate; ledger.pub; on the high side source-ledger.pub, the
+                  low side's
     keys/         this side's secrets, mode 0400 (the ledger's are in sealing/, for `audit` alone)
 """
 
@@ -19,16 +20,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from filters.policy_check import check_policy
+from filters.policy_check import check_mandatory, check_policy
 from guard.edge.clock import now_s
 from guard.edge.identity import SOURCE, Identity, check_own_key, read_identity
-from guard.edge.keys import public_of, read_secret, verifier
+from guard.edge.keys import public_of, read_secret
+from guard.edge.trust import policy_signers, read_trust
 from guard.link.lines import LINKS_MAX
-from schemas.errors import Forged, Malformed
+from schemas.errors import Malformed
 from schemas.policy import Chain, Closed, Policy, policy_digest, read_policy
 from schemas.reasons import Reason
+from schemas.trust_root import TrustRoot
 
-SIGNED_CONTEXT = b"checkvalve policy signature v1\n"
 DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
 SOURCE_LEDGER = "source-ledger.pub"
 _PUBLIC_BYTES = 32
@@ -43,19 +45,23 @@ class SiteFile(Closed):
     more_links  the same of further links side by side, in the same order on both sides
     link_mode   over several links: "striped" (each burst by one of them) or "copies" (by all)
     link_from   low: our own address on the link; high: the one address that may send; "": any
+    host        what you call this host: sides of several flows with one name share it
     metrics     "unix" (run/metrics.sock) or a loopback or management ADDRESS:PORT
     first_user  as root, roles run as this user id and the next ones; 0: all as one user
     ledger_epoch_s  seconds until the ledger's sealing key is followed by the next and destroyed
     export      collector of the ledger: "" none, "file" export/ledger.log, or unix:PATH (syslog)
-    demo        keys were made by `guard init` in one place: not for real traffic
+    demo        keys were made by `guard init --demo` in one place: not for real traffic
     software_manifest  a signed list of the software, in this folder: only that software starts
+    trust_root  "sha256:" and the digest of trust/root, which came here by another way than the file
     """
 
     side: Literal["low", "high"]
+    trust_root: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
     link: Address
     more_links: Annotated[list[Address], Field(max_length=LINKS_MAX - 1, default_factory=list)]
     link_mode: Literal["striped", "copies"] = "striped"
     link_from: Annotated[str, Field(pattern=r"^[0-9a-f.:]{0,45}$")] = ""
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{0,64}$")] = ""
     metrics: Annotated[str, Field(max_length=64)] = "unix"
     first_user: Annotated[int, Field(ge=0, le=2**31)] = 61_000
     ledger_epoch_s: Annotated[int, Field(ge=1, le=31_536_000)] = 3600
@@ -84,9 +90,21 @@ class Site:
     documents: dict[str, bytes]
     keys: dict[str, bytes]
     source: Identity
+    root: TrustRoot
+    signers: tuple[str, ...]
     ledger_public: bytes
     source_ledger: str = ""
     software: str = "unsigned"
+
+    def same_link(self, other: "Site") -> bool:
+        """Whether the receiver of the link would be started with the same values."""
+        mine, its = self.policy, other.policy
+        name = mine.link.dictionary or ""
+        return (
+            mine.link == its.link
+            and mine.payload_bytes_max == its.payload_bytes_max
+            and self.documents.get(name) == other.documents.get(name)
+        )
 
     @property
     def seal_public(self) -> bytes:
@@ -103,19 +121,25 @@ class Site:
         }
 
 
-def load_site(folder: Path, at_s: int | None = None) -> Site:
-    """Read and verify one side. at_s: seconds since 1970 for the certificates, or now."""
+def load_site(folder: Path, at_s: int | None = None, policy_folder: Path | None = None) -> Site:
+    """Read and verify one side. at_s: seconds since 1970 for the certificates, or now.
+
+    policy_folder: where the policy stands with its signature and documents, if not in the site.
+    """
     file = read_site_file(folder)
-    policy_bytes = _read(folder / "policy.toml")
+    place = folder if policy_folder is None else policy_folder
+    trust = folder / "trust"
+    root = read_trust(trust, file.trust_root, demonstration=file.demo)
+    policy_bytes = _read(place / "policy.toml")
     policy = read_policy(policy_bytes)
     check_policy(policy)
+    check_mandatory(policy, root)
     chain = chain_of(policy, file.side)
-    documents = {name: _read(folder / "documents" / name) for name in chain.documents}
+    documents = {name: _read(place / "documents" / name) for name in chain.documents}
     digest = policy_digest(policy_bytes, documents)
-    _check_signature(folder, digest)
+    signers = policy_signers(place, policy, file.side, digest, root)
     names = ("seal", "link") if file.side == "low" else ("link",)
     keys = {name: read_secret(folder / "keys" / f"{name}.key") for name in names}
-    trust = folder / "trust"
     time_s = now_s() if at_s is None else at_s
     source = read_identity(trust, policy.source_domain, time_s, demonstration=file.demo)
     if "seal" in keys:
@@ -123,8 +147,9 @@ def load_site(folder: Path, at_s: int | None = None) -> Site:
     ledger_public = read_public(trust / "ledger.pub")
     source_ledger = "" if file.side == "low" else read_source_ledger(trust / SOURCE_LEDGER)
     return Site(
-        folder, file, policy, digest, chain, documents, keys, source, ledger_public, source_ledger
-    )
+        folder, file, policy, digest, chain, documents, keys, source, root, signers,
+        ledger_public, source_ledger,
+    )  # fmt: skip
 
 
 def read_site_file(folder: Path) -> SiteFile:
@@ -150,11 +175,6 @@ def chain_of(policy: Policy, side: str) -> Chain:
     if chain is None:
         raise Malformed(Reason.POLICY_MALFORMED, f"the policy has no chain for the {side} side")
     return chain
-
-
-def signed_bytes(digest: bytes) -> bytes:
-    """What a policy key signs: the policy's digest, in a context of its own."""
-    return SIGNED_CONTEXT + digest.hex().encode()
 
 
 def read_public(path: Path) -> bytes:
@@ -183,22 +203,6 @@ def read_source_ledger(path: Path) -> str:
 def flow_number(flow: str) -> int:
     """The flow's number on the link: the first four bytes of the SHA-256 of its name."""
     return int.from_bytes(hashlib.sha256(flow.encode()).digest()[:4], "big")
-
-
-def _check_signature(folder: Path, digest: bytes) -> None:
-    try:
-        signature = bytes.fromhex((folder / "policy.sig").read_text("ascii").strip())
-    except (OSError, ValueError) as error:
-        raise Forged(
-            Reason.POLICY_UNSIGNED, f"{folder / 'policy.toml'} is not signed: run guard policy sign"
-        ) from error
-    try:
-        verifier(read_public(folder / "trust" / "policy.pub"))(signature, signed_bytes(digest))
-    except Forged as error:
-        raise Forged(
-            Reason.POLICY_UNSIGNED,
-            f"{folder / 'policy.toml'} or a document it names is not what the policy key signed",
-        ) from error
 
 
 def _read(path: Path) -> bytes:

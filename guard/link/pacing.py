@@ -17,6 +17,11 @@ class TokenBucket:
         self._held = self._depth
         self._at_ns: int | None = None
 
+    def set_rate(self, rate_bits_per_s: int, now_ns: int) -> None:
+        """Fill at this rate from now on; what is held stays."""
+        self.take(0, now_ns)
+        self._rate = rate_bits_per_s
+
     def take(self, wire_bytes: int, now_ns: int) -> int:
         """Take so many bytes and give `now_ns`, or take nothing and give when they can be had."""
         if self._at_ns is not None and now_ns > self._at_ns:

@@ -99,6 +99,11 @@ class Sender:
             0,
         )  # fmt: skip
 
+    def slow_to(self, rate_bits_per_s: int, now_ns: int) -> None:
+        """Send at this rate from now on, but never faster than the link's parameters say."""
+        self._bucket.set_rate(min(rate_bits_per_s, self._params.rate_bits_per_s), now_ns)
+        self._paced_until_ns = 0
+
     def offer(self, sequence: int, precedence: int, envelope: bytes | memoryview) -> None:
         """Queue an envelope. Raises `Overload(LINK_QUEUE_FULL)`: offer it again after `due`.
 

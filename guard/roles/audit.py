@@ -59,6 +59,7 @@ class Audit:
         self._durable = Mouth(given["durable"])
         self._ingest_durable = Mouth(given["ingest-durable"]) if self._ingest else None
         self._witness = Mouth(given["witness"]) if "witness" in given else None
+        self._policy_digest = spec.text("policy_digest")
         self._feed = Feed(spec)
         self._heard_from_tail = 0
         self._heard_from_ingest = self._told_ingest = 0
@@ -139,6 +140,9 @@ class Audit:
             "destination_domain": self._spec.text("destination_domain"),
             "policy_digest": self._spec.text("policy_digest"),
             "policy_version": self._spec.number("policy_version"),
+            "trust_root": self._spec.text("trust_root"),
+            "trust_root_version": self._spec.number("trust_root_version"),
+            "demo": self._spec.number("demo"),
             "nonce": self._spec.text("nonce"),
             "software": self._spec.text("software"),
             "software_digest": self._spec.text("software_digest"),
@@ -168,6 +172,8 @@ class Audit:
         return entries
 
     def _append(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            entry["policy_digest"] = self._policy_digest
         self._took(self._ledger.append(entries))
         self._feed.add("entries", len(entries))
         self._feed.counters["ledger_size"] = self._ledger.size

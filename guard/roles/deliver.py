@@ -15,6 +15,7 @@ from guard.core.release import Cleared, Stopped, summary
 from guard.edge.clock import monotonic_ns, now_ms
 from guard.edge.held import HeldStore
 from guard.edge.journal import JournalReader
+from guard.edge.orders import OrdersFile
 from guard.edge.output_queue import OutputQueue
 from guard.edge.sockets import Ear, Mouth
 from guard.edge.spec import Spec
@@ -49,6 +50,7 @@ class Deliver:
         self._queue_folder = folder / "queue"
         self._landed_folder = folder / "landed"
         self._held = HeldStore(folder / "held")
+        self._orders = OrdersFile(folder)
         self._feed = Feed(spec)
         self._handled = RangeSet()
 
@@ -61,6 +63,8 @@ class Deliver:
         self._settled.tell(json.dumps({"settled": state["settled"]}).encode())
         while not self._lane.ended:
             batch = list(self._lane.arrivals())
+            self._orders.now()
+            self._scribe.write_any(self._orders.news(now_ms()))
             if batch:
                 self._settle(batch)
             self._feed.tell_if_due()
@@ -114,6 +118,9 @@ class Deliver:
         try:
             judgement = self._judge(frame, notice)
             if isinstance(judgement, Cleared):
+                why = self._posture_holds(judgement)
+                if why:
+                    return [self._hold_for_posture(notice, judgement, why)]
                 return [self._stage(notice, judgement)]
         except CheckvalveError as error:
             if error.reason is Reason.DISK:
@@ -160,6 +167,18 @@ class Deliver:
             "sealed_payload": notice.about["sealed_payload"],
             "source_policy": notice.about["source_policy"],
         }
+
+    def _posture_holds(self, cleared: Cleared) -> str:
+        """Why the posture holds what the policy lets through; the sender is not known here."""
+        meta, size = cleared.meta, len(cleared.message.payload)
+        return self._orders.now().holds("", meta.label, meta.type, meta.precedence, size)
+
+    def _hold_for_posture(self, notice: Notice, cleared: Cleared, why: str) -> Entry:
+        sentence = f"posture: {why}"
+        self._keep(notice, Reason.POSTURE, sentence, cleared.message.payload)
+        self._handled.add(int(notice.about["sequence"]))
+        stages = summary(cleared.receipts)
+        return self._entry(Kind.HELD, notice, "deliver", Reason.POSTURE, sentence, stages)
 
     def _stop(self, notice: Notice, stopped: Stopped) -> Entry:
         """A refusal here is held too: the source side's checks had passed it, people must look."""

@@ -17,6 +17,7 @@ from guard.core.notice import Place
 from guard.edge.clock import now_ms, now_s
 from guard.edge.journal import JournalReader, JournalWriter, Position
 from guard.edge.keys import new_id
+from guard.edge.orders import OrdersFile
 from guard.edge.sockets import Ear, Mouth
 from guard.edge.spec import Spec
 from guard.edge.spool import Refused, Spool, Taken
@@ -55,6 +56,7 @@ class Ingest:
         self._spool_folder = folder / "spool"
         self._journal_folder = folder / "accepted"
         self._feeder = Feeder(spec, self._journal_folder)
+        self._orders = OrdersFile(folder)
         self._entries = Mouth(spec.descriptors["ingest-entries"])
         self._durable = Ear(spec.descriptors["ingest-durable"])
         self._told = 0
@@ -75,10 +77,13 @@ class Ingest:
         waiting: list[Candidate] = []
         while not self._stopping:
             waiting += self._spool.candidates()
+            stopped, waiting = self._stopped(waiting)
             batch, waiting = self._take(waiting, known)
+            idle = not waiting
+            waiting += stopped
             if batch:
                 self._accept(batch)
-            elif not waiting:
+            elif idle:
                 wait_readable(self._spool.fileno(), self._feeder.settled_fileno(), wait_ms=_IDLE_MS)
             if not self._feeder.hear_settled():
                 return
@@ -88,6 +93,14 @@ class Ingest:
             self._feed.counters["depth_drop"] = len(waiting)
             self._feed.counters["depth_accepted"] = self._journal.next_number - self._feeder.settled
             self._feed.tell_if_due()
+
+    def _stopped(self, waiting: list[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+        """(what the posture leaves in the drop directories, what may be taken)."""
+        orders = self._orders.now()
+        if not (orders.stop or orders.stop_senders):
+            return [], waiting
+        stopped = [it for it in waiting if orders.stops(it.sender)]
+        return stopped, [it for it in waiting if not orders.stops(it.sender)]
 
     def _refeed(self) -> set[bytes]:
         """Feed again what is not settled; gives the origins that the journal still knows."""

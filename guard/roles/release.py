@@ -19,6 +19,7 @@ from guard.edge.clock import monotonic_ns, now_ms
 from guard.edge.held import HeldStore
 from guard.edge.journal import JournalReader, JournalWriter
 from guard.edge.keys import signer
+from guard.edge.orders import OrdersFile
 from guard.edge.sockets import Ear, Mouth
 from guard.edge.spec import Spec
 from guard.roles.feed import Feed
@@ -57,6 +58,7 @@ class Release:
         self._sealed_folder = folder / "sealed"
         self._accepted_folder = folder / "accepted"
         self._held = HeldStore(folder / "held")
+        self._orders = OrdersFile(folder)
         self._feed = Feed(spec)
         self._sequence = 0
 
@@ -69,6 +71,8 @@ class Release:
         self._settled.tell(json.dumps(state).encode())
         while not self._lane.ended:
             batch = list(self._lane.arrivals())
+            self._orders.now()
+            self._scribe.write_any(self._orders.news(now_ms()))
             if batch:
                 self._settle(batch)
             self._feed.tell_if_due()
@@ -109,6 +113,9 @@ class Release:
         try:
             judgement = self._judge(frame, notice)
             if isinstance(judgement, Cleared):
+                why = self._posture_holds(notice, judgement)
+                if why:
+                    return [self._hold_for_posture(notice, judgement, why)]
                 return [self._commit(notice, frame, judgement)]
         except CheckvalveError as error:
             if error.reason is Reason.DISK:
@@ -126,6 +133,19 @@ class Release:
             alarms = [alarm(now_ms(), reason, f"{notice.id.hex()}: {sentence}")]
         self._keep(notice, reason, sentence, b"")
         return [self._entry(Kind.HELD, notice, "release", reason, sentence, ""), *alarms]
+
+    def _posture_holds(self, notice: Notice, cleared: Cleared) -> str:
+        """Why the posture holds what the policy lets through; nothing if it does not."""
+        meta, size = cleared.meta, len(cleared.message.payload)
+        sender = str(notice.about["sender"])
+        orders = self._orders.now()
+        return orders.holds(sender, meta.label, meta.type, meta.precedence, size)
+
+    def _hold_for_posture(self, notice: Notice, cleared: Cleared, why: str) -> Entry:
+        sentence = f"posture: {why}"
+        self._keep(notice, Reason.POSTURE, sentence, cleared.message.payload)
+        stages = summary(cleared.receipts)
+        return self._entry(Kind.HELD, notice, "release", Reason.POSTURE, sentence, stages)
 
     def _stop(self, notice: Notice, stopped: Stopped) -> Entry:
         kind = Kind.REFUSED if stopped.verdict is Said.REFUSE else Kind.HELD
@@ -180,6 +200,7 @@ class Release:
             ledger_size=self._scribe.size,
             ledger_root=self._scribe.root,
             name=meta.name if spec.values["name_crosses"] else "",
+            demonstration=spec.number("demo"),
         )
 
     @staticmethod

@@ -23,6 +23,7 @@ from guard.edge.isal import best_codec
 from guard.edge.journal import JournalReader
 from guard.edge.keys import verifier
 from guard.edge.link_parameters import coder_of, link_line, link_params
+from guard.edge.orders import OrdersFile
 from guard.edge.session_counter import forget_reset, pending_reset, sound_counter, take_session
 from guard.edge.side_links import SendingLinks
 from guard.edge.sockets import Ear, Mouth
@@ -65,8 +66,12 @@ class Send:
         self._verify = verifier(bytes.fromhex(spec.text("seal_public")))
         self._flow = spec.text("flow")
         self._domains = spec.text("source_domain"), spec.text("destination_domain")
+        self._demo = spec.number("demo")
         self._entries = Mouth(spec.descriptors["send-entries"])
         self._witness = Ear(spec.descriptors["witness"])
+        self._orders = OrdersFile(Path(spec.text("folder")))
+        self._rate = -1
+        self._line_rate = link_line(spec).bits_per_s
         self._feed = Feed(spec)
         self._stopping = False
         signal.signal(signal.SIGTERM, self._stop)
@@ -78,16 +83,30 @@ class Send:
         """Send what is committed, and heartbeats, until asked to stop and nothing is left."""
         self._open()
         while not (self._stopping and self._sender.idle):
-            self._refill()
-            if not all(self._send(burst) for burst in self._sender.due(monotonic_ns())):
+            stopped = self._obey()
+            if stopped and self._stopping:
                 break
+            if not stopped:
+                self._refill()
+                if not all(self._send(burst) for burst in self._sender.due(monotonic_ns())):
+                    break
             self._record()
             if not self._hear_witness():
                 return
             self._count()
             self._feed.tell_if_due()
-            self._wait()
+            self._wait(stopped=stopped)
         self._feed.tell()
+
+    def _obey(self) -> bool:
+        """Whether the posture stops the flow: then nothing leaves, not even a heartbeat."""
+        orders = self._orders.now()
+        if orders.rate_bits_per_s != self._rate:
+            self._rate = orders.rate_bits_per_s
+            links = self._params.rate_bits_per_s // self._line_rate
+            most = self._rate * links if self._rate > 0 else self._params.rate_bits_per_s
+            self._sender.slow_to(most, monotonic_ns())
+        return orders.stop
 
     def _send(self, burst: Burst) -> bool:
         """Until the link takes it: a link that is down is waited for, and is no reason to end.
@@ -175,7 +194,7 @@ class Send:
     def _checked(self, record: bytes) -> tuple[int, int, bytes]:
         sequence, precedence, policy_digest, envelope = read_sealed(record)
         if is_compact(envelope):
-            bound = Bound(self._flow, *self._domains, sequence, policy_digest)
+            bound = Bound(self._flow, *self._domains, sequence, policy_digest, self._demo)
             self._verify(*signed_by(envelope, bound))
         else:
             self._check(envelope)
@@ -211,9 +230,13 @@ class Send:
                 self._sender.set_checkpoint(packet[HEARD.size :])
         return packet is not None
 
-    def _wait(self) -> None:
+    def _wait(self, *, stopped: bool) -> None:
         """Until there is something to send, to hear, or the link's next datagram is due."""
-        wait_ns = min(self._sender.wake_ns(monotonic_ns()) - monotonic_ns(), _IDLE_NS)
+        wait_ns = _IDLE_NS
+        if not stopped:
+            wait_ns = min(self._sender.wake_ns(monotonic_ns()) - monotonic_ns(), _IDLE_NS)
         if wait_ns > 0:
-            watched = (self._reader.fileno(), self._witness.fileno())
+            watched = [self._witness.fileno()]
+            if not stopped:
+                watched.append(self._reader.fileno())
             select.select(watched, [], [], wait_ns / 1e9)

@@ -157,6 +157,11 @@ class Scribe:
             self._entries.tell(packet)
             self._packets += 1
 
+    def write_any(self, entries: list[Entry]) -> None:
+        """`write`, if there are any."""
+        if entries:
+            self.write(entries)
+
     def write(self, entries: list[Entry]) -> None:
         """Hand entries over and wait until all told so far are durable.
 

@@ -13,12 +13,15 @@ from pathlib import Path
 
 from guard.core.ledger import INTEGER_MAX
 from guard.core.notice import ABOUT_BYTES_MAX, About, Place
+from guard.core.source_policies import SourcePolicies
 from guard.core.verification import Accepts, open_envelope
+from guard.edge import durable
 from guard.edge.clock import monotonic_ns, now_ms
 from guard.edge.durable_number import DurableNumber
 from guard.edge.journal import JournalReader
 from guard.edge.keys import verifier
 from guard.edge.link_parameters import link_params
+from guard.edge.orders import OrdersFile
 from guard.edge.spec import Spec
 from guard.edge.waiting import wait_readable
 from guard.roles.feed import Feed
@@ -32,6 +35,7 @@ from schemas.message import Message, Meta
 from schemas.reasons import Reason
 from schemas.sealed import Landed, read_landed
 
+SOURCE_POLICIES = "source-policies"
 _BATCH = 64
 _IDLE_MS = 200
 _EVENTS: dict[str, dict[str, type]] = {
@@ -55,18 +59,21 @@ class Verify:
         self._landed_folder = folder / "landed"
         self._attempt_folder = folder / "attempt"
         accepts = spec.values["accepts"]
-        if not isinstance(accepts, list):
-            raise TypeError("accepts is no list")
+        if not isinstance(accepts, dict):
+            raise TypeError("accepts is no table")
+        self._versions = {bytes.fromhex(digest): int(it) for digest, it in accepts.items()}
         self._accepts = Accepts(
             spec.text("flow"),
             spec.text("source_domain"),
             spec.text("destination_domain"),
-            frozenset(bytes.fromhex(digest) for digest in accepts),
+            frozenset(self._versions),
             spec.number("payload_bytes_max"),
             Form(spec.text("manifest")),
+            spec.number("demo"),
         )
         self._verify = verifier(bytes.fromhex(spec.text("seal_public")))
         self._feeder = Feeder(spec, self._attempt_folder)
+        self._orders = OrdersFile(folder)
         self._params = link_params(spec)
         self._spec = spec
         self._told = -1
@@ -80,6 +87,7 @@ class Verify:
     def work(self) -> None:
         """Feed what is not settled one at a time, then follow the journal until asked to stop."""
         self._feeder.first_settled()
+        self._policies = _read_policies(self._attempt_folder / SOURCE_POLICIES)
         settled = DurableNumber(self._attempt_folder / "settled")
         self._witness = Witness(self._spec, self._attempt_folder, self._params)
         self._told = self._feeder.settled - 1
@@ -87,11 +95,14 @@ class Verify:
         self._feeder.refeed(self._batch(reader, whole=True), lambda: self._stopping)
         while not self._stopping:
             before = reader.next_number
-            for message in self._batch(reader, whole=False):
+            stopped = self._orders.now().stop  # what lands meanwhile waits in the journal
+            for message in () if stopped else self._batch(reader, whole=False):
                 self._feeder.feed(message)
                 self._feed.add("verified")
             if reader.next_number == before:
-                watched = (reader.fileno(), self._feeder.settled_fileno())
+                watched = [self._feeder.settled_fileno()]
+                if not stopped:
+                    watched.append(reader.fileno())
                 wait_readable(*watched, wait_ms=_IDLE_MS)
             if not self._feeder.hear_settled():
                 return
@@ -143,6 +154,7 @@ class Verify:
     def _open(self, number: int, sequence: int, envelope: bytes, place: Place) -> Fed | None:
         try:
             manifest, payload = open_envelope(envelope, sequence, self._accepts, self._verify)
+            newer = self._policies.see(self._versions[manifest.policy_digest], sequence)
         except (Malformed, Forged) as error:
             about: About = {
                 "verdict": "hold",
@@ -152,6 +164,9 @@ class Verify:
             }
             self._feeder.stop(number, number.to_bytes(16, "big"), place, about)
             return None
+        if newer:  # written down before anything of it goes on
+            told = self._policies.text().encode()
+            durable.replace(self._attempt_folder / SOURCE_POLICIES, told)
         self._witness.covers(manifest.ledger_size, monotonic_ns())
         message = Message.make(meta_of(manifest), payload)
         return Fed(number, manifest.id, message, place, about_of(manifest))
@@ -165,6 +180,14 @@ def statement_in(untrusted_content: bytes) -> str | None:
     except (ValueError, RecursionError, KeyError, TypeError):
         return None
     return statement if isinstance(statement, str) else None
+
+
+def _read_policies(path: Path) -> SourcePolicies:
+    """What was seen before; nothing in a new site. Raises `Malformed`."""
+    try:
+        return SourcePolicies.read(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return SourcePolicies()
 
 
 def event_for_the_ledger(untrusted_content: bytes) -> About:

@@ -18,10 +18,12 @@ from typing import Any
 from guard.core.journey import CHAIN, Journey
 from guard.edge.confinement import State
 from guard.edge.making import make_site, pack_folder
+from guard.edge.policy_memory import PolicyMemory
+from guard.edge.seats import Seat
 from guard.edge.site import load_site
 from guard.high import HIGH
 from guard.low import LOW
-from guard.supervise import Seat, Supervisor
+from guard.supervise import Supervisor
 from guard.trial import expected
 from guard.trial.outside import faults_from_outside
 from guard.trial.process import HOST, LAYERS
@@ -120,7 +122,7 @@ def trials(pack: str = "c2", starting: type[Trying] = Trying) -> Iterator[Trial]
 def _trials_of(starting: type[Trying], journey: Journey, folder: Path) -> Iterator[Trial]:
     site = load_site(folder)
     stages = [f"stage:{line.name}" for line in site.chain.stage]
-    supervisor = starting(site, journey, lambda _: None, insecure=True)
+    supervisor = starting(site, journey, lambda _: None, PolicyMemory(), insecure=True)
     with contextlib.ExitStack() as clients:
         for _ in range(_COPIES):  # an accept that is possible does not wait
             client = clients.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))

@@ -16,7 +16,9 @@ CHECKS = {
     "MTU", "offloads", "nftables", "neighbour", "file system", "sync", "free space",
 }  # fmt: skip
 SITE_CHECKS = {
-    "site", "policy", "keys", "link sessions", "folders above", "users", "demo keys",
+    "site", "policy", "keys", "link sessions", "policy versions", "opposite flows",
+    "folders above", "users",
+    "demo keys",
 }  # fmt: skip
 
 
@@ -60,7 +62,7 @@ def test_a_changed_policy_an_open_key_and_a_strange_link_are_failures(
     assert (
         checks["site"]["grade"] == checks["keys"]["grade"] == checks["neighbour"]["grade"] == "fail"
     )
-    assert "not what the policy key signed" in checks["site"]["found"]
+    assert "not what the policy keys signed" in checks["site"]["found"]
     assert checks["keys"]["mend"].startswith("chmod go= ")
     assert checks["nftables"]["grade"] == "warn"
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from guard.edge.making import PACKS, Made, pack_names
-from guard.edge.site import load_site
-from schemas.errors import Forged
+from guard.edge.site import load_site, read_site_file
+from schemas.errors import Forged, Malformed
+from schemas.reasons import Reason
 from tests.guard.cli.conftest import Guard
 
 
@@ -77,12 +78,13 @@ def test_a_file_that_is_no_policy_is_one_fault(
     assert guard("policy", "explain", policy).exit_code == 3
 
 
-def test_a_policy_with_faults_is_neither_explained_nor_signed(policy: Path, guard: Guard) -> None:
+def test_a_policy_with_faults_is_neither_explained_nor_signed(
+    policy: Path, site: Made, guard: Guard
+) -> None:
     change(policy, 'name = "cot_build"', 'name = "cot_rebuild"')
     assert "is for the source side" in guard("policy", "explain", policy).stderr
-    key = policy.parent / "key"
-    guard("policy", "new-key", key)
-    result = guard("policy", "sign", policy, "--side", "low", "--key", key)
+    root, key = site.low / "trust" / "root", site.low.parent / "author-1.key"
+    result = guard("policy", "sign", policy, "--side", "low", "--key", key, "--root", root)
     assert result.exit_code == 1
     assert not (policy.parent / "policy.sig").exists()
 
@@ -96,21 +98,61 @@ def test_explain_for_machines_has_every_stage_and_digest(site: Made, guard: Guar
     assert len(told["source"]["documents"]["words.txt"]) == 64
 
 
-def test_a_changed_policy_runs_once_it_is_signed_by_a_trusted_key(
+def test_a_changed_policy_runs_once_two_have_signed_it(
     site: Made, guard: Guard, tmp_path: Path
 ) -> None:
-    policy, key = site.low / "policy.toml", tmp_path / "policy.key"
+    policy = site.low / "policy.toml"
     change(policy, "depth_levels_max = 10", "depth_levels_max = 9")
-    with pytest.raises(Forged, match="not what the policy key signed"):
+    with pytest.raises(Forged, match="not what the policy keys signed"):
         load_site(site.low)
-    public = guard("policy", "new-key", key).stdout
-    assert key.stat().st_mode & 0o777 == 0o400
-    result = guard("policy", "sign", policy, "--key", key)
-    assert result.exit_code == 0
-    assert f"trust/policy.pub must be {public.strip()}" in result.stderr
-    (site.low / "trust" / "policy.pub").write_text(public)
-    assert guard("policy", "sign", policy, "--key", key).stderr == ""
-    assert load_site(site.low).policy_digest.hex() in result.stdout
+    stranger = tmp_path / "stranger.key"
+    guard("policy", "new-key", stranger)
+    assert stranger.stat().st_mode & 0o777 == 0o400
+    refused = guard("policy", "sign", policy, "--key", stranger)
+    assert refused.exit_code == 3
+    assert "is no policy key of the trust root: these are author-1, author-2" in refused.stderr
+    first = guard("policy", "sign", policy, "--key", site.low.parent / "author-1.key")
+    assert first.exit_code == 0
+    assert "2 persons must sign" in first.stderr
+    with pytest.raises(Forged, match="so far author-1 has"):
+        load_site(site.low)
+    again = guard("policy", "sign", policy, "--key", site.low.parent / "author-1.key")
+    assert again.exit_code == 3
+    assert "author-1 has signed" in again.stderr
+    assert json.loads(guard("policy", "verify", site.low, "--json").stdout)["ok"] is False
+    second = guard("policy", "sign", policy, "--key", site.low.parent / "author-2.key")
+    assert (second.exit_code, second.stderr) == (0, "")
+    assert f'"1:{load_site(site.low).policy_digest.hex()}"' in second.stdout
+    told = json.loads(guard("policy", "verify", site.low, "--json").stdout)
+    assert told["ok"] is told["demo"] is True
+    assert told["signers"] == ["author-1", "author-2"]
+
+
+def test_a_policy_that_leaves_out_what_the_root_requires_is_not_signed_and_does_not_run(
+    site: Made, guard: Guard
+) -> None:
+    root = site.low / "trust" / "root"
+    text = root.read_text("utf-8").replace(
+        "require up * * source bounds\n",
+        "require up * * source bounds\nrequire up * * source cot_x\n",
+    )
+    draft = site.low.parent / "other-root"
+    draft.write_text(text.partition("\n\n")[0] + "\n\n")
+    for number in (1, 2):
+        key = site.low.parent / f"author-{number}.key"
+        assert guard("policy", "root", "sign", draft, "--key", key).exit_code == 0
+    checked = guard("policy", "check", site.low / "policy.toml", "--root", draft)
+    assert checked.exit_code == 1
+    assert "the source chain needs cot_x: the trust root requires it" in checked.stderr
+    key = site.low.parent / "author-1.key"
+    signed = guard("policy", "sign", site.low / "policy.toml", "--key", key, "--root", draft)
+    assert signed.exit_code == 1
+    digest = json.loads(guard("policy", "root", "show", draft, "--json").stdout)["digest"]
+    shutil.copyfile(draft, root)
+    change(site.low / "site.toml", read_site_file(site.low).trust_root, digest)
+    with pytest.raises(Malformed) as caught:
+        load_site(site.low)
+    assert caught.value.reason is Reason.POLICY_MANDATORY
 
 
 def test_a_key_is_never_written_over(guard: Guard, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def as_compact_fields(told: Manifest) -> dict[str, int | str]:
         name: value.hex() if isinstance(value, bytes) else value
         for name, value in asdict(told).items()
     }
-    del fields["receipts_digest"], fields["ledger_root"]
+    del fields["receipts_digest"], fields["ledger_root"], fields["demonstration"]
     return fields
 
 
@@ -84,4 +84,6 @@ def as_fields(told: Manifest) -> dict[str, int | str]:
     }
     if not told.name:
         del fields["name"]
+    if not told.demonstration:
+        del fields["demonstration"]
     return {"format": 1, **fields}

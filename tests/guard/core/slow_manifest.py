@@ -30,6 +30,7 @@ FIELDS: dict[int, tuple[str, int, int, int]] = {
     17: ("ledger_size", NUMBER, 0, 2**63),
     18: ("ledger_root", BYTES, 32, 32),
     19: ("name", TEXT, 1, 255),
+    20: ("demonstration", NUMBER, 1, 1),
 }
 Value = str | int
 
@@ -121,7 +122,9 @@ def content(data: bytes) -> dict[str, Value]:
             found[name] = size = value
         if not least <= size <= most:
             raise WrongError("bound")
-    if reader.left or set(found) | {"name"} != {name for name, *_ in FIELDS.values()}:
+    if reader.left or set(found) | {"name", "demonstration"} != {
+        name for name, *_ in FIELDS.values()
+    }:
         raise WrongError("fields")
     return found
 

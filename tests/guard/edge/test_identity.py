@@ -349,8 +349,11 @@ def test_a_side_does_not_start_with_an_identity_that_does_not_hold(site: Path, s
             lambda: load_site(site / side, later_s))  # fmt: skip
     toml = site / side / "site.toml"
     toml.write_text(toml.read_text().replace("demo = true", "demo = false"))
-    refusal(Forged, Reason.CERTIFICATE_UNTRUSTED, "demonstration authority of guard init",
+    refusal(Forged, Reason.ROOT_UNTRUSTED, "the trust root is for demonstration",
             lambda: load_site(site / side))  # fmt: skip
+    trust = site / side / "trust"
+    refusal(Forged, Reason.CERTIFICATE_UNTRUSTED, "demonstration authority of guard init",
+            lambda: read_identity(trust, "LOW", now_s(), demonstration=False))  # fmt: skip
 
 
 def test_no_role_loads_what_reads_certificates() -> None:

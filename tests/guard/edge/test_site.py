@@ -1,5 +1,6 @@
 """Sites on disk: what `guard init` makes may start, and nothing that was changed since."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +34,9 @@ def test_both_sides_of_every_pack_may_start(tmp_path: Path, pack: str) -> None:
     low, high = load_site(told.low), load_site(told.high)
     assert low.policy.flow == high.policy.flow == told.policy.flow
     assert high.policy.destination is not None
-    assert high.policy.destination.accepts == [low.policy_digest.hex()]
+    assert high.policy.destination.accepts == [f"1:{low.policy_digest.hex()}"]
+    assert low.root == high.root
+    assert low.signers == high.signers == ("author-1", "author-2")
     assert low.seal_public == high.seal_public
     assert low.keys["link"] == high.keys["link"]
     assert low.ledger_public != high.ledger_public
@@ -94,12 +97,26 @@ CHANGES: dict[str, tuple[Change, Reason]] = {
     "no signature": (lambda s: (s / "policy.sig").unlink(), Reason.POLICY_UNSIGNED),
     "a signature that is none": (
         lambda s: rewrite(s / "policy.sig", "zz"), Reason.POLICY_UNSIGNED),
-    "a short signature": (lambda s: rewrite(s / "policy.sig", "00"), Reason.POLICY_UNSIGNED),
-    "another policy key": (
-        lambda s: rewrite(s / "trust/policy.pub", "d75a980182b10ab7d54bfed3c964073a"
-                          "0ee172f3daa62325af021a68f707511a"), Reason.POLICY_UNSIGNED),
-    "half a policy key": (lambda s: rewrite(s / "trust/policy.pub", "00"), Reason.KEY_MISSING),
-    "no policy key": (lambda s: (s / "trust/policy.pub").unlink(), Reason.SITE_MALFORMED),
+    "one signature only": (
+        lambda s: rewrite(s / "policy.sig", "".join(
+            (s / "policy.sig").read_text().splitlines(keepends=True)[:-1])),
+        Reason.POLICY_UNSIGNED),
+    "one signature twice": (
+        lambda s: append(s / "policy.sig", (s / "policy.sig").read_text().splitlines(
+            keepends=True)[-1]), Reason.POLICY_UNSIGNED),
+    "half a trust root": (
+        lambda s: rewrite(s / "trust/root", (s / "trust/root").read_text()[:99]),
+        Reason.ROOT_MALFORMED),
+    "no trust root": (lambda s: (s / "trust/root").unlink(), Reason.ROOT_MALFORMED),
+    "a demonstration's root at a real site": (
+        lambda s: rewrite(s / "site.toml", (s / "site.toml").read_text().replace(
+            "demo = true\n", "")), Reason.ROOT_UNTRUSTED),
+    "another digest of the root": (
+        lambda s: rewrite(s / "site.toml", re.sub("sha256:[0-9a-f]{64}", "sha256:" + "0" * 64,
+                          (s / "site.toml").read_text())), Reason.ROOT_UNTRUSTED),
+    "no digest of the root": (
+        lambda s: rewrite(s / "site.toml", re.sub("trust_root.*\n", "",
+                          (s / "site.toml").read_text())), Reason.SITE_MALFORMED),
     "a document missing": (
         lambda s: (s / "documents/words.txt").unlink(), Reason.SITE_MALFORMED),
     "no link key": (lambda s: (s / "keys/link.key").unlink(), Reason.KEY_MISSING),

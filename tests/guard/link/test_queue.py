@@ -206,3 +206,15 @@ def test_a_heartbeat_is_read_or_malformed(noise: bytes) -> None:
 def test_parameters_beyond_their_bounds_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(Malformed):
         LinkParams(**wrong)  # type: ignore[arg-type] # wrong on purpose
+
+
+@given(st.integers(1_000, 10**6), st.integers(1_000, 10**6))
+def test_a_bucket_that_is_slowed_fills_at_the_new_rate_and_keeps_what_it_holds(
+    first: int, second: int
+) -> None:
+    bucket = TokenBucket(first, 1_000)
+    assert bucket.take(1_000, 0) == 0
+    bucket.set_rate(second, 0)
+    due_ns = bucket.take(1_000, 0)
+    assert due_ns == -(-8_000 * 10**9 // second)
+    assert bucket.take(1_000, due_ns) == due_ns

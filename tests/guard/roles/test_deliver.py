@@ -7,6 +7,7 @@ from threading import Thread
 
 import pytest
 
+from guard.edge.posture_files import write_orders
 from guard.edge.sockets import Ear, Mouth, feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
 from guard.roles.audit import DURABLE
@@ -31,6 +32,7 @@ class Site:
 
     def start(self, delivering: str, *, delivered: bool) -> list[dict[str, object]]:
         """Start a deliver whose ledger says this, and end its lane: what it tells the ledger."""
+        write_orders(self.folder, None)
         hears = {name: one_way_pair() for name in ("cleared", "accepted", "durable")}
         tells = {name: one_way_pair() for name in ("deliver-entries", "settled")}
         tells["feed"] = feed_pair()

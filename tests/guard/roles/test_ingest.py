@@ -10,6 +10,7 @@ from threading import Thread
 
 import pytest
 
+from guard.edge.posture_files import write_orders
 from guard.edge.sockets import Ear, Mouth, Outlet, feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
 from guard.edge.spool import Taken
@@ -63,6 +64,7 @@ class Running:
 def folder(tmp_path: Path) -> Iterator[Path]:
     for name in ("drop", "refused"):
         (tmp_path / "spool" / name / "patrol").mkdir(parents=True)
+    write_orders(tmp_path, None)
     before = signal.getsignal(signal.SIGTERM)
     yield tmp_path
     signal.signal(signal.SIGTERM, before)

@@ -12,6 +12,7 @@ import pytest
 
 from guard.core.session_reset import SignedProposal
 from guard.edge import durable_number, session_counter
+from guard.edge.posture_files import write_orders
 from guard.edge.session_counter import COUNTER, counter_state, make_counter
 from guard.edge.sockets import Ear, Mouth, feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
@@ -68,6 +69,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     for name in ("cursor", "sealed"):
         (tmp_path / name).mkdir()
     make_counter(tmp_path / "cursor")
+    write_orders(tmp_path, None)
     before = signal.getsignal(signal.SIGTERM)
     yield tmp_path
     signal.signal(signal.SIGTERM, before)
@@ -86,6 +88,7 @@ def start(folder: Path, newest: int, host: str = "127.0.0.1") -> Running:
         "folder": str(folder), "flow": "t", "flow_number": 7, "source_domain": "LOW",
         "destination_domain": "HIGH", "link": LINK.model_dump(),
         "link_address": address, "links": [address], "link_copies": 0,
+        "demo": 0,
         "seal_public": SEAL_PUBLIC, "payload_bytes_max": 1000,
     }  # fmt: skip
     send = Send(Spec("send", "x:y", "low", descriptors, values, {"link": bytes(32)}))

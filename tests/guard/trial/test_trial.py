@@ -11,10 +11,10 @@ import pytest
 from guard.core.journey import CHAIN
 from guard.edge import landlock
 from guard.edge.confinement import State
+from guard.edge.seats import Seat
 from guard.edge.spec import Spec
 from guard.high import HIGH
 from guard.low import LOW
-from guard.supervise import Seat
 from guard.trial.trial import Trial, Trying, trials
 from schemas.stage import Kind
 

@@ -1,0 +1,93 @@
+"""What a side's ledger says of the policies, roots and postures that it ran with.
+
+Takes a side's folder, gives the newest of each; raises `Forged(POLICY_ROLLED_BACK)` when a site has
+an older one, or another of the same version. Reads only. Follows docs/spec/policy-signing.md §3,
+docs/spec/trust-root.md §4 (4).
+"""
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from guard.core.ledger import read_entry, split_batch
+from guard.edge.segments import walk
+from guard.edge.site import Site
+from schemas.entry import Entry, Kind
+from schemas.errors import Forged, Malformed
+from schemas.policy import Policy
+from schemas.reasons import Reason
+
+# In a canonical entry (ledger §2) no text can hold these bytes: its quotation marks are escaped.
+_TELLING = re.compile(rb'"kind":"(?:run|posture)"')
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyMemory:
+    """The newest that the ledger has of each; version 0, and no text, for none.
+
+    digest, root_digest   hexadecimal
+    posture               the text of the newest posture that was in force
+    """
+
+    version: int = 0
+    digest: str = ""
+    root_version: int = 0
+    root_digest: str = ""
+    posture: str = ""
+
+    def with_entry(self, entry: Entry) -> "PolicyMemory":
+        """After one more entry, in the ledger's order."""
+        if entry["kind"] == Kind.POSTURE:
+            return replace(self, posture=str(entry["text"]))
+        found = self
+        version, root_version = int(entry["policy_version"]), int(entry["trust_root_version"])
+        if version >= self.version:
+            found = replace(found, version=version, digest=str(entry["policy_digest"]))
+        if root_version >= self.root_version:
+            told = str(entry["trust_root"])
+            found = replace(found, root_version=root_version, root_digest=told)
+        return found
+
+    def check_policy(self, policy: Policy, digest: str) -> None:
+        """That a policy may follow what the ledger has. Raises `Forged(POLICY_ROLLED_BACK)`."""
+        what = f"the policy of flow {policy.flow}"
+        _check(what, policy.version, digest, self.version, self.digest)
+
+
+def policy_memory(folder: Path) -> PolicyMemory:
+    """From the whole ledger of a side. A damaged one is for the audit role to say: without it
+    nothing is released."""
+    memory = PolicyMemory()
+    try:
+        for found in walk(folder / "ledger"):
+            if not _TELLING.search(found.payload):
+                continue
+            lines, _ = split_batch(found.payload)
+            for line in lines:
+                if _TELLING.search(line):
+                    memory = memory.with_entry(read_entry(line))
+    except (Malformed, OSError, KeyError):
+        return memory
+    return memory
+
+
+def check_memory(site: Site, memory: PolicyMemory) -> None:
+    """That nothing in the site is older than what its ledger has."""
+    memory.check_policy(site.policy, site.policy_digest.hex())
+    root = site.root
+    _check("the trust root", root.version, root.digest(), memory.root_version, memory.root_digest)
+
+
+def _check(what: str, version: int, digest: str, newest: int, of_newest: str) -> None:
+    if version < newest:
+        raise Forged(
+            Reason.POLICY_ROLLED_BACK,
+            f"{what} is version {version}, and this side has run version {newest}: sign what you"
+            f" want to run as version {newest + 1} or later",
+        )
+    if version == newest and digest != of_newest:
+        raise Forged(
+            Reason.POLICY_ROLLED_BACK,
+            f"{what} is version {version}, which this side has run with other content"
+            f" ({of_newest[:16]}…): sign it as version {newest + 1} or later",
+        )

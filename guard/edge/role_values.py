@@ -1,0 +1,55 @@
+"""What every role of a run is told: the site's configuration as plain values.
+
+Takes a verified site and the run's nonce (16 bytes), gives the values of a `Spec`. Pure.
+"""
+
+from guard.edge.site import Site, flow_number
+from guard.edge.spec import Value
+from schemas.policy import DestinationChain, SourceChain
+from schemas.receipt import scope_digest
+
+
+def values_of(site: Site, nonce: bytes) -> dict[str, Value]:
+    """The same for all roles that are started together."""
+    policy, chain = site.policy, site.chain
+    scope = scope_digest(
+        nonce, 0, policy.flow, policy.source_domain, policy.destination_domain,
+        site.policy_digest,
+    )  # fmt: skip
+    values: dict[str, Value] = {
+        "folder": str(site.folder),
+        "flow": policy.flow,
+        "flow_number": flow_number(policy.flow),
+        "source_domain": policy.source_domain,
+        "destination_domain": policy.destination_domain,
+        "policy_digest": site.policy_digest.hex(),
+        "policy_version": policy.version,
+        "payload_bytes_max": policy.payload_bytes_max,
+        "senders": list(policy.senders),
+        "stages": [[line.name, line.catalog_name] for line in chain.stage],
+        "nonce": nonce.hex(),
+        "scope": scope.hex(),
+        "seal_public": site.seal_public.hex(),
+        "link": policy.link.model_dump(),
+        "manifest": policy.link.manifest,
+        "link_address": site.file.link,
+        "links": list(site.file.links),
+        "link_copies": int(site.file.link_mode == "copies"),
+        "link_from": site.file.link_from,
+        "origin": f"checkvalve/{policy.flow}/{site.file.side}",
+        "trust_root": site.root.digest(),
+        "trust_root_version": site.root.version,
+        "demo": int(site.file.demo),
+        "software_digest": site.software,
+        **site.ledger_values(),
+    }
+    if isinstance(chain, SourceChain):
+        values |= {
+            "name_crosses": int(chain.name_crosses),
+            "keep_refused": int(chain.keep_refused),
+            "replies": int(chain.replies),
+        }
+    if isinstance(chain, DestinationChain):
+        accepts = {digest.hex(): it for digest, it in chain.accepted_versions().items()}
+        values |= {"extension": chain.extension, "accepts": accepts}
+    return values

@@ -1,0 +1,174 @@
+"""`guard policy diff`: every way to let more through is said, and told by the exit code."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guard.edge.making import PACKS
+from tests.guard.cli.conftest import Guard
+
+STAGES = {
+    "words": '[[source.stage]]\nname = "words"\n',
+    "redact": '[[source.stage]]\nname = "redact"\n'
+    'parameters = { paths = ["contact/@phone", "contact/@email", "__serverdestination"] }\n',
+}
+MORE = '[[source.stage]]\nname = "words_more"\nuse = "words"\n\n' + STAGES["words"]
+OPENS = [
+    ('senders = ["alpha"]', 'senders = ["alpha", "bravo"]', "may drop bravo, new"),
+    ("payload_bytes_max = 1048576", "payload_bytes_max = 2097152",
+     "payloads, in bytes: at most 2,097,152, and was 1,048,576"),
+    ('destination_domain = "HIGH"', 'destination_domain = "OTHER"',
+     "destination domain was HIGH and is OTHER"),
+    (STAGES["redact"], "", "source stage redact (redact) is gone"),
+    ('"contact/@phone", ', "", "paths has contact/@phone no more"),
+    ("depth_levels_max = 10", "depth_levels_max = 11", "depth levels max: at most 11, and was 10"),
+    ("depth_levels_max = 10, ", "", "depth levels max: at most 16, and was 10"),
+    ("bytes_min = 32", "bytes_min = 1", "bytes min: at least 1, and was 32"),
+    ('ceiling = "RESTRICTED"', 'ceiling = "SECRET"', "ceiling was RESTRICTED and is SECRET"),
+    ('audience = ["FRA", "GBR"]', 'audience = ["FRA"]', "audience has GBR no more"),
+    ('unknown = "refuse"', 'unknown = "drop"', "unknown was refuse and is drop"),
+    ('"SECRET" = "SECRET"', '"SECRET" = "SECRET"\n"TOP" = "SECRET"', "TOP is taken, as SECRET"),
+    ('queues = ["cot"]', 'queues = ["elsewhere"]', "queue elsewhere, which is new"),
+    ('["cot-event.xsd", "words.txt"]\n\n# First', '["cot-event.xsd", "words.txt"]\n'
+     "name_crosses = true\n\n# First", "the dropped file's name crosses"),
+    ("rate_mbit_per_s = 1000", "rate_mbit_per_s = 1001", "the link, in bit/s: at most"),
+    ("repair_percent = 15", "repair_percent = 15\ntag = false", "no tag any more"),
+    ('extension = "cot"\n', 'extension = "cot"\naccepts = ["1:' + "0" * 64 + '"]\n',
+     "messages are taken of source policy 1:0"),
+]  # fmt: skip
+UNCLEAR = [
+    ('"SECRET" = "SECRET"', '"SECRET" = "UNCLASSIFIED"', "SECRET becomes UNCLASSIFIED"),
+    (
+        'path = "@access"\ndefault',
+        'path = "@how"\ndefault',
+        "was path: @access, and now path: @how",
+    ),
+    ("repair_percent = 15", 'repair_percent = 15\nmanifest = "compact"', "manifest was full"),
+    ('value = "b-t-f*"', 'value = "b-t*"', "to chat where @type is b-t*"),
+    ('extension = "cot"', 'extension = "xml"', "delivered as .xml, not .cot"),
+]
+NEUTRAL = [
+    ("repair_percent = 15", "repair_percent = 20", "repair percent was 15 and is 20"),
+    ('["cot-event.xsd", "words.txt"]\n\n# First', '["cot-event.xsd", "words.txt"]\n'
+     "keep_refused = true\n\n# First", "what is refused is kept"),
+]  # fmt: skip
+Diff = Callable[[str, str], tuple[int, dict[str, Any]]]
+
+
+def copy(folder: Path) -> Path:
+    folder.mkdir()
+    for name in ("policy.toml", "cot-event.xsd", "words.txt"):
+        shutil.copyfile(PACKS / "c2" / name, folder / name)
+    return folder / "policy.toml"
+
+
+def between(guard: Guard, old: Path, new: Path) -> tuple[int, dict[str, Any]]:
+    done = guard("policy", "diff", old, new, "--json")
+    return done.exit_code, json.loads(done.stdout)
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> Callable[[str, str], tuple[Path, Path]]:
+    """The pack's policy, and the same with one change, each in a folder with its documents."""
+
+    def make(old: str, new: str) -> tuple[Path, Path]:
+        one, other = copy(tmp_path / "old"), copy(tmp_path / "new")
+        text = other.read_text("utf-8")
+        assert old in text
+        other.write_text(text.replace(old, new, 1))
+        return one, other
+
+    return make
+
+
+Changed = Callable[[str, str], tuple[Path, Path]]
+
+
+@pytest.mark.parametrize(("old", "new", "said"), OPENS, ids=[said for *_, said in OPENS])
+def test_what_lets_more_through_is_said_and_its_reverse_stops_more(
+    changed: Changed, guard: Guard, old: str, new: str, said: str
+) -> None:
+    one, other = changed(old, new)
+    code, told = between(guard, one, other)
+    assert (code, told["lets_more_through"]) == (1, True)
+    effects = {it["sentence"]: it["effect"] for it in told["changes"]}
+    assert [effect for sentence, effect in effects.items() if said in sentence] == [
+        "lets more through"
+    ]
+    _, back = between(guard, other, one)
+    effects_back = {it["effect"] for it in back["changes"]}
+    assert effects_back & {"stops more", "may let more through"} or "domain" in said
+
+
+@pytest.mark.parametrize(("old", "new", "said"), UNCLEAR, ids=[said for *_, said in UNCLEAR])
+def test_what_is_not_clear_counts_as_letting_more_through(
+    changed: Changed, guard: Guard, old: str, new: str, said: str
+) -> None:
+    one, other = changed(old, new)
+    code, told = between(guard, one, other)
+    assert code == 1
+    (found,) = [it for it in told["changes"] if said in it["sentence"]]
+    assert found["effect"] == "may let more through"
+
+
+@pytest.mark.parametrize(("old", "new", "said"), NEUTRAL, ids=[said for *_, said in NEUTRAL])
+def test_what_changes_nothing_that_comes_through_exits_0(
+    changed: Changed, guard: Guard, old: str, new: str, said: str
+) -> None:
+    one, other = changed(old, new)
+    code, told = between(guard, one, other)
+    assert code == 0
+    assert [said in it["sentence"] for it in told["changes"]] == [True]
+
+
+def test_a_stage_more_stops_more_and_a_stage_less_lets_more_through(
+    changed: Changed, guard: Guard
+) -> None:
+    one, other = changed(STAGES["words"], MORE)
+    assert between(guard, one, other)[0] == 0
+    code, told = between(guard, other, one)
+    assert code == 1
+    assert told["changes"] == [
+        {"effect": "lets more through", "sentence": "source stage words_more (words) is gone"}
+    ]
+
+
+def test_word_lists_are_compared_entry_by_entry(tmp_path: Path, guard: Guard) -> None:
+    one, other = copy(tmp_path / "old"), copy(tmp_path / "new")
+    words = other.parent / "words.txt"
+    words.write_text(words.read_text("utf-8").replace("NOFORN\n", "NEWWORD\n"))
+    code, told = between(guard, one, other)
+    assert code == 1
+    effects = {it["sentence"]: it["effect"] for it in told["changes"]}
+    assert effects["source word list words.txt has NOFORN no more"] == "lets more through"
+    assert effects["destination word list words.txt has NEWWORD, new"] == "stops more"
+    shown = guard("policy", "diff", one, other).stdout
+    assert "  + source word list words.txt has NOFORN no more" in shown
+    assert "It needs a version above 1" in shown
+
+
+def test_a_changed_schema_is_unclear(tmp_path: Path, guard: Guard) -> None:
+    one, other = copy(tmp_path / "old"), copy(tmp_path / "new")
+    schema = other.parent / "cot-event.xsd"
+    schema.write_text(schema.read_text("utf-8") + "<!-- more -->\n")
+    code, told = between(guard, one, other)
+    assert code == 1
+    assert {it["effect"] for it in told["changes"]} == {"may let more through"}
+
+
+def test_the_same_policy_is_no_change(guard: Guard) -> None:
+    pack = PACKS / "c2"
+    shown = guard("policy", "diff", pack, pack)
+    assert shown.exit_code == 0
+    assert "Nothing is different." in shown.stdout
+
+
+def test_a_policy_with_faults_is_not_compared(changed: Changed, guard: Guard) -> None:
+    one, other = changed(STAGES["words"], "")
+    shown = guard("policy", "diff", one, other)
+    assert shown.exit_code == 1
+    assert "a policy with faults does not run" in shown.stderr
