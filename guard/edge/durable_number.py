@@ -4,7 +4,7 @@ One record of fixed length, written in place in one sector: magic, number, CRC-3
 not whole reads as `Malformed`, an absent or empty file as no number. An empty file gets its first
 number as a whole new one in its place: writing into it would change its length and its bytes, and a
 power cut may take one of the two. System calls: openat, pread64, pwrite64, fdatasync, ftruncate;
-for a first number and `put` those of `durable.replace`.
+for a first number and `put` those of `durable.replace`; once, of the directory: openat fsync close.
 """
 
 import os
@@ -28,6 +28,7 @@ class DurableNumber:
     def __init__(self, path: Path) -> None:
         """Open or create the file. Raises `Malformed(RECORD_MALFORMED)` for a damaged record."""
         self._path = path
+        self._named = False
         self._descriptor = os.open(path, _OPEN, durable.FILE_MODE)
         try:
             self.value = parse(os.pread(self._descriptor, RECORD_BYTES + 1, 0), path)
@@ -42,13 +43,21 @@ class DurableNumber:
         else:
             os.pwrite(self._descriptor, _record(number), 0)
             if durable:
-                os.fdatasync(self._descriptor)
+                self._sync()
         self.value = number
 
     def _set_first(self, number: int) -> None:
         put(self._path, number)
         os.close(self._descriptor)
         self._descriptor = os.open(self._path, _OPEN, durable.FILE_MODE)
+        self._named = True
+
+    def _sync(self) -> None:
+        """Its name too, once: who gave it may have been stopped before the sync."""
+        os.fdatasync(self._descriptor)
+        if not self._named:
+            durable.sync_directory(self._path.parent)
+            self._named = True
 
     def close(self) -> None:
         """Close the file."""
@@ -57,7 +66,7 @@ class DurableNumber:
     def clear(self) -> None:
         """No number any more, durably."""
         os.ftruncate(self._descriptor, 0)
-        os.fdatasync(self._descriptor)
+        self._sync()
         self.value = None
 
 

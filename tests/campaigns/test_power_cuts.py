@@ -33,8 +33,8 @@ BROKEN = {
                  "write_new(tmp, content)"),
     ),
     "number": (
-        Mutation("guard.edge.durable_number", "if durable:\n                os.fdatasync",
-                 "if not durable:\n                os.fdatasync"),
+        Mutation("guard.edge.durable_number", "if durable:", "if not durable:"),
+        Mutation("guard.edge.durable_number", "        if not self._named:", "        if False:"),
         Mutation("guard.edge.durable_number", "if self.value is None:\n            self._set_first",
                  "if False:\n            self._set_first"),
     ),

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from diode_sim.chance import Chance
+from diode_sim.world.disk import SECTOR_BYTES
 from tests.contracts.simulated import TOP, Simulated
 
 SEGMENT_BYTES = 400
@@ -212,13 +213,15 @@ class Files:
         self._durable = world.load("guard.edge.durable")
         self._top = world.load("pathlib").Path(TOP)
         self._may_be: dict[str, set[bytes | None]] = {}
+        self._half: dict[str, bytes] = {}  # new files whose making did not end
         self._unique = 0
 
     def live(self, chance: Chance) -> None:
         for name, contents in self._may_be.items():
             path = self._top / name
             found = path.read_bytes() if path.exists() else None
-            assert found in contents, f"{name} is neither as before nor as after"
+            torn = _torn(found or b"", self._half[name]) if name in self._half else False
+            assert found in contents or torn, f"{name} is neither as before nor as after"
         for _ in range(chance.between(1, 6)):
             self._act(chance)
 
@@ -235,8 +238,9 @@ class Files:
         elif act == "remove":
             self._durable.remove(self._top, [name])
         elif act == "create":
-            self._may_be[name] = {None, content, *_parts(content)}  # a new name may come half
+            self._half[name] = content  # a new name may come before its bytes
             self._durable.create(path, content)
+            del self._half[name]
         else:
             self._durable.create(self._top / f".{name}", content)
             self._durable.publish(self._top / f".{name}", path)
@@ -247,14 +251,15 @@ class Files:
         return {path.read_bytes() if path.exists() else None} | self._may_be.get(name, {None})
 
 
-def _parts(content: bytes) -> set[bytes]:
-    """Whatever sectors of a file whose sync had not ended are there."""
-    ends = {*range(0, len(content), 512), len(content)}
-    found: set[bytes] = {content[:end] for end in ends}
-    for lost in range(0, len(content), 512):
-        part = content[:lost] + bytes(len(content[lost : lost + 512])) + content[lost + 512 :]
-        found |= {part[:end] for end in ends}
-    return found
+def _torn(found: bytes, content: bytes) -> bool:
+    """Whether this is what a power cut may leave of content whose sync had not ended."""
+    sectors = range(0, len(found), SECTOR_BYTES)
+    return len(found) <= len(content) and all(
+        found[at : at + SECTOR_BYTES]
+        in (content[at : at + SECTOR_BYTES], bytes(len(found[at : at + SECTOR_BYTES])))
+        or at + SECTOR_BYTES > len(found)
+        for at in sectors
+    )
 
 
 class Number:
