@@ -29,9 +29,9 @@ from guard.edge.keys import new_secret, public_of, signer, verifier
 from guard.edge.ownership import User
 from guard.edge.processes import Process, start
 from guard.edge.rights import write_rights
+from guard.edge.seats import Seat, seats_of
 from guard.edge.sockets import Inlet, Outlet, close_descriptor, feed_pair, one_way_pair
 from guard.edge.spec import Spec
-from guard.supervise import Seat, seats_of
 from schemas.errors import Broken, CheckvalveError
 from schemas.manifest import Form, Manifest
 from schemas.message import Message, Meta

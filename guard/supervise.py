@@ -14,60 +14,30 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from filters import catalog
-from guard.core.journey import CHAIN, Journey, May, Role, State
+from guard.core.journey import Journey, May, Role, State
 from guard.edge.durable import hold_alone
 from guard.edge.ownership import User, hand_over, users_of
-from guard.edge.processes import Process
 from guard.edge.processes import start as start_process
-from guard.edge.rights import write_rights
+from guard.edge.rights import MEMORY_BYTES_MAX, write_rights
+from guard.edge.seats import Seat, seats_of
 from guard.edge.site import Site, flow_number
 from guard.edge.sockets import feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
 from guard.edge.udp import bind_address, open_receiver, open_sender
 from guard.version import VERSION
 from schemas.errors import Broken
-from schemas.policy import DestinationChain, SourceChain, StageLine
+from schemas.policy import DestinationChain, SourceChain
 from schemas.reasons import Reason
 from schemas.receipt import scope_digest
-from schemas.stage import Kind
 
 Tell = Callable[[dict[str, Any]], None]
 _STOP_WITHIN_S = 15
 _CALM_S = 1.0  # a domain that ends sooner than this after its start is given pauses
 _BACKOFF_S_MAX = 5.0
 _LOOK_S = 1.0
-
-
-@dataclass(slots=True)
-class Seat:
-    """One process of a side: its role's row and, for a stage of the chain, the policy's line."""
-
-    name: str
-    role: Role
-    line: StageLine | None = None
-    position: int = 0
-    kind: Kind | None = None
-    process: Process | None = field(default=None)
-
-
-def seats_of(journey: Journey, lines: list[StageLine]) -> list[Seat]:
-    """The table's rows as processes: the chain's row becomes one a stage, linked hop by hop."""
-    seats: list[Seat] = []
-    for role in journey.roles:
-        if role.name != CHAIN:
-            seats.append(Seat(role.name, role))
-            continue
-        hops = [role.hears[0], *(f"hop-{n}" for n in range(1, len(lines))), role.tells[0]]
-        for position, line in enumerate(lines, start=1):
-            link = replace(role, hears=(hops[position - 1],), tells=(hops[position],))
-            kind = catalog.entry(line.catalog_name).kind
-            seats.append(Seat(f"stage:{line.name}", link, line, position, kind))
-    return seats
 
 
 class Supervisor:
@@ -79,7 +49,7 @@ class Supervisor:
         self._alone = _hold(site)
         self._tell = tell
         self._insecure = insecure
-        self._seats = seats_of(journey, site.chain.stage)
+        self._seats = seats_of(journey, site.chain.stage, site.chain.isolation)
         self._users: dict[str, User] = users_of([s.name for s in self._seats], site.file.first_user)
         self._feed = feed_pair()
         self._udp = self._open_udp()
@@ -137,24 +107,34 @@ class Supervisor:
         self._started_s[domain] = time.monotonic()
 
     def _receipt_keys(self, seats: list[Seat]) -> dict[str, bytes]:
-        names = ["head", *(seat.name for seat in seats if seat.line is not None)]
+        names = ["head", *(seat.name for seat in seats if May.STAGE_KEY in seat.role.may)]
         return {name: secrets.token_bytes(32) for name in names}
 
     def _spec(self, seat: Seat, values: dict[str, Value], keys: dict[str, bytes],
               channels: dict[str, tuple[socket.socket, socket.socket]]) -> Spec:  # fmt: skip
         role = seat.role
+        memory_bytes_max = MEMORY_BYTES_MAX
         descriptors = {name: channels[name][0].fileno() for name in role.hears}
         descriptors |= {name: channels[name][1].fileno() for name in role.tells}
         if seat.line is not None:
+            hears, tells = seat.ends
             descriptors = {
-                "inlet": descriptors[role.hears[0]], "outlet": descriptors[role.tells[0]],
-            }  # fmt: skip
-            values = values | {
-                "stage": seat.line.name,
-                "use": seat.line.catalog_name,
-                "parameters": seat.line.parameters,
-                "position": seat.position,
+                end: descriptors[name]
+                for end, name in zip(hears + tells, role.hears + role.tells, strict=True)
             }
+            limits = seat.line.limits or self._site.chain.limits
+            memory_bytes_max = limits.memory_bytes_max
+            values = (
+                values
+                | limits.model_dump()
+                | {
+                    "isolation": self._site.chain.isolation,
+                    "stage": seat.line.name,
+                    "use": seat.line.catalog_name,
+                    "parameters": seat.line.parameters,
+                    "position": seat.position,
+                }
+            )
         descriptors["feed"] = self._feed[0 if May.SERVE in role.may else 1].fileno()
         if role.may & (May.SEND_UDP | May.RECEIVE_UDP):
             descriptors |= {f"udp{at}": link.fileno() for at, link in enumerate(self._udp)}
@@ -163,9 +143,10 @@ class Supervisor:
         user = self._users.get(seat.name)
         rights = write_rights(
             role, seat.kind, self._site.policy.payload_bytes_max,
-            user.uid if user else None, user.gid if user else None,
+            user.uid if user else None, user.gid if user else None, memory_bytes_max,
         )  # fmt: skip
-        documents = self._site.documents if seat.line is not None else self._dictionary(role)
+        has_code = seat.kind is not None
+        documents = self._site.documents if has_code else self._dictionary(role)
         return Spec(
             seat.name, role.run, self._site.file.side, descriptors, values,
             self._keys_for(seat, keys), documents, rights,

@@ -39,6 +39,7 @@ class May(Flag):
     SEND_UDP = auto()
     RECEIVE_UDP = auto()
     SERVE = auto()  # accepts connections on the metrics socket
+    FORK = auto()  # starts children of its own, one at a time, that may do less than it
 
 
 @dataclass(frozen=True, slots=True)
