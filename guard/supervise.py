@@ -22,11 +22,12 @@ from guard.edge.durable import hold_alone
 from guard.edge.ownership import User, hand_over, users_of
 from guard.edge.processes import start as start_process
 from guard.edge.rights import MEMORY_BYTES_MAX, write_rights
-from guard.edge.seats import Seat, seats_of
+from guard.edge.seats import Seat, seats_of, told_of
 from guard.edge.site import Site, flow_number
 from guard.edge.sockets import feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
 from guard.edge.udp import bind_address, open_receiver, open_sender
+from guard.roles.tail import PATIENCE_MS
 from guard.version import VERSION
 from schemas.errors import Broken
 from schemas.policy import DestinationChain, SourceChain
@@ -52,6 +53,7 @@ class Supervisor:
         self._seats = seats_of(journey, site.chain.stage, site.chain.isolation)
         self._users: dict[str, User] = users_of([s.name for s in self._seats], site.file.first_user)
         self._feed = feed_pair()
+        self._stages_feed = feed_pair()  # what reads content tells numbers on one of its own
         self._udp = self._open_udp()
         self._metrics = self._open_metrics()
         self._cause = "start"
@@ -135,11 +137,14 @@ class Supervisor:
                     "position": seat.position,
                 }
             )
-        descriptors["feed"] = self._feed[0 if May.SERVE in role.may else 1].fileno()
+        feed = self._feed if seat.line is None else self._stages_feed
+        descriptors["feed"] = feed[0 if May.SERVE in role.may else 1].fileno()
         if role.may & (May.SEND_UDP | May.RECEIVE_UDP):
             descriptors |= {f"udp{at}": link.fileno() for at, link in enumerate(self._udp)}
         if May.SERVE in role.may:
             descriptors["listener"] = self._metrics.fileno()
+            descriptors["stages-feed"] = self._stages_feed[0].fileno()
+            values = values | {"stage_names": [s.name for s in self._seats if s.line is not None]}
         user = self._users.get(seat.name)
         rights = write_rights(
             role, seat.kind, self._site.policy.payload_bytes_max,
@@ -182,6 +187,7 @@ class Supervisor:
             nonce, 0, policy.flow, policy.source_domain, policy.destination_domain,
             site.policy_digest,
         )  # fmt: skip
+        slowest_ms = max((line.limits or chain.limits).message_ms_max for line in chain.stage)
         values: dict[str, Value] = {
             "folder": str(site.folder),
             "flow": policy.flow,
@@ -192,7 +198,7 @@ class Supervisor:
             "policy_version": policy.version,
             "payload_bytes_max": policy.payload_bytes_max,
             "senders": list(policy.senders),
-            "stages": [[line.name, line.catalog_name] for line in chain.stage],
+            "stages": [told_of(line) for line in chain.stage],
             "nonce": nonce.hex(),
             "scope": scope.hex(),
             "seal_public": site.seal_public.hex(),
@@ -207,6 +213,7 @@ class Supervisor:
             "insecure": int(self._insecure),
             "confinement": "users and network namespaces" if self._users else "no root: one user",
             "cause": self._cause,
+            "patience_ms": max(PATIENCE_MS, 2 * slowest_ms),
         }
         if isinstance(chain, SourceChain):
             values |= {

@@ -19,6 +19,7 @@ from schemas.errors import Broken
 from schemas.reasons import Reason
 
 READY_WITHIN_MS = 60_000
+_PROGRAM = ["-m", "guard.process"]
 _READY_BYTES_MAX = 65_536
 _ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
@@ -84,8 +85,8 @@ def start(spec: Spec) -> Process:
     spec.descriptors["ready"] = ready_writing
     orders = spec.write()
     try:
-        popen = subprocess.Popen(  # noqa: S603 - this interpreter and a number
-            [sys.executable, "-I", "-m", "guard.process", str(orders)],
+        popen = subprocess.Popen(  # noqa: S603 - this interpreter, our module and a number
+            [sys.executable, "-I", *_PROGRAM, str(orders)],
             stdin=subprocess.DEVNULL,
             pass_fds=(orders, *spec.descriptors.values()),
             env=_ENVIRONMENT,

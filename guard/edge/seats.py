@@ -4,6 +4,7 @@ Takes a journey's table and the policy's lines, gives a `Seat` for each process.
 """
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from filters import catalog
 from guard.core.journey import CHAIN, Journey, May, Role
@@ -62,3 +63,12 @@ def _keeper_and_cells(link: Role, line: StageLine, position: int, kind: Kind) ->
         Seat(name, keeper, line, position, ends=keeps),
         Seat(f"{name}:cells", cells, line, position, kind, ends=(("asked",), ("given", "ended"))),
     ]
+
+
+def told_of(line: StageLine) -> list[Any]:
+    """What a tail must know of a stage: name, catalog name, and the queues of a route's rules."""
+    told: list[Any] = [line.name, line.catalog_name]
+    if catalog.entry(line.catalog_name).kind is Kind.ROUTE:
+        rules = [rule for rule in line.parameters.get("rules", []) if isinstance(rule, dict)]
+        told.append(sorted({str(queue) for rule in rules for queue in rule.get("queues", [])}))
+    return told
