@@ -6,15 +6,14 @@ failure domain is ended and started again together; everything else goes on.
 """
 
 import contextlib
-import json
 import os
 import secrets
 import select
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from guard.core.journey import Journey, May, Role, State
@@ -26,6 +25,7 @@ from guard.edge.seats import Seat, seats_of, told_of
 from guard.edge.site import Site, flow_number
 from guard.edge.sockets import feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
+from guard.edge.telling import Ended, cause_of, tell_numbers, write_status
 from guard.edge.udp import bind_address, open_receiver, open_sender
 from guard.roles.tail import PATIENCE_MS
 from guard.version import VERSION
@@ -39,6 +39,7 @@ _STOP_WITHIN_S = 15
 _CALM_S = 1.0  # a domain that ends sooner than this after its start is given pauses
 _BACKOFF_S_MAX = 5.0
 _LOOK_S = 1.0
+_STILL_S_MAX = 5.0  # a process that a signal has stopped for so long is ended with its domain
 
 
 class Supervisor:
@@ -60,6 +61,8 @@ class Supervisor:
         self._restarts = 0
         self._stop_asked = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._layers: dict[str, Any] = {}
+        self._still_s: dict[str, float] = {}
+        self._failures: Counter[str] = Counter()
         self._started_s: dict[str, float] = {}
         self._pause_s: dict[str, float] = {}
         self._due_s: dict[str, float] = {}
@@ -262,13 +265,25 @@ class Supervisor:
         return self._stop_asked[0] in ready
 
     def _ended_domains(self) -> Iterator[str]:
-        ended: dict[str, None] = {}
+        """The domains of which a process has ended, or stands still and does not end."""
+        found: dict[str, list[Ended]] = {}
         for seat in self._seats:
-            if seat.process is not None and (code := seat.process.ended()) is not None:
-                if seat.role.domain not in ended:
-                    self._cause = f"{seat.name} ended ({_how(code)})"
-                ended[seat.role.domain] = None
-        yield from ended
+            if seat.process is not None and (code := self._ended(seat)) is not None:
+                ended = Ended(seat.name, seat.line is not None, code, *seat.process.last_words())
+                found.setdefault(seat.role.domain, []).append(ended)
+        for domain, together in found.items():
+            self._cause, reason = cause_of(together)
+            self._failures[f"failed_{reason}"] += 1
+            yield domain
+
+    def _ended(self, seat: Seat) -> int | None:
+        if seat.process is None or (code := seat.process.ended()) is not None:
+            return code if seat.process is not None else None
+        if not seat.process.stands_still():
+            self._still_s.pop(seat.name, None)
+            return None
+        still_s = time.monotonic() - self._still_s.setdefault(seat.name, time.monotonic())
+        return -signal.SIGSTOP if still_s > _STILL_S_MAX else None
 
     def _restart(self, domain: str) -> None:
         """End what is left of a domain and say when it is started again: at once, unless it ended
@@ -362,12 +377,9 @@ class Supervisor:
                 if seat.process is not None
             ],
         }
-        path = Path(self._site.folder / "run" / "status.json")
-        made = path.with_suffix(".tmp")
-        with contextlib.suppress(OSError):  # a full disk must not end the supervisor
-            made.write_text(json.dumps(status))
-            made.chmod(0o644)
-            made.rename(path)
+        write_status(self._site.folder / "run" / "status.json", status)
+        numbers = {"restarts": self._restarts, "runs": int(state == "running")}
+        tell_numbers(self._feed[1], {**self._failures, **numbers})
 
 
 def _longer(wait_s: float) -> float:
@@ -380,7 +392,3 @@ def _hold(site: Site) -> int:
         return hold_alone(site.folder / "run")
     except BlockingIOError as error:
         raise Broken(Reason.SITE_MALFORMED, f"{site.folder} is running already") from error
-
-
-def _how(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit {code}"

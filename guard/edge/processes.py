@@ -21,6 +21,8 @@ from schemas.reasons import Reason
 READY_WITHIN_MS = 60_000
 _PROGRAM = ["-m", "guard.process"]
 _READY_BYTES_MAX = 65_536
+LAST_WORDS_BYTES_MAX = 512
+_STAT_BYTES_MAX = 4096
 _ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "OPENBLAS_NUM_THREADS": "1",  # a second thread would stand outside the sandbox
@@ -48,12 +50,25 @@ class Process:
         poller = select.poll()
         poller.register(self.ready_fd, select.POLLIN)
         report = os.read(self.ready_fd, _READY_BYTES_MAX) if poller.poll(READY_WITHIN_MS) else b""
-        os.close(self.ready_fd)
-        self.ready_fd = -1
-        if not report:
-            raise Broken(Reason.ROLE_FAILED, f"{self.name} ended before it was ready")
+        if not report.startswith(b"{"):
+            said = f": {_sentence(report)[1]}" if report else ""
+            raise Broken(Reason.ROLE_FAILED, f"{self.name} ended before it was ready{said}")
         content: dict[str, Any] = json.loads(report)
         return content
+
+    def last_words(self) -> tuple[str, str]:
+        """(reason, sentence) that it gave for its end, or two empty texts. Read them once."""
+        poller = select.poll()
+        poller.register(self.ready_fd, select.POLLIN)
+        return _sentence(os.read(self.ready_fd, LAST_WORDS_BYTES_MAX) if poller.poll(0) else b"")
+
+    def stands_still(self) -> bool:
+        """Whether a signal has stopped it: then it neither works nor ends."""
+        try:
+            with open(f"/proc/{self.pid}/stat", "rb") as file:
+                return file.read(_STAT_BYTES_MAX).rpartition(b") ")[2].startswith(b"T")
+        except OSError:
+            return False
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to exactly this process; nothing happens if it has ended."""
@@ -77,6 +92,11 @@ class Process:
             if descriptor >= 0:
                 os.close(descriptor)
         self.pidfd = self.ready_fd = -1
+
+
+def _sentence(words: bytes) -> tuple[str, str]:
+    reason, _, sentence = words.decode("ascii", "backslashreplace").partition("|")
+    return (reason, sentence) if reason in set(Reason) else ("", "")
 
 
 def start(spec: Spec) -> Process:

@@ -10,6 +10,7 @@ that takes too long over a message, or breaks, is ended, and the process with it
 isolation (a rehearsal) it does the work itself.
 """
 
+import select
 from collections.abc import Callable
 
 from filters.catalog import load
@@ -46,6 +47,13 @@ class Work:
         self._outlet = Outlet(spec.descriptors["outlet"])
         self._feed = Feed(spec)
         self._step = step_of(spec, spec.keys["stage"], bytes.fromhex(spec.text("scope")))
+
+    def inlet_ended(self) -> bool:
+        """Whether the hop before is gone and there is nothing left of it to take."""
+        poller = select.poll()
+        poller.register(self._inlet.fileno(), select.POLLIN)
+        events = dict(poller.poll(0)).get(self._inlet.fileno(), 0)
+        return bool(events & select.POLLHUP)
 
     def until_ended(self) -> None:
         """Handle messages until the inlet ends."""
@@ -104,14 +112,15 @@ class Pool:
         """One worker after the other until the inlet ends. Raises `Broken` when one failed."""
         self._children.prove()
         while True:
+            due = self._numbers[_BEGUN] + self._messages_max
             self._children.start(
                 lambda: self._worker.until_replaced(self._numbers, self._messages_max)
             )
             ended = self._await_end()
-            if ended == Ended():
+            if ended == Ended() and self._worker.inlet_ended():
                 return
-            if ended != Ended(code=_REPLACE_ME):
-                raise Broken(Reason.STAGE_FAILED, f"its worker {ended.words}")
+            if ended != Ended(code=_REPLACE_ME) or self._numbers[_BEGUN] < due:
+                raise Broken(Reason.STAGE_FAILED, f"its worker {ended.words} before it was due")
 
     def _await_end(self) -> Ended:
         while True:

@@ -29,8 +29,9 @@ DEEDS = (
 # What no stage may do to a message and have it released, whatever its kind.
 NEVER_RELEASED = {
     "refuse", "hold", "queue", "another_queue", "change", "change_label", "swap_payload",
-    "swap_metadata", "swap_receipts", "forge_own", "forge_next", "forge_before", "another_scope", "another_id",
-    "no_receipt", "twice_signed", "stop_it", "drop", "largest_number", "half",
+    "swap_metadata", "swap_receipts", "forge_own", "forge_next", "forge_before",
+    "another_scope", "another_id", "no_receipt", "twice_signed", "stop_it", "drop",
+    "largest_number", "half",
 }  # fmt: skip
 # Of these the receipts tell who it was.
 NAMED = {
@@ -101,3 +102,84 @@ def test_a_stage_of_the_destination_side(open_folder: Path, oracle: Oracle, stag
         }  # fmt: skip
         named = [entry for entry in held if stage in f"{entry['stage']} {entry['sentence']}"]
         assert len(named) >= len(NAMED)
+
+
+ENDINGS = ("spin", "sleep", "allocate", "crash", "vanish", "pretend_to_be_due")
+
+
+@pytest.mark.parametrize("stage", ["cot_rebuild"])
+def test_a_cell_that_was_taken_over_costs_its_message_alone(
+    open_folder: Path, oracle: Oracle, stage: str
+) -> None:
+    """isolation = "message": no key, no other message, no second answer; and no lane ends."""
+    deeds = (*ENDINGS, *DEEDS)
+    pack = pack_with(open_folder / "pack", "message")
+    hostile = {"low": {f"stage:{stage}:cells": list(deeds)}}
+    with TakenOverFlow(open_folder / "site", pack, hostile=hostile) as flow:
+        good = good_drops()
+        for at in range(len(deeds)):
+            flow.drop(good[at % len(good)], "event.cot")
+        flow.settle()
+        check_delivered(flow, oracle)
+        check_ledgers(flow)
+        entries = flow.entries("low")
+        assert sum(entry["kind"] == Kind.RUN for entry in entries) == 1
+        held = {deeds[int(entry["number"])]: entry for entry in of_kind(entries, Kind.HELD)}
+        for deed in (*ENDINGS, "drop", "twice", "flood", "half", "noise", "largest_number"):
+            assert (held[deed]["stage"], held[deed]["reason"]) == (stage, Reason.STAGE_FAILED)
+        assert "processor time" in str(held["spin"]["sentence"])
+        assert "8000 ms" in str(held["sleep"]["sentence"])
+        # A cell has no key, so there is nothing to forge and nobody to accuse.
+        assert not of_kind(entries, Kind.ALARM)
+
+
+@pytest.mark.parametrize("ending", ["spin", "allocate"])
+def test_what_ends_a_pooled_stage_is_held_at_the_second_time_and_the_stage_is_named(
+    open_folder: Path, oracle: Oracle, ending: str
+) -> None:
+    pack = pack_with(open_folder / "pack", "pooled")
+    hostile = {"low": {"stage:words": [*["nothing"] * 5, ending, *["nothing"] * 30]}}
+    with TakenOverFlow(open_folder / "site", pack, hostile=hostile) as flow:
+        for at in range(20):
+            flow.drop(good_drops()[at % len(good_drops())], "event.cot")
+        flow.settle()
+        check_delivered(flow, oracle)
+        entries = flow.entries("low")
+        (held,) = of_kind(entries, Kind.HELD)
+        assert (held["number"], held["reason"]) == (5, Reason.POISON)
+        assert "stage:words" in str(held["sentence"])
+        assert len(of_kind(entries, Kind.COMMITTED)) == 19
+        causes = [str(entry["cause"]) for entry in of_kind(entries, Kind.RUN)]
+        assert len(causes) == 3
+        assert all("stage:words" in cause for cause in causes[1:])
+
+
+def test_two_stages_that_work_together_get_nothing_past_the_checks_after_them(
+    open_folder: Path, oracle: Oracle
+) -> None:
+    """One sees what may not pass and hides it in its receipt; one after honest stages takes it."""
+    pack = pack_with(open_folder / "pack", "pooled")
+    hostile = {
+        "low": {"stage:identify": ["smuggle_out"], "stage:relabel": ["smuggle_in"],
+                "stage:words": ["forward"]},
+        "high": {"stage:bounds": ["smuggle_out"], "stage:route_twin": ["smuggle_in"]},
+    }  # fmt: skip
+    with TakenOverFlow(open_folder / "site", pack, hostile=hostile) as flow:
+        for payload in bad_drops() + good_drops():
+            flow.drop(payload, "event.cot")
+        flow.settle()
+        check_delivered(flow, oracle)
+        assert not flow.account.delivered
+
+
+def test_workers_are_replaced_and_what_is_in_flight_goes_on(open_folder: Path) -> None:
+    pack = pack_with(open_folder / "pack", "pooled", process_messages_max=7)
+    with TakenOverFlow(open_folder / "site", pack) as flow:
+        for at in range(300):
+            flow.drop(good_drops()[at % len(good_drops())], "event.cot")
+        flow.settle()
+        assert len(flow.account.delivered) == 300
+        for side in ("low", "high"):
+            entries = flow.entries(side)
+            assert sum(entry["kind"] == Kind.RUN for entry in entries) == 1
+            assert not of_kind(entries, Kind.HELD)
