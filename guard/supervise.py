@@ -39,7 +39,6 @@ _STOP_WITHIN_S = 15
 _CALM_S = 1.0  # a domain that ends sooner than this after its start is given pauses
 _BACKOFF_S_MAX = 5.0
 _LOOK_S = 1.0
-_STILL_S_MAX = 5.0  # a process that a signal has stopped for so long is ended with its domain
 
 
 class Supervisor:
@@ -61,7 +60,6 @@ class Supervisor:
         self._restarts = 0
         self._stop_asked = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._layers: dict[str, Any] = {}
-        self._still_s: dict[str, float] = {}
         self._failures: Counter[str] = Counter()
         self._started_s: dict[str, float] = {}
         self._pause_s: dict[str, float] = {}
@@ -268,22 +266,24 @@ class Supervisor:
         """The domains of which a process has ended, or stands still and does not end."""
         found: dict[str, list[Ended]] = {}
         for seat in self._seats:
-            if seat.process is not None and (code := self._ended(seat)) is not None:
+            if seat.process is None:
+                continue
+            seat.process.end_if_still()
+            if (code := seat.process.ended()) is not None:
                 ended = Ended(seat.name, seat.line is not None, code, *seat.process.last_words())
                 found.setdefault(seat.role.domain, []).append(ended)
         for domain, together in found.items():
-            self._cause, reason = cause_of(together)
+            self._cause, reason = cause_of([*together, *self._ending(domain)])
             self._failures[f"failed_{reason}"] += 1
             yield domain
 
-    def _ended(self, seat: Seat) -> int | None:
-        if seat.process is None or (code := seat.process.ended()) is not None:
-            return code if seat.process is not None else None
-        if not seat.process.stands_still():
-            self._still_s.pop(seat.name, None)
-            return None
-        still_s = time.monotonic() - self._still_s.setdefault(seat.name, time.monotonic())
-        return -signal.SIGSTOP if still_s > _STILL_S_MAX else None
+    def _ending(self, domain: str) -> Iterator[Ended]:
+        """Those that have said why they end, and have not ended yet: others may be quicker."""
+        for seat in self._seats:
+            if seat.role.domain == domain and seat.process and seat.process.ended() is None:
+                words = seat.process.last_words()
+                if any(words):
+                    yield Ended(seat.name, seat.line is not None, 1, *words)
 
     def _restart(self, domain: str) -> None:
         """End what is left of a domain and say when it is started again: at once, unless it ended

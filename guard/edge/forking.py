@@ -27,6 +27,7 @@ from schemas.reasons import Reason
 
 EXIT_BROKEN = 70  # sysexits(3): internal software error
 EXIT_ORPHAN = 71
+EXIT_ALONE = 72  # a neighbour is gone: the supervisor has seen it too
 _PR_SET_PDEATHSIG = 1
 _CLOCK_OF_A_PROCESS = 2  # CPUCLOCK_SCHED: posix-timers(7), as clock_getcpuclockid(3) makes it
 _NUMBERS_MAX = 16
@@ -133,7 +134,7 @@ class Children:
         except CheckvalveError as error:
             print(error.sentence, file=sys.stderr, flush=True)
         except (BrokenPipeError, ConnectionError):
-            code = 0  # the neighbour is gone: the supervisor has seen it too
+            code = EXIT_ALONE
         except BaseException as error:
             print(f"a child failed with {type(error).__name__}", file=sys.stderr, flush=True)
         finally:

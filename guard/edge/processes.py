@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ READY_WITHIN_MS = 60_000
 _PROGRAM = ["-m", "guard.process"]
 _READY_BYTES_MAX = 65_536
 LAST_WORDS_BYTES_MAX = 512
+STILL_S_MAX = 5.0
 _STAT_BYTES_MAX = 4096
 _ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
@@ -39,6 +41,7 @@ class Process:
     popen: "subprocess.Popen[bytes]"
     pidfd: int
     ready_fd: int
+    still_since_s: float | None = None
 
     @property
     def pid(self) -> int:
@@ -62,13 +65,19 @@ class Process:
         poller.register(self.ready_fd, select.POLLIN)
         return _sentence(os.read(self.ready_fd, LAST_WORDS_BYTES_MAX) if poller.poll(0) else b"")
 
-    def stands_still(self) -> bool:
-        """Whether a signal has stopped it: then it neither works nor ends."""
+    def end_if_still(self) -> None:
+        """Kill it when a signal has stopped it for too long: it neither works nor ends then."""
         try:
             with open(f"/proc/{self.pid}/stat", "rb") as file:
-                return file.read(_STAT_BYTES_MAX).rpartition(b") ")[2].startswith(b"T")
+                still = file.read(_STAT_BYTES_MAX).rpartition(b") ")[2].startswith(b"T")
         except OSError:
-            return False
+            still = False
+        if not still:
+            self.still_since_s = None
+        elif self.still_since_s is None:
+            self.still_since_s = time.monotonic()
+        elif time.monotonic() - self.still_since_s > STILL_S_MAX:
+            self.signal(signal.SIGKILL)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to exactly this process; nothing happens if it has ended."""

@@ -59,6 +59,7 @@ _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
 _AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _X32_BIT = 0x40000000
+_NO_CALL = 0xFFFFFFFF
 
 _ALLOW: Instruction = (_RETURN, 0, 0, 0x7FFF0000)
 _DENY: Instruction = (_RETURN, 0, 0, 0x00050000 | errno.EPERM)
@@ -123,7 +124,8 @@ def program(calls: Iterable[Calls], descriptors: Descriptors) -> Program:
     for name in sorted(plain):
         written += _when(name, [_ALLOW])
     if MACHINE == "x86_64":
-        written += [(_AT_LEAST, 0, 1, _X32_BIT), _KILL]
+        # -1 is no call: what a tracer puts in the place of one that it makes fail.
+        written += [(_EQUAL, 2, 0, _NO_CALL), (_AT_LEAST, 0, 1, _X32_BIT), _KILL]
     return [*written, _DENY]
 
 

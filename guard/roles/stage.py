@@ -17,7 +17,7 @@ from filters.catalog import load
 from guard.core.chain import Place, Step
 from guard.core.watch import Spent, Watch
 from guard.edge.clock import monotonic_ns
-from guard.edge.forking import Children, Ended, Page
+from guard.edge.forking import EXIT_ALONE, Children, Ended, Page
 from guard.edge.rights import confinement_of
 from guard.edge.sockets import Inlet, Outlet, close_descriptor
 from guard.edge.spec import Spec
@@ -117,6 +117,8 @@ class Pool:
                 lambda: self._worker.until_replaced(self._numbers, self._messages_max)
             )
             ended = self._await_end()
+            if ended == Ended(code=EXIT_ALONE):
+                raise BrokenPipeError
             if ended == Ended() and self._worker.inlet_ended():
                 return
             if ended != Ended(code=_REPLACE_ME) or self._numbers[_BEGUN] < due:

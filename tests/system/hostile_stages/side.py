@@ -37,13 +37,15 @@ class TakenOver(Supervisor):
 
 
 def main(side: str, site: str, hostile: str) -> None:
-    processes._PROGRAM[:] = [str(Path(__file__).with_name("process.py"))]
+    kinds = json.loads(hostile)
+    program = "stepping.py" if kinds.pop("clock", None) else "process.py"
+    processes._PROGRAM[:] = [str(Path(__file__).with_name(program))]
 
     def tell(event: dict[str, Any]) -> None:
         print(json.dumps({"side": side, **event}), flush=True)
 
     supervisor = TakenOver(load_site(Path(site)), {"low": LOW, "high": HIGH}[side], tell)
-    supervisor.hostile = json.loads(hostile)
+    supervisor.hostile = kinds
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, supervisor.stop)
     supervisor.run()

@@ -67,6 +67,12 @@ class TakenOverFlow(Demonstration):
         arguments = [str(SIDE), side, str(self.folder / side), json.dumps(self.hostile[side])]
         return self._start(f"the {side} side", arguments)
 
+    def end_side(self, side: str) -> None:
+        """End one side in good order."""
+        for child in [child for child in self._children if child.name == f"the {side} side"]:
+            child.end()
+            self._children.remove(child)
+
     def entries(self, side: str) -> list[Entry]:
         """The whole ledger of a side."""
         reader = LedgerReader(self.folder / side / "ledger")
