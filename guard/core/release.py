@@ -31,6 +31,7 @@ from schemas.receipt import (
 from schemas.stage import Kind
 from schemas.verdict import SENTENCE_CHARACTERS_MAX
 
+_GOES_ON = (Said.PASS, Said.ROUTED)
 SUMMARY_CHARACTERS_MAX = 5000  # of all sentences together, each up to 12 bytes in JSON
 _QUEUE = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{QUEUE_CHARACTERS_MAX - 1}}}")
 
@@ -39,7 +40,7 @@ _QUEUE = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{QUEUE_CHARACTERS_MAX - 1}}}")
 class Expected:
     """One receipt that must be there: stage name, version, kind, and the stage's MAC key.
 
-    queues  those that a route's rules name in the policy, and so all that it may choose; None: any
+    queues  those that a route's rules name in the policy: it must choose among them; None: any
     """
 
     stage: str
@@ -139,7 +140,8 @@ class Judge:
                     f"the receipt of {expected.stage} is not its: it, or a stage after it, lies",
                 )
             passed = self._passes[position]
-            if body == passed.body(notice.id, carried, previous) and not words:
+            plain = body == passed.body(notice.id, carried, previous) and not words
+            if plain and expected.queues is None:
                 previous = mac  # a plain Pass, byte for byte what it must be: most receipts
                 receipts.append(passed.receipt)
                 continue
@@ -176,7 +178,7 @@ class Judge:
             raise Forged(
                 Reason.RECEIPT_CHANGED_BY_FILTER, f"{receipt.stage} is no route and chose queues"
             )
-        if receipt.verdict is Said.ROUTED and expected.queues is not None:
+        if receipt.verdict in _GOES_ON and expected.queues is not None:
             _check_chosen(receipt, expected.queues)
         if not changed and receipt.got != receipt.gave:
             raise Forged(
@@ -214,10 +216,11 @@ class Judge:
 
 def _check_chosen(receipt: Receipt, queues: frozenset[str]) -> None:
     """# receipt §4 (6)"""
-    if not queues.issuperset(receipt.words.split(",")):
+    chosen = receipt.words.split(",") if receipt.verdict is Said.ROUTED else [""]
+    if not queues.issuperset(chosen):
         raise Forged(
             Reason.RECEIPT_CHANGED_BY_FILTER,
-            f"{receipt.stage} chose a queue that its rules in the policy do not name",
+            f"{receipt.stage} chose a queue that its rules in the policy do not name, or none",
         )
 
 
