@@ -378,7 +378,10 @@ def test_a_route_that_chooses_no_queue_does_not_get_the_default(note: str) -> No
         judge_with_queues(QUEUES)(lane.run(), fed())
 
 
-def test_a_route_refuses_and_holds_without_a_queue() -> None:
-    for answer in (Refuse(Reason.NO_ROUTE, "no"), Hold(Reason.LABEL_MISSING, "look")):
-        lane = make_lane(route=lambda _, answer=answer: answer)  # type: ignore[misc] # bound
-        assert isinstance(judge_with_queues(QUEUES)(lane.run(), fed()), Stopped)
+@pytest.mark.parametrize(
+    "run",
+    [lambda _: Refuse(Reason.NO_ROUTE, "no"), lambda _: Hold(Reason.LABEL_MISSING, "look")],
+)
+def test_a_route_refuses_and_holds_without_a_queue(run: Run) -> None:
+    lane = make_lane(route=run)
+    assert isinstance(judge_with_queues(QUEUES)(lane.run(), fed()), Stopped)
