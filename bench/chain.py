@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--pack", default="c2")
+    parser.add_argument("--isolation", choices=("pooled", "message"), default="pooled")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--dir", default=tempfile.gettempdir(), help="where the sites are made")
     given = parser.parse_args()
@@ -49,14 +50,17 @@ def _measure(given: argparse.Namespace, top: Path) -> int:
     """All runs, each on a site of its own under `top`; prints the result."""
     samples = [p.read_bytes() for p in sorted((pack_folder(given.pack) / "samples").iterdir())
                if p.is_file()]  # fmt: skip
-    sites = (_Site(given.pack, top / str(number)) for number in range(2 * given.runs))
+    pack = _isolated(pack_folder(given.pack), given.isolation, top / "pack")
+    sites = (_Site(pack, top / str(number)) for number in range(2 * given.runs))
     runs = [_throughput(next(sites), samples, given.count) for _ in range(given.runs)]
-    latencies = [_latency(next(sites), samples) for _ in range(given.runs)]
+    rate = LATENCY_RATE if given.isolation == "pooled" else LATENCY_RATE / 20
+    latencies = [_latency(next(sites), samples, rate) for _ in range(given.runs)]
     result: dict[str, Any] = {
         "file_system": _file_system(str(top)),
         "processors": os.cpu_count(),
         "bytes_a_message": round(statistics.mean(map(len, samples))),
         "count": given.count,
+        "latency_rate_per_s": rate,
         "messages_per_s": [round(run["rate"]) for run in runs],
         "messages_per_s_median": round(statistics.median(run["rate"] for run in runs)),
         "latency_ms": latencies,
@@ -72,12 +76,22 @@ def _measure(given: argparse.Namespace, top: Path) -> int:
     return 0
 
 
+def _isolated(pack: Path, isolation: str, copy: Path) -> Path:
+    """A copy of the pack whose chains both have this isolation."""
+    shutil.copytree(pack, copy, ignore=shutil.ignore_patterns("samples"))
+    policy = (pack / "policy.toml").read_text()
+    for table in ("[source]\n", "[destination]\n"):
+        policy = policy.replace(table, f'{table}isolation = "{isolation}"\n', 1)
+    (copy / "policy.toml").write_text(policy)
+    return copy
+
+
 class _Site:
     """A demonstration in a folder that its owner removes when all is measured."""
 
-    def __init__(self, pack: str, folder: Path) -> None:
+    def __init__(self, pack: Path, folder: Path) -> None:
         folder.mkdir(mode=0o711)
-        self._flow = Demonstration(folder / "site", pack_folder(pack), LinkFaults(direct=True))
+        self._flow = Demonstration(folder / "site", pack, LinkFaults(direct=True))
 
     def __enter__(self) -> Demonstration:
         return self._flow.__enter__()
@@ -121,12 +135,13 @@ def _delivered(flow: Demonstration) -> int:
     return sum(len(os.listdir(folder)) for folder in folders) // 2
 
 
-def _latency(site: _Site, samples: list[bytes]) -> dict[str, float]:
+def _latency(site: _Site, samples: list[bytes], rate: float) -> dict[str, float]:
+    """At so many messages a second, for ten seconds."""
     with site as flow:
         started_s = time.monotonic()
-        for at in range(LATENCY_COUNT):
+        for at in range(round(LATENCY_COUNT * rate / LATENCY_RATE)):
             flow.drop(samples[at % len(samples)], "event.cot")
-            time.sleep(max(0.0, started_s + (at + 1) / LATENCY_RATE - time.monotonic()))
+            time.sleep(max(0.0, started_s + (at + 1) / rate - time.monotonic()))
         while not flow.settled():
             time.sleep(0.05)
         latencies = flow.latencies_ms()
@@ -134,14 +149,29 @@ def _latency(site: _Site, samples: list[bytes]) -> dict[str, float]:
 
 
 def _cpu(flow: Demonstration) -> dict[str, float]:
-    """CPU seconds of each process so far, user and system, by side and name."""
-    tick = os.sysconf("SC_CLK_TCK")
-    spent = {}
-    for side in ("low", "high"):
-        for name, pid in flow.pids(side).items():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            spent[f"{side} {name}"] = (int(fields[11]) + int(fields[12])) / tick
-    return spent
+    """CPU seconds of each process and its children so far, user and system, by side and name."""
+    return {
+        f"{side} {name}": _spent(pid) + sum(map(_spent, _children(pid)))
+        for side in ("low", "high")
+        for name, pid in flow.pids(side).items()
+    }
+
+
+def _spent(pid: int) -> float:
+    """Of a process and those of its children that have ended, in seconds."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0  # a child that has ended meanwhile: its parent has it
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def _children(pid: int) -> list[int]:
+    """The children that a process has now: a stage's worker."""
+    try:
+        return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 def _file_system(path: str) -> str:
@@ -158,7 +188,7 @@ def _show(result: dict[str, Any]) -> None:
           f" {result['file_system']}")  # fmt: skip
     print(f"throughput  {result['messages_per_s_median']} messages/s, runs"
           f" {result['messages_per_s']}")  # fmt: skip
-    print(f"latency at {LATENCY_RATE:.0f}/s  p50 {result['p50_ms_median']} ms,"
+    print(f"latency at {result['latency_rate_per_s']:.0f}/s  p50 {result['p50_ms_median']} ms,"
           f" p99 {result['p99_ms_median']} ms")  # fmt: skip
     print("\nprocess                        CPU us   in the stage us")
     for name, cpu in result["cpu_us_a_message"].items():

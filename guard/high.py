@@ -23,7 +23,7 @@ HIGH = Journey(
         ),
         Role(
             CHAIN, "guard.roles.stage:prepare", State.VERIFIED, State.CLEARED,
-            hears=("fed",), tells=("cleared",), may=May.STAGE_KEY,
+            hears=("fed",), tells=("cleared",), may=May.STAGE_KEY | May.FORK,
         ),
         Role(
             "deliver", "guard.roles.deliver:prepare", State.CLEARED, State.DELIVERED,

@@ -18,7 +18,7 @@ LOW = Journey(
         ),
         Role(
             CHAIN, "guard.roles.stage:prepare", State.ACCEPTED, State.CLEARED,
-            hears=("fed",), tells=("cleared",), may=May.STAGE_KEY,
+            hears=("fed",), tells=("cleared",), may=May.STAGE_KEY | May.FORK,
         ),
         Role(
             "release", "guard.roles.release:prepare", State.CLEARED, State.COMMITTED,

@@ -6,6 +6,7 @@ confinement goes on; after it the process proves to itself that what is forbidde
 ready, and runs until its inlets end.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from guard.edge.confinement import Report
+from guard.edge.processes import LAST_WORDS_BYTES_MAX
 from guard.edge.rights import confinement_of
 from guard.edge.sandbox import confine, self_test
 from guard.edge.spec import Spec
@@ -43,15 +45,23 @@ def main(argv: list[str]) -> int:
         _say_ready(spec, report)
         work()
     except CheckvalveError as error:
-        print(f"{spec.side} {spec.name}: {error.sentence}", file=sys.stderr, flush=True)
+        _say_why(spec, error.reason, error.sentence)
         return EXIT_BROKEN
     except (BrokenPipeError, ConnectionError):
         return 0  # the neighbour is gone: the supervisor has seen it too
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        print(f"{spec.side} {spec.name}: {error.strerror}{where}", file=sys.stderr, flush=True)
+        _say_why(spec, Reason.ROLE_FAILED, f"{error.strerror}{where}")
         return EXIT_BROKEN
     return 0
+
+
+def _say_why(spec: Spec, reason: Reason, sentence: str) -> None:
+    """To people, and to the supervisor: it goes into the status, the metrics and the ledger."""
+    with contextlib.suppress(OSError):
+        print(f"{spec.side} {spec.name}: {sentence}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):
+        os.write(spec.descriptors["ready"], f"{reason}|{sentence}".encode()[:LAST_WORDS_BYTES_MAX])
 
 
 def prepare(spec: Spec) -> Callable[[], None]:

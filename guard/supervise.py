@@ -6,15 +6,14 @@ failure domain is ended and started again together; everything else goes on.
 """
 
 import contextlib
-import json
 import os
 import secrets
 import select
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from guard.core.journey import Journey, May, Role, State
@@ -27,12 +26,14 @@ from guard.edge.policy_memory import PolicyMemory
 from guard.edge.posture_files import PostureKeeper
 from guard.edge.processes import PROGRAM
 from guard.edge.processes import start as start_process
-from guard.edge.rights import write_rights
+from guard.edge.rights import MEMORY_BYTES_MAX, write_rights
+from guard.edge.role_keys import keys_for
 from guard.edge.role_values import values_of
 from guard.edge.seats import Seat, seats_of
 from guard.edge.site import Site
 from guard.edge.sockets import feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
+from guard.edge.telling import Ended, cause_of, tell_numbers, write_status
 from guard.edge.udp import bind_address, open_receiver, open_sender
 from guard.version import VERSION
 from schemas.errors import Broken, CheckvalveError
@@ -64,12 +65,14 @@ class Supervisor:
         self._seats = self._seats_for(site)
         self._users: dict[str, User] = users_of([s.name for s in self._seats], site.file.first_user)
         self._feed = feed_pair()
+        self._stages_feed = feed_pair()  # what reads content tells numbers on one of its own
         self._udp = self._open_udp()
         self._metrics = open_listener(site.file.metrics, site.folder / "run" / "metrics.sock")
         self._cause = "start"
         self._restarts = 0
         self._stop_asked = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._layers: dict[str, Any] = {}
+        self._failures: Counter[str] = Counter()
         self._started_s: dict[str, float] = {}
         self._pause_s: dict[str, float] = {}
         self._due_s: dict[str, float] = {}
@@ -86,7 +89,7 @@ class Supervisor:
         return [open_receiver(address, line.mbit_per_s) for address in file.links]
 
     def _seats_for(self, site: Site) -> list[Seat]:
-        seats = seats_of(self._journey, site.chain.stage)
+        seats = seats_of(self._journey, site.chain.stage, site.chain.isolation)
         return [s for s in seats if site.file.export or May.COLLECTOR not in s.role.may]
 
     # -- starting a failure domain -----------------------------------------------------------
@@ -95,10 +98,9 @@ class Supervisor:
         """Fresh sockets, fresh keys, all processes of a domain; returns when all are ready."""
         seats = [seat for seat in self._seats if seat.role.domain == domain]
         nonce = secrets.token_bytes(16)
-        confinement = "users and network namespaces" if self._users else "no root: one user"
         values = values_of(self._site, nonce) | {
             "insecure": int(self._insecure),
-            "confinement": confinement,
+            "confinement": "users and network namespaces" if self._users else "no root: one user",
             "software": VERSION,
             "cause": self._cause,
         }
@@ -116,40 +118,54 @@ class Supervisor:
         self._started_s[domain] = time.monotonic()
 
     def _receipt_keys(self, seats: list[Seat]) -> dict[str, bytes]:
-        names = ["head", *(seat.name for seat in seats if seat.line is not None)]
+        names = ["head", *(seat.name for seat in seats if May.STAGE_KEY in seat.role.may)]
         return {name: secrets.token_bytes(32) for name in names}
 
     def _spec(self, seat: Seat, values: dict[str, Value], keys: dict[str, bytes],
               channels: dict[str, tuple[socket.socket, socket.socket]]) -> Spec:  # fmt: skip
         role = seat.role
+        memory_bytes_max = MEMORY_BYTES_MAX
         descriptors = {name: channels[name][0].fileno() for name in role.hears}
         descriptors |= {name: channels[name][1].fileno() for name in role.tells}
         if seat.line is not None:
+            hears, tells = seat.ends
             descriptors = {
-                "inlet": descriptors[role.hears[0]], "outlet": descriptors[role.tells[0]],
-            }  # fmt: skip
-            values = values | {
-                "stage": seat.line.name,
-                "use": seat.line.catalog_name,
-                "parameters": seat.line.parameters,
-                "position": seat.position,
+                end: descriptors[name]
+                for end, name in zip(hears + tells, role.hears + role.tells, strict=True)
             }
-        descriptors["feed"] = self._feed[0 if May.SERVE in role.may else 1].fileno()
+            limits = seat.line.limits or self._site.chain.limits
+            memory_bytes_max = limits.memory_bytes_max
+            values = (
+                values
+                | limits.model_dump()
+                | {
+                    "isolation": self._site.chain.isolation,
+                    "stage": seat.line.name,
+                    "use": seat.line.catalog_name,
+                    "parameters": seat.line.parameters,
+                    "position": seat.position,
+                }
+            )
+        feed = self._feed if seat.line is None else self._stages_feed
+        descriptors["feed"] = feed[0 if May.SERVE in role.may else 1].fileno()
         if role.may & (May.SEND_UDP | May.RECEIVE_UDP):
             descriptors |= {f"udp{at}": link.fileno() for at, link in enumerate(self._udp)}
         if May.COLLECTOR in role.may and (to := open_syslog(self._site.file.export)) is not None:
             self._collector, descriptors["collector"] = to, to.fileno()
         if May.SERVE in role.may:
             descriptors["listener"] = self._metrics.fileno()
+            descriptors["stages-feed"] = self._stages_feed[0].fileno()
+            values = values | {"stage_names": [s.name for s in self._seats if s.line is not None]}
         user = self._users.get(seat.name)
         rights = write_rights(
             role, seat.kind, self._site.policy.payload_bytes_max,
-            user.uid if user else None, user.gid if user else None,
+            user.uid if user else None, user.gid if user else None, memory_bytes_max,
         )  # fmt: skip
-        documents = self._site.documents if seat.line is not None else self._dictionary(role)
+        has_code = seat.kind is not None
+        documents = self._site.documents if has_code else self._dictionary(role)
         return Spec(
             seat.name, role.run, self._site.file.side, descriptors, values,
-            self._keys_for(seat, keys), documents, rights,
+            keys_for(seat, self._site.keys, keys), documents, rights,
         )  # fmt: skip
 
     def _dictionary(self, role: Role) -> dict[str, bytes]:
@@ -158,21 +174,6 @@ class Supervisor:
         if name is None or not role.may & (May.SEND_UDP | May.RECEIVE_UDP):
             return {}
         return {name: self._site.documents[name]}
-
-    def _keys_for(self, seat: Seat, receipt_keys: dict[str, bytes]) -> dict[str, bytes]:
-        may, own = seat.role.may, self._site.keys
-        given: dict[str, bytes] = {}
-        if May.HEAD_KEY in may:
-            given["head"] = receipt_keys["head"]
-        if May.STAGE_KEY in may:
-            given["stage"] = receipt_keys[seat.name]
-        if May.ALL_STAGE_KEYS in may:
-            given |= {name: key for name, key in receipt_keys.items() if name != "head"}
-        if May.SEALING_KEY in may:
-            given["seal"] = own["seal"]
-        if May.LINK_KEY in may:
-            given["link"] = own["link"]
-        return given
 
     # -- running -----------------------------------------------------------------------------
 
@@ -218,13 +219,27 @@ class Supervisor:
         return self._stop_asked[0] in ready and _STOP in os.read(self._stop_asked[0], _NOTES_MAX)
 
     def _ended_domains(self) -> Iterator[str]:
-        ended: dict[str, None] = {}
+        """The domains of which a process has ended, or stands still and does not end."""
+        found: dict[str, list[Ended]] = {}
         for seat in self._seats:
-            if seat.process is not None and (code := seat.process.ended()) is not None:
-                if seat.role.domain not in ended:
-                    self._cause = f"{seat.name} ended ({_how(code)})"
-                ended[seat.role.domain] = None
-        yield from ended
+            if seat.process is None:
+                continue
+            seat.process.end_if_still()
+            if (code := seat.process.ended()) is not None:
+                ended = Ended(seat.name, seat.line is not None, code, *seat.process.last_words())
+                found.setdefault(seat.role.domain, []).append(ended)
+        for domain, together in found.items():
+            self._cause, reason = cause_of([*together, *self._ending(domain)])
+            self._failures[f"failed_{reason}"] += 1
+            yield domain
+
+    def _ending(self, domain: str) -> Iterator[Ended]:
+        """Those that have said why they end, and have not ended yet: others may be quicker."""
+        for seat in self._seats:
+            if seat.role.domain == domain and seat.process and seat.process.ended() is None:
+                words = seat.process.last_words()
+                if any(words):
+                    yield Ended(seat.name, seat.line is not None, 1, *words)
 
     def _restart(self, domain: str) -> None:
         """End what is left of a domain and say when it is started again: at once, unless it ended
@@ -368,12 +383,9 @@ class Supervisor:
                 if seat.process is not None
             ],
         }
-        path = Path(self._site.folder / "run" / "status.json")
-        made = path.with_suffix(".tmp")
-        with contextlib.suppress(OSError):  # a full disk must not end the supervisor
-            made.write_text(json.dumps(status))
-            made.chmod(0o644)
-            made.rename(path)
+        write_status(self._site.folder / "run" / "status.json", status)
+        numbers = {"restarts": self._restarts, "runs": int(state == "running")}
+        tell_numbers(self._feed[1], {**self._failures, **numbers})
 
 
 def _longer(wait_s: float) -> float:
@@ -386,7 +398,3 @@ def _hold(site: Site) -> int:
         return hold_alone(site.folder / "run")
     except BlockingIOError as error:
         raise Broken(Reason.SITE_MALFORMED, f"{site.folder} is running already") from error
-
-
-def _how(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit {code}"

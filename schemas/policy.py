@@ -34,12 +34,33 @@ class Closed(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class StageLimits(Closed):
+    """What one stage may spend; for a chain, or in one stage's line for that stage.
+
+    message_ms_max        from taking a message to giving it, by the clock on the wall
+    message_cpu_ms_max    the same, of processor time: a loop is ended before a machine is late
+    memory_bytes_max      what its process may map on top of what the code itself needs
+    output_bytes_max      the payload it may give; never more than the policy's payload_bytes_max
+    process_messages_max  pooled: after so many messages its process is replaced by a fresh one
+    """
+
+    message_ms_max: Annotated[int, Field(ge=100, le=600_000)] = 10_000
+    message_cpu_ms_max: Annotated[int, Field(ge=100, le=600_000)] = 5_000
+    memory_bytes_max: Annotated[int, Field(ge=16 * 2**20, le=2**36)] = 512 * 2**20
+    output_bytes_max: Annotated[int, Field(ge=1, le=PAYLOAD_BYTES_MAX)] = PAYLOAD_BYTES_MAX
+    process_messages_max: Annotated[int, Field(ge=1, le=2**31)] = 10_000
+
+
 class StageLine(Closed):
-    """One stage of a chain: a name unique in the chain, the catalog's name, its parameters."""
+    """One stage of a chain: a name unique in the chain, the catalog's name, its parameters.
+
+    limits  for this stage, instead of the chain's
+    """
 
     name: Name
     use: Name = ""
     parameters: dict[str, Any] = {}
+    limits: StageLimits | None = None
 
     @property
     def catalog_name(self) -> str:
@@ -48,8 +69,15 @@ class StageLine(Closed):
 
 
 class Chain(Closed):
-    """The stages of one side, in order, and the documents they may read."""
+    """The stages of one side, in order, and the documents they may read.
 
+    isolation  "pooled": a stage's process sees many messages; "message": each message meets a
+               process of its own in every stage, which ends with it
+    limits     of each stage that names no limits of its own
+    """
+
+    isolation: Literal["pooled", "message"] = "pooled"
+    limits: StageLimits = StageLimits()
     documents: Annotated[list[FileName], Field(max_length=32)] = []
     stage: Annotated[list[StageLine], Field(min_length=1, max_length=STAGES_MAX)]
 

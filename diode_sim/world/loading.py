@@ -21,7 +21,11 @@ from schemas.reasons import Reason
 _SIMULATED = (
     "guard.edge", "guard.roles", "guard.report", "guard.supervise", "guard.low", "guard.high",
 )  # fmt: skip
-_AS_THEY_ARE = ("guard.edge.isal", "guard.edge.rights")  # arithmetic: nothing of the world
+_AS_THEY_ARE = (
+    "guard.edge.isal",
+    "guard.edge.rights",
+    "guard.edge.forking",
+)  # arithmetic: nothing of the world
 _code: dict[tuple[str, str], CodeType] = {}
 
 

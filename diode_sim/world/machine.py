@@ -9,6 +9,7 @@ tests of its own with real processes).
 import json
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -20,14 +21,15 @@ from diode_sim.world.disk import Disk
 from diode_sim.world.hostile import HostileStage
 from diode_sim.world.kernel import Host, Kernel, Killed, Process
 from diode_sim.world.loading import Loader, Mutation
+from diode_sim.world.role_process import RoleProcess
 from diode_sim.world.sides import SideParts
 from diode_sim.world.stages import Stages
 from diode_sim.world.stand_ins import stand_ins
 from guard.core.journey import Journey
-from schemas.errors import Broken, CheckvalveError
-from schemas.reasons import Reason
+from schemas.errors import CheckvalveError
 
 PROGRAM = "guard.process"
+LAST_WORDS_BYTES_MAX = 512
 _EXIT_BROKEN = 70
 _UDP = "udp"
 
@@ -44,10 +46,13 @@ class Machines:
         self.calls = Calls(self.kernel)
         self.stages = Stages(self.kernel)
         self.loader = Loader(stand_ins(self.calls), mutations)
-        self.loader.stand_in("guard.edge.system_calls", call=self.calls.by_name, NUMBERS={})
         self.loader.stand_in(
-            "guard.edge.processes", Process=RoleProcess, start=self._start_role, PROGRAM=PROGRAM
+            "guard.edge.system_calls", call=self.calls.by_name, NUMBERS={}, MACHINE=""
         )
+        self.loader.stand_in(
+            "guard.edge.processes", Process=RoleProcess, start=self._start_role, PROGRAM=PROGRAM,
+            LAST_WORDS_BYTES_MAX=LAST_WORDS_BYTES_MAX,
+        )  # fmt: skip
         self.loader.stand_in("filters.catalog", entry=self.stages.entry, load=self.stages.load)
         self.hosts: list[Host] = []
         self.said: list[tuple[int, str, str]] = []
@@ -95,14 +100,18 @@ class Machines:
         ready_number = max(given, default=2) + 1
         given[ready_number] = parent.descriptors[writing]
 
+        spec.values.pop("isolation", None)  # a stage does its work itself: nothing forks here
+
         def run() -> int:
-            return self._guarded(parent.host, spec.name, lambda: self._work(spec, ready_number))
+            return self._guarded(
+                parent.host, spec.name, lambda: self._work(spec, ready_number), ready_number
+            )
 
         started = self.kernel.start(parent.host, spec.name, run, given, parent)
         self.calls.files.close(writing)
         watched = Watched(started)
         started.end_is_open.append(watched)
-        return RoleProcess(self, started, self.calls.files.give(parent, watched), reading)
+        return RoleProcess(self.calls, started, self.calls.files.give(parent, watched), reading)
 
     def _work(self, spec: Any, ready: int) -> None:
         """What `guard.process` does between exec and exit."""
@@ -113,15 +122,23 @@ class Machines:
             module, _, function = spec.run.partition(":")
             work = getattr(self.loader.load(module), function)(spec)
         self.calls.write(ready, json.dumps({"name": spec.name, "layers": []}).encode())
-        self.calls.files.close(ready)
         work()
 
-    def _guarded(self, host: Host, name: str, body: Callable[[], None]) -> int:
-        """The exit code of a process that does this, as `guard.process` gives it."""
+    def _guarded(
+        self, host: Host, name: str, body: Callable[[], None], ready: int | None = None
+    ) -> int:
+        """The exit code of a process that does this, as `guard.process` gives it.
+
+        ready: where its last words go.
+        """
         try:
             body()
         except CheckvalveError as error:
             self._say(host, name, error.sentence)
+            if ready is not None:
+                words = f"{error.reason}|{error.sentence}".encode()[:LAST_WORDS_BYTES_MAX]
+                with suppress(OSError):
+                    self.calls.write(ready, words)
             return _EXIT_BROKEN
         except ConnectionError:
             return 0
@@ -160,51 +177,3 @@ class Machines:
         host.up = False
         self.kill_all(host)
         host.disk.power_cut(chance)
-
-
-class RoleProcess:
-    """`guard.edge.processes.Process` of the simulated kernel."""
-
-    def __init__(self, machines: Machines, process: Process, pidfd: int, ready: int) -> None:
-        self._machines = machines
-        self._process = process
-        self.name = process.name
-        self.pidfd = pidfd
-        self.ready_fd = ready
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
-    def await_ready(self) -> dict[str, Any]:
-        """What it said when it was ready. Raises `Broken` if it ended before."""
-        report = self._machines.calls.read(self.ready_fd, 65_536)
-        self._machines.calls.files.close(self.ready_fd)
-        self.ready_fd = -1
-        if not report:
-            raise Broken(Reason.ROLE_FAILED, f"{self.name} ended before it was ready")
-        content: dict[str, Any] = json.loads(report)
-        return content
-
-    def signal(self, number: int) -> None:
-        """Send a signal."""
-        self._machines.kernel.enter("kill", (self.name, int(number)))
-        self._machines.kernel.signal(self._process, int(number))
-
-    def ended(self) -> int | None:
-        """Its exit code; None while it runs."""
-        return self._process.exit_code
-
-    def end(self) -> int:
-        """Kill it if it runs; gives its exit code."""
-        self._machines.kernel.kill(self._process)
-        self.forget()
-        return self._process.exit_code or 0
-
-    def forget(self) -> None:
-        """Close what it was watched by."""
-        for descriptor in (self.pidfd, self.ready_fd):
-            if descriptor >= 0:
-                self._machines.calls.files.close(descriptor)
-        self.pidfd = self.ready_fd = -1

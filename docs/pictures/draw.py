@@ -29,6 +29,7 @@ MAY_WORDS = {
     May.RECEIVE_UDP: "receive UDP",
     May.SERVE: "serves metrics",
     May.COLLECTOR: "sends to a collector",
+    May.FORK: "starts its own children",
 }
 Spot = tuple[float, float, float, float]  # left, top, width, height
 

@@ -39,6 +39,7 @@ class May(Flag):
     RECEIVE_UDP = auto()
     COLLECTOR = auto()  # sends to the collector's socket, if the site names one
     SERVE = auto()  # accepts connections on the metrics socket
+    FORK = auto()  # starts children of its own, one at a time, that may do less than it
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ checkpoints, C2SP tlog-checkpoint and signed-note. The verifier (guard/report/le
 shares nothing with this module.
 """
 
+import codecs
 import json
 import re
 from base64 import b64decode, b64encode
@@ -46,6 +47,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _ORIGIN = re.compile(r"[!-*,-~]{1,200}")
 _ED25519 = b"\x01"
 _KEY_HASH_BYTES = 4
+_PAIRS = codecs.lookup("utf-16-le").name  # now: a confined process can import no codec
 _encode = json.JSONEncoder(
     ensure_ascii=True, sort_keys=True, separators=(",", ":"), check_circular=False
 ).encode
@@ -339,7 +341,7 @@ def _decode(text: str) -> bytes:
 def _characters(value: int | str) -> int | str:
     if isinstance(value, int):
         return value
-    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return value.encode(_PAIRS, "surrogatepass").decode(_PAIRS, "replace")
 
 
 def _no_checkpoint(what: str) -> Malformed:

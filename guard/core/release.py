@@ -31,18 +31,23 @@ from schemas.receipt import (
 from schemas.stage import Kind
 from schemas.verdict import SENTENCE_CHARACTERS_MAX
 
+_GOES_ON = (Said.PASS, Said.ROUTED)
 SUMMARY_CHARACTERS_MAX = 5000  # of all sentences together, each up to 12 bytes in JSON
 _QUEUE = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{QUEUE_CHARACTERS_MAX - 1}}}")
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One receipt that must be there: stage name, version, kind, and the stage's MAC key."""
+    """One receipt that must be there: stage name, version, kind, and the stage's MAC key.
+
+    queues  those that a route's rules name in the policy: it must choose among them; None: any
+    """
 
     stage: str
     version: int
     kind: Kind
     key: bytes
+    queues: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +135,23 @@ class Judge:
             zip(legs, self._expected, strict=False)
         ):
             if not hmac.compare_digest(hmac.digest(expected.key, body, "sha256"), mac):
-                raise Forged(Reason.RECEIPT_FORGED, f"the receipt of {expected.stage} is not its")
+                raise Forged(
+                    Reason.RECEIPT_FORGED,
+                    f"the receipt of {expected.stage} is not its: it, or a stage after it, lies",
+                )
             passed = self._passes[position]
-            if body == passed.body(notice.id, carried, previous) and not words:
+            plain = body == passed.body(notice.id, carried, previous) and not words
+            if plain and expected.queues is None:
                 previous = mac  # a plain Pass, byte for byte what it must be: most receipts
                 receipts.append(passed.receipt)
                 continue
             receipt = read_body(body, words)
             self._check_receipt(receipt, expected, position, notice.id)
             if receipt.previous != previous or receipt.got != carried:
+                before = self._expected[position - 1].stage if position else "what was accepted"
                 raise Forged(
                     Reason.RECEIPT_OUT_OF_ORDER,
-                    f"{expected.stage} got something else than the stage before it gave",
+                    f"{expected.stage} got something else than {before} gave by its receipt",
                 )
             previous, carried = mac, receipt.gave
             receipts.append(receipt)
@@ -168,6 +178,8 @@ class Judge:
             raise Forged(
                 Reason.RECEIPT_CHANGED_BY_FILTER, f"{receipt.stage} is no route and chose queues"
             )
+        if receipt.verdict in _GOES_ON and expected.queues is not None:
+            _check_chosen(receipt, expected.queues)
         if not changed and receipt.got != receipt.gave:
             raise Forged(
                 Reason.RECEIPT_CHANGED_BY_FILTER, f"{receipt.stage} changed without saying so"
@@ -190,7 +202,8 @@ class Judge:
             raise Forged(Reason.RECEIPT_OUT_OF_ORDER, "a refused message went on")
         if message_digest(frame.message.meta_bytes, frame.message.payload) != gave:
             raise Forged(
-                Reason.RECEIPT_OTHER_MESSAGE, "the payload is not the one the last stage gave"
+                Reason.RECEIPT_OTHER_MESSAGE,
+                f"the payload is not the one that the last stage, {receipts[-1].stage}, gave",
             )
 
     @staticmethod
@@ -199,6 +212,16 @@ class Judge:
         if bytes.fromhex(meta.id) != frame.id:
             raise Forged(Reason.RECEIPT_OTHER_MESSAGE, "the metadata names another message")
         return meta
+
+
+def _check_chosen(receipt: Receipt, queues: frozenset[str]) -> None:
+    """# receipt §4 (6)"""
+    chosen = receipt.words.split(",") if receipt.verdict is Said.ROUTED else [""]
+    if not queues.issuperset(chosen):
+        raise Forged(
+            Reason.RECEIPT_CHANGED_BY_FILTER,
+            f"{receipt.stage} chose a queue that its rules in the policy do not name, or none",
+        )
 
 
 def _queues(receipts: Sequence[Receipt]) -> tuple[str, ...]:

@@ -18,9 +18,9 @@ class Confinement:
     read, write         directories (or files) for Landlock; both empty: no file system at all
     calls               groups of system calls; BASE is always among them
     descriptors         the numbers the role keeps; every other is closed
-    memory_bytes_max    what it may map on top of what it has mapped when it is confined; with MEMFD
-                        also the size of one memfd (cgroups bound their sum)
+    memory_bytes_max    what it may map on top of what it has mapped when it is confined
     cpu_seconds_max     CPU time from now on, None for no limit; then the process is killed
+    memfd_bytes_max     the size of one memfd with MEMFD, None for memory_bytes_max
     files_max           descriptor numbers it may have open at once
     uid, gid            dropped to when started as root; None keeps the user
     network_namespace   give it an empty network of its own when started as root
@@ -36,6 +36,7 @@ class Confinement:
     uid: int | None
     gid: int | None
     network_namespace: bool
+    memfd_bytes_max: int | None = None
 
     def __post_init__(self) -> None:
         """Hold the bounds together. Raises `ValueError`."""

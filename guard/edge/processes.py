@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,9 @@ from schemas.reasons import Reason
 PROGRAM = "guard.process"
 READY_WITHIN_MS = 60_000
 _READY_BYTES_MAX = 65_536
+LAST_WORDS_BYTES_MAX = 512
+STILL_S_MAX = 5.0
+_STAT_BYTES_MAX = 4096
 ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "OPENBLAS_NUM_THREADS": "1",  # a second thread would stand outside the sandbox
@@ -37,6 +41,7 @@ class Process:
     popen: "subprocess.Popen[bytes]"
     pidfd: int
     ready_fd: int
+    still_since_s: float | None = None
 
     @property
     def pid(self) -> int:
@@ -48,12 +53,31 @@ class Process:
         poller = select.poll()
         poller.register(self.ready_fd, select.POLLIN)
         report = os.read(self.ready_fd, _READY_BYTES_MAX) if poller.poll(READY_WITHIN_MS) else b""
-        os.close(self.ready_fd)
-        self.ready_fd = -1
-        if not report:
-            raise Broken(Reason.ROLE_FAILED, f"{self.name} ended before it was ready")
+        if not report.startswith(b"{"):
+            said = f": {_sentence(report)[1]}" if report else ""
+            raise Broken(Reason.ROLE_FAILED, f"{self.name} ended before it was ready{said}")
         content: dict[str, Any] = json.loads(report)
         return content
+
+    def last_words(self) -> tuple[str, str]:
+        """(reason, sentence) that it gave for its end, or two empty texts. Read them once."""
+        poller = select.poll()
+        poller.register(self.ready_fd, select.POLLIN)
+        return _sentence(os.read(self.ready_fd, LAST_WORDS_BYTES_MAX) if poller.poll(0) else b"")
+
+    def end_if_still(self) -> None:
+        """Kill it when a signal has stopped it for too long: it neither works nor ends then."""
+        try:
+            with open(f"/proc/{self.pid}/stat", "rb") as file:
+                still = file.read(_STAT_BYTES_MAX).rpartition(b") ")[2].startswith(b"T")
+        except OSError:
+            still = False
+        if not still:
+            self.still_since_s = None
+        elif self.still_since_s is None:
+            self.still_since_s = time.monotonic()
+        elif time.monotonic() - self.still_since_s > STILL_S_MAX:
+            self.signal(signal.SIGKILL)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to exactly this process; nothing happens if it has ended."""
@@ -79,17 +103,23 @@ class Process:
         self.pidfd = self.ready_fd = -1
 
 
+def _sentence(words: bytes) -> tuple[str, str]:
+    reason, _, sentence = words.decode("ascii", "backslashreplace").partition("|")
+    return (reason, sentence) if reason in set(Reason) else ("", "")
+
+
 def start(spec: Spec, program: str = PROGRAM) -> Process:
     """Start the process of this spec. The caller closes its own copies of the descriptors.
 
-    program: the module that reads the spec; only `guard doctor --sandbox` names another.
+    program: the module that reads the spec, or a file; only trials and tests name another.
     """
+    run = [program] if program.endswith(".py") else ["-m", program]
     ready_reading, ready_writing = os.pipe()
     spec.descriptors["ready"] = ready_writing
     orders = spec.write()
     try:
         popen = subprocess.Popen(  # noqa: S603 - this interpreter and a number
-            [sys.executable, "-I", "-m", program, str(orders)],
+            [sys.executable, "-I", *run, str(orders)],
             stdin=subprocess.DEVNULL,
             pass_fds=(orders, *spec.descriptors.values()),
             env=ENVIRONMENT,

@@ -16,6 +16,7 @@ from schemas.stage import Kind
 MEMORY_BYTES_MAX = 512 * 1024 * 1024
 PAYLOAD_COPIES_MAX = 32
 FILES_MAX = 1024
+FILES_SPARE = 64  # of a stage with a user of its own: the memfds it can fill are bounded by this
 _STANDARD_ERROR = 2
 
 
@@ -32,6 +33,8 @@ def calls_of(role: Role, kind: Kind | None = None) -> frozenset[Calls]:
         calls.add(Calls.UDP_SEND)
     if May.RECEIVE_UDP in role.may:
         calls.add(Calls.UDP_RECEIVE)
+    if May.FORK in role.may:
+        calls.add(Calls.FORK)
     if May.SERVE in role.may:
         calls.add(Calls.UNIX_LISTEN)
     makes_payloads = kind in (Kind.NORMALIZE, Kind.TRANSFORM) or May.HEAD_KEY in role.may
@@ -41,15 +44,18 @@ def calls_of(role: Role, kind: Kind | None = None) -> frozenset[Calls]:
 
 
 def write_rights(
-    role: Role, kind: Kind | None, payload_bytes_max: int, user: int | None, group: int | None
-) -> dict[str, Value]:
+    role: Role, kind: Kind | None, payload_bytes_max: int, user: int | None, group: int | None,
+    memory_bytes_max: int = MEMORY_BYTES_MAX,
+) -> dict[str, Value]:  # fmt: skip
     """The rights of one process, for its spec. `user` and `group` are None without root."""
     owns_network = bool(role.may & (May.SEND_UDP | May.RECEIVE_UDP | May.SERVE))
     return {
         "calls": sorted(calls_of(role, kind)),
         "reads": list(role.reads),
         "writes": list(role.writes),
-        "memory_bytes_max": MEMORY_BYTES_MAX + PAYLOAD_COPIES_MAX * payload_bytes_max,
+        "memory_bytes_max": memory_bytes_max + PAYLOAD_COPIES_MAX * payload_bytes_max,
+        "memfd_bytes_max": payload_bytes_max if role.name == CHAIN else None,
+        "files_spare": FILES_SPARE if role.name == CHAIN and user is not None else None,
         "user": user,
         "group": group,
         "network_namespace": not owns_network,
@@ -67,9 +73,11 @@ def confinement_of(spec: Spec) -> Confinement:
         return tuple(folder / str(name) for name in names)
 
     def number(name: str) -> int | None:
-        value = rights[name]
+        value = rights.get(name)
         return value if isinstance(value, int) else None
 
+    kept = frozenset({*spec.descriptors.values(), _STANDARD_ERROR})
+    spare = number("files_spare")
     calls = rights["calls"]
     if not isinstance(calls, list):
         raise TypeError("calls are no list")
@@ -77,11 +85,12 @@ def confinement_of(spec: Spec) -> Confinement:
         read=paths(rights["reads"]),
         write=paths(rights["writes"]),
         calls=frozenset(Calls(name) for name in calls),
-        descriptors=frozenset({*spec.descriptors.values(), _STANDARD_ERROR}),
+        descriptors=kept,
         memory_bytes_max=number("memory_bytes_max") or MEMORY_BYTES_MAX,
         cpu_seconds_max=None,
-        files_max=FILES_MAX,
+        files_max=FILES_MAX if spare is None else max(kept) + 1 + spare,
         uid=number("user"),
         gid=number("group"),
         network_namespace=bool(rights["network_namespace"]),
+        memfd_bytes_max=number("memfd_bytes_max"),
     )

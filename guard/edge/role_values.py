@@ -3,6 +3,8 @@
 Takes a verified site and the run's nonce (16 bytes), gives the values of a `Spec`. Pure.
 """
 
+from guard.core.chain import PATIENCE_MS
+from guard.edge.seats import told_of
 from guard.edge.site import Site, flow_number
 from guard.edge.spec import Value
 from schemas.policy import DestinationChain, SourceChain
@@ -16,6 +18,7 @@ def values_of(site: Site, nonce: bytes) -> dict[str, Value]:
         nonce, 0, policy.flow, policy.source_domain, policy.destination_domain,
         site.policy_digest,
     )  # fmt: skip
+    slowest_ms = max((line.limits or chain.limits).message_ms_max for line in chain.stage)
     values: dict[str, Value] = {
         "folder": str(site.folder),
         "flow": policy.flow,
@@ -26,7 +29,7 @@ def values_of(site: Site, nonce: bytes) -> dict[str, Value]:
         "policy_version": policy.version,
         "payload_bytes_max": policy.payload_bytes_max,
         "senders": list(policy.senders),
-        "stages": [[line.name, line.catalog_name] for line in chain.stage],
+        "stages": [told_of(line) for line in chain.stage],
         "nonce": nonce.hex(),
         "scope": scope.hex(),
         "seal_public": site.seal_public.hex(),
@@ -41,6 +44,7 @@ def values_of(site: Site, nonce: bytes) -> dict[str, Value]:
         "trust_root_version": site.root.version,
         "demo": int(site.file.demo),
         "software_digest": site.software,
+        "patience_ms": max(PATIENCE_MS, 2 * slowest_ms),
         **site.ledger_values(),
     }
     if isinstance(chain, SourceChain):

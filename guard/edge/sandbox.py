@@ -202,13 +202,14 @@ def _limits(confinement: Confinement) -> Layer:
     limits = {
         resource.RLIMIT_AS: mapped + confinement.memory_bytes_max,
         resource.RLIMIT_NOFILE: confinement.files_max,
-        resource.RLIMIT_NPROC: 0,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,
     }
     if Calls.MEMFD in confinement.calls and Calls.WRITE_FILES not in confinement.calls:
-        limits[resource.RLIMIT_FSIZE] = confinement.memory_bytes_max
+        limits[resource.RLIMIT_FSIZE] = confinement.memfd_bytes_max or confinement.memory_bytes_max
+    if Calls.FORK not in confinement.calls:
+        limits[resource.RLIMIT_NPROC] = 0
     if confinement.cpu_seconds_max is not None:
         used = resource.getrusage(resource.RUSAGE_SELF)
         spent = int(used.ru_utime + used.ru_stime) + 1
@@ -217,11 +218,12 @@ def _limits(confinement: Confinement) -> Layer:
         hard = resource.getrlimit(limit)[1]
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (bound, bound))
+    children = "children by fork" if Calls.FORK in confinement.calls else "no processes"
     return Layer(
         "limits",
         State.ON,
         f"{confinement.memory_bytes_max} more bytes of memory, {confinement.files_max} files,"
-        " no processes, no core dump",
+        f" {children}, no core dump",
     )
 
 

@@ -17,6 +17,7 @@ from schemas.errors import Broken
 from schemas.reasons import Reason
 
 _BAD = -1
+_AS_A_THREAD = 0x10F00  # and so with memory, files and signals in common
 _PROT_READ_EXEC, _MAP_PRIVATE_ANONYMOUS = 5, 0x22
 
 # refused to every role; arguments are all -1
@@ -61,7 +62,9 @@ def _attempts(confinement: Confinement) -> Iterator[tuple[str, Callable[[], obje
     for name, group in _ONLY_WITH.items():
         if group not in confinement.calls:
             yield name, _bad_call(name)
-    yield "fork", lambda: _fork(os.fork)
+    if Calls.FORK not in confinement.calls:
+        yield "fork", lambda: _fork(os.fork)
+    yield "a thread", lambda: call("clone", _AS_A_THREAD, _BAD, 0, 0, 0)
     if "fork" in NUMBERS:  # the C library's fork is a clone
         yield "the older fork", lambda: _fork(lambda: call("fork"))
     yield "a signal to the parent", lambda: os.kill(os.getppid(), 0)

@@ -19,6 +19,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -39,6 +40,7 @@ class Calls(StrEnum):
     UDP_SEND = "udp-send"  # its internet datagram socket is written and never read
     UDP_RECEIVE = "udp-receive"  # its internet datagram socket is read and never written
     UNIX_LISTEN = "unix-listen"  # accept on a listening socket it was given
+    FORK = "fork"  # start a child, wait for it, kill it; the child confines itself further
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
 _AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _X32_BIT = 0x40000000
+_NO_CALL = 0xFFFFFFFF
 
 _ALLOW: Instruction = (_RETURN, 0, 0, 0x7FFF0000)
 _DENY: Instruction = (_RETURN, 0, 0, 0x00050000 | errno.EPERM)
@@ -68,6 +71,8 @@ _SET_MODE_FILTER = 1
 _FLAG_SPEC_ALLOW = 1 << 2
 
 _PROT_EXEC = 4
+_PR_SET_PDEATHSIG = 1
+_AS_FORK_DOES = 0x01200011  # CLONE_CHILD_SETTID, CLONE_CHILD_CLEARTID, SIGCHLD: no thread, no share
 _AT_EMPTY_PATH = 0x1000
 
 _PLAIN = {
@@ -88,6 +93,7 @@ _PLAIN = {
     Calls.UDP_SEND: "getsockopt getsockname",
     Calls.UDP_RECEIVE: "getsockopt getsockname",
     Calls.UNIX_LISTEN: "getsockopt getsockname shutdown",
+    Calls.FORK: "wait4 rt_sigtimedwait",
 }
 _RECEIVING = ("recvmsg", "recvfrom")
 _SENDING = ("sendmsg", "sendto")
@@ -118,15 +124,26 @@ def program(calls: Iterable[Calls], descriptors: Descriptors) -> Program:
     for name in sorted(plain):
         written += _when(name, [_ALLOW])
     if MACHINE == "x86_64":
-        written += [(_AT_LEAST, 0, 1, _X32_BIT), _KILL]
+        # -1 is no call: what a tracer puts in the place of one that it makes fail.
+        written += [(_EQUAL, 2, 0, _NO_CALL), (_AT_LEAST, 0, 1, _X32_BIT), _KILL]
     return [*written, _DENY]
 
 
 def install(filter_program: Program) -> None:
     """Put the filter on this process, for ever. Needs `no_new_privs`. Raises `OSError`."""
+    put_on(ready(filter_program))
+
+
+def ready(filter_program: Program) -> "Ready":
+    """The program as the kernel takes it: for who installs it more than once."""
     array = (_Filter * len(filter_program))(*(_Filter(*each) for each in filter_program))
-    head = _Head(len(filter_program), ctypes.addressof(array))
-    call("seccomp", _SET_MODE_FILTER, _FLAG_SPEC_ALLOW, ctypes.addressof(head))
+    return Ready(_Head(len(filter_program), ctypes.addressof(array)), array)
+
+
+def put_on(filter_ready: "Ready") -> None:
+    """`install` of what `ready` gave."""
+    head = ctypes.addressof(filter_ready.head)
+    call("seccomp", _SET_MODE_FILTER, _FLAG_SPEC_ALLOW, head)
 
 
 def _checked(groups: frozenset[Calls], descriptors: Descriptors) -> dict[str, Program]:
@@ -168,7 +185,18 @@ def _checked(groups: frozenset[Calls], descriptors: Descriptors) -> dict[str, Pr
         rules["openat"] = _no_bit(2, os.O_PATH | writing)
     if not groups & {Calls.READ_FILES, Calls.WRITE_FILES}:
         rules["newfstatat"] = _has_bit(3, _AT_EMPTY_PATH)  # glibc's fstat
-    return rules
+    return rules | (_forking() if Calls.FORK in groups else {})
+
+
+def _forking() -> dict[str, Program]:
+    """To start a child, to kill one, and what a child needs to give up more than its parent."""
+    return {
+        "clone": _one_of(0, [_AS_FORK_DOES]),
+        "kill": _one_of(1, [signal.SIGKILL]),
+        "prctl": _one_of(0, [_PR_SET_PDEATHSIG]),
+        "prlimit64": _one_of(0, [0]),  # its own limits, which can only be lowered
+        "seccomp": _one_of(0, [_SET_MODE_FILTER]),
+    }
 
 
 def _seals(groups: frozenset[Calls]) -> set[int]:
@@ -240,3 +268,11 @@ class _Filter(ctypes.Structure):
 
 class _Head(ctypes.Structure):
     _fields_ = (("length", ctypes.c_uint16), ("filters", ctypes.c_void_p))
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A filter in the kernel's form; `array` is what `head` points at."""
+
+    head: _Head
+    array: "ctypes.Array[_Filter]"

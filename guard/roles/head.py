@@ -48,6 +48,7 @@ class Feeder:
         self._settled = Ear(spec.descriptors["settled"])
         self._scope = bytes.fromhex(spec.text("scope"))
         self._key = spec.keys["head"]
+        self._cause = str(spec.values.get("cause", "not known"))
         self.settled = 0
 
     def feed(self, fed: Fed) -> None:
@@ -128,7 +129,7 @@ class Feeder:
         about = fed.about | {
             "verdict": "hold",
             "reason": Reason.POISON.value,
-            "sentence": "the chain broke at this message's turn, twice",
+            "sentence": f"the chain broke at this message's turn, twice; last: {self._cause}",
         }
         self.stop(fed.number, fed.id, fed.place, about)
 

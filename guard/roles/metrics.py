@@ -1,12 +1,14 @@
 """Metrics: what the roles count, for Prometheus and `guard status`, on a socket of its own.
 
-Hears the feed (numbers only, one way), answers `GET /metrics` in Prometheus text form and
+Hears two feeds (numbers only, one way): that of the stages, which may tell four numbers each under
+their own names, and that of the other roles. Answers `GET /metrics` in Prometheus text form and
 `GET /status` in JSON, one connection at a time. The listening socket is a Unix socket or a
 management address, given by the supervisor; never a domain interface. Nothing that a client sends
 reaches any other process.
 """
 
 import json
+import re
 import select
 import socket
 from collections.abc import Callable, Iterator
@@ -26,32 +28,42 @@ from guard.edge.waiting import wait_readable
 _REQUEST_BYTES_MAX = 4096
 _CLIENT_WITHIN_MS = 2000
 _NAMES_MAX = 128
+_PACKETS_A_TURN_MAX = 256  # a feed that is flooded keeps no client waiting
 _COUNTERS_MAX = 512
+_NUMBER_MAX = 2**63 - 1
+_OF_A_STAGE = frozenset({"messages", "busy_ns", "malformed_frames", "cells_failed"})
+_NAME = re.compile(r"[a-z][a-z0-9_:-]{0,79}")
+_COUNTER = re.compile(r"[a-z][a-z0-9_-]{0,63}|entry(\|[a-z0-9_:-]{0,64}){3}")
 _BUCKETS_US = (1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000)
 
 
 class Board:
     """The newest counters of every process, and the latency histograms."""
 
-    def __init__(self, flow: str, side: str) -> None:
+    def __init__(self, flow: str, side: str, stages: frozenset[str] = frozenset()) -> None:
+        """stages: the names of the processes that may tell on the stages' feed."""
+        self._stages = stages
         self._labels = (flow, side)
         self._counters: dict[str, dict[str, int]] = {}
         self._latency: dict[str, list[int]] = {}
         self._latency_sum_us: dict[str, int] = {}
 
-    def note(self, packet: bytes) -> None:
-        """Take one feed packet; one that is none is dropped."""
-        try:
-            told = json.loads(packet)
-            name, counters = str(told["name"]), dict(told["counters"])
-            latency = [int(us) for us in told["latency_us"]]
-        except (ValueError, KeyError, TypeError):
+    def note(self, untrusted_packet: bytes) -> None:
+        """Take one packet of the roles' feed; one that is none is dropped."""
+        told = _read(untrusted_packet)
+        if told is None or told[0] in self._stages:
             return
-        if (name in self._counters or len(self._counters) < _NAMES_MAX) and (
-            len(counters) <= _COUNTERS_MAX
-        ):
-            self._counters[name] = {str(key): int(value) for key, value in counters.items()}
+        name, counters, latency = told
+        if name in self._counters or len(self._counters) < _NAMES_MAX:
+            self._counters[name] = counters
             self._note_latency(name, latency)
+
+    def note_stage(self, untrusted_packet: bytes) -> None:
+        """Take one packet of the stages' feed: a stage that was taken over wrote it, for all we
+        know. It can give wrong numbers, and neither names nor words of its own."""
+        told = _read(untrusted_packet)
+        if told is not None and told[0] in self._stages and told[1].keys() <= _OF_A_STAGE:
+            self._counters[told[0]] = told[1]
 
     def _note_latency(self, name: str, latency: list[int]) -> None:
         buckets = self._latency.setdefault(name, [0] * (len(_BUCKETS_US) + 1))
@@ -108,23 +120,49 @@ class Board:
         return family
 
 
+def _read(untrusted_packet: bytes) -> tuple[str, dict[str, int], list[int]] | None:
+    """(process, counters, latencies in microseconds), or None for what is no packet of a feed."""
+    try:
+        untrusted = json.loads(untrusted_packet)
+        name, counters = untrusted["name"], untrusted["counters"]
+        latency = untrusted["latency_us"]
+        named = all(map(_COUNTER.fullmatch, counters)) and _NAME.fullmatch(name)
+        numbers = [*counters.values(), *latency]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    if not named or len(counters) > _COUNTERS_MAX or type(latency) is not list:
+        return None
+    if not all(type(number) is int and 0 <= number <= _NUMBER_MAX for number in numbers):
+        return None
+    return name, counters, latency
+
+
 def prepare(spec: Spec) -> Callable[[], None]:
     """The registry and the two sockets."""
-    board = Board(spec.text("flow"), spec.side)
+    names = spec.values.get("stage_names")
+    stage_names = frozenset(map(str, names)) if isinstance(names, list) else frozenset()
+    board = Board(spec.text("flow"), spec.side, stage_names)
     registry = CollectorRegistry()
     registry.register(board)
     ear = Ear(spec.descriptors["feed"])
+    stages = Ear(spec.descriptors["stages-feed"]) if "stages-feed" in spec.descriptors else ear
     listener = socket.socket(fileno=spec.descriptors["listener"])
     generate_latest(registry)
-    return lambda: _work(board, registry, ear, listener)
+    return lambda: _work(board, registry, ear, stages, listener)
 
 
-def _work(board: Board, registry: CollectorRegistry, ear: Ear, listener: socket.socket) -> None:
+def _work(
+    board: Board, registry: CollectorRegistry, ear: Ear, stages: Ear, listener: socket.socket
+) -> None:
     while True:
-        ready = wait_readable(ear.fileno(), listener.fileno(), wait_ms=60_000)
-        if ear.fileno() in ready:
-            while packet := ear.hear_now():
-                board.note(packet)
+        watched = (ear.fileno(), stages.fileno(), listener.fileno())
+        ready = wait_readable(*watched, wait_ms=60_000)
+        for heard, note in ((ear, board.note), (stages, board.note_stage)):
+            for _ in range(_PACKETS_A_TURN_MAX if heard.fileno() in ready else 0):
+                packet = heard.hear_now()
+                if not packet:
+                    break
+                note(packet)
         if listener.fileno() in ready:
             client, _ = listener.accept()
             with client:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from filters.catalog import entry as catalog_entry
+from guard.core.chain import PATIENCE_MS
 from guard.core.frame import Frame
 from guard.core.notice import Notice, What, read_notice
 from guard.core.release import Expected, Judge
@@ -22,8 +23,8 @@ from schemas.errors import Broken, CheckvalveError, Forged, Malformed
 from schemas.reasons import Reason
 
 BATCH_MAX = 128
+STRAYS_MAX = 1000  # frames that nobody fed, in one run of a lane
 _IDLE_MS = 200
-_PATIENCE_NS = 30_000_000_000
 _JSON_MARGIN_BYTES = 2
 
 
@@ -48,7 +49,10 @@ class Lane:
         self._accepted = Ear(spec.descriptors["accepted"])
         self._notices: deque[Notice] = deque()
         self._frame: Frame | None = None
+        patience_ms = spec.values.get("patience_ms")
+        self._patience_ms = patience_ms if isinstance(patience_ms, int) else PATIENCE_MS
         self._newest_ns = monotonic_ns()
+        self._strays = 0
         self._head_ended = False
         self._chain_ended = False
 
@@ -61,16 +65,31 @@ class Lane:
         """What has arrived, in the order the head accepted it; at most `BATCH_MAX` at a time.
 
         Waits up to a fifth of a second for the first. Raises `Broken` when the chain has kept a
-        message for longer than half a minute: the supervisor then starts the lane anew.
+        message for longer than half a minute (or twice what a stage may take), or floods: the
+        supervisor then starts the lane anew.
         """
         self._wait()
+        strays = 0
         for _ in range(BATCH_MAX):
             arrival = self._next()
             if arrival is None:
                 break
+            if arrival.notice is None:
+                strays += 1
+                continue
             self._newest_ns = monotonic_ns()
             yield arrival
+        if strays:
+            yield Arrival(None, None, self._strayed(strays))
         self._check_patience()
+
+    def _strayed(self, strays: int) -> Forged:
+        """One alarm a batch, or a stage that floods would fill the ledger; then an end to it."""
+        self._strays += strays
+        if self._strays > STRAYS_MAX:
+            sentence = f"the chain gave more than {STRAYS_MAX} frames that nobody fed"
+            raise Broken(Reason.STAGE_FAILED, sentence)
+        return Forged(Reason.DUPLICATE, f"{strays} frames came that nobody fed")
 
     def _wait(self) -> None:
         self._hear()
@@ -129,8 +148,10 @@ class Lane:
         return frame
 
     def _check_patience(self) -> None:
-        if self._notices and monotonic_ns() - self._newest_ns > _PATIENCE_NS:
-            raise Broken(Reason.STAGE_FAILED, "the chain has kept a message for 30 s")
+        waited_ms = (monotonic_ns() - self._newest_ns) // 1_000_000
+        if self._notices and waited_ms > self._patience_ms:
+            sentence = f"the chain has kept a message for {self._patience_ms / 1000:.0f} s"
+            raise Broken(Reason.STAGE_FAILED, sentence)
 
 
 class Scribe:
@@ -197,7 +218,9 @@ def judge_of(spec: Spec) -> Judge:
     stages = spec.values["stages"]
     if not isinstance(stages, list):
         raise TypeError("stages is no list")
-    for name, use in stages:
+    for name, use, *queues in stages:  # queues: one list, of a route's
         listed = catalog_entry(use)
-        expected.append(Expected(name, listed.version, listed.kind, spec.keys[f"stage:{name}"]))
+        named = frozenset(queues[0]) if queues else None
+        key = spec.keys[f"stage:{name}"]
+        expected.append(Expected(name, listed.version, listed.kind, key, named))
     return Judge(bytes.fromhex(spec.text("scope")), spec.keys["head"], expected)

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from guard.core.chain import first_frame
 from guard.core.frame import Frame
-from guard.core.release import SUMMARY_CHARACTERS_MAX, Cleared, Stopped, summary
+from guard.core.release import (
+    SUMMARY_CHARACTERS_MAX,
+    Cleared,
+    Expected,
+    Judge,
+    Stopped,
+    summary,
+)
 from schemas.errors import CheckvalveError, Forged, Malformed
 from schemas.message import Message, Meta
 from schemas.reasons import Reason
@@ -30,6 +37,7 @@ from tests.guard.core.lane import (
     META,
     NONCE,
     OTHER,
+    RUNS,
     SCOPE,
     fed,
     key_of,
@@ -343,3 +351,37 @@ def test_a_digest_binds_where_the_metadata_ends() -> None:
 def test_metadata_has_one_form_only() -> None:
     whole = META.write()
     assert Meta.read(whole) == META
+
+
+QUEUES = {"new", "maps"}
+
+
+def judge_with_queues(queues: set[str]) -> Judge:
+    expected = [
+        Expected(name, 1, kind, key_of(name), frozenset(queues) if name == "route" else None)
+        for name, (kind, _) in RUNS.items()
+    ]
+    return Judge(SCOPE, HEAD_KEY, expected)
+
+
+def test_a_route_chooses_among_the_queues_of_its_rules() -> None:
+    frame = LANE.run()
+    assert isinstance(judge_with_queues(QUEUES)(frame, fed()), Cleared)
+    with pytest.raises(Forged, match="route chose a queue"):
+        judge_with_queues({"new"})(frame, fed())
+
+
+@pytest.mark.parametrize("note", ["", "new"])
+def test_a_route_that_chooses_no_queue_does_not_get_the_default(note: str) -> None:
+    lane = make_lane(route=lambda _: Pass(note))
+    with pytest.raises(Forged, match="or none"):
+        judge_with_queues(QUEUES)(lane.run(), fed())
+
+
+@pytest.mark.parametrize(
+    "run",
+    [lambda _: Refuse(Reason.NO_ROUTE, "no"), lambda _: Hold(Reason.LABEL_MISSING, "look")],
+)
+def test_a_route_refuses_and_holds_without_a_queue(run: Run) -> None:
+    lane = make_lane(route=run)
+    assert isinstance(judge_with_queues(QUEUES)(lane.run(), fed()), Stopped)

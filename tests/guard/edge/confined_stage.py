@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from lxml import etree
 from pydantic import BaseModel, ConfigDict
 
+from guard.core.ledger import canonical
 from guard.edge.sandbox import Confinement, confine, self_test
 
 NOBODY = 65534
@@ -76,6 +77,7 @@ def main() -> None:
     assert (numpy.ones((64, 64)) @ numpy.ones((64, 64)))[0, 0] == 64
     print("numpy")
     print("magic" if detector.from_buffer(b"\x89PNG\r\n\x1a\n" + bytes(64)) else "")
+    print("ledger" if canonical({"kind": "a", "sentence": "\N{LOCK}"}) else "")
     print("hashlib" if hashlib.sha256(b"x" * 100_000).hexdigest() else "")
     try:
         json.loads("{")

@@ -270,4 +270,4 @@ def test_the_libraries_of_the_stages_work_after_confinement() -> None:
     )
     assert done.returncode == 0, done.stderr
     libraries = "lxml xmlschema expat pydantic jsonschema_rs cbor2 cryptography numpy magic"
-    assert done.stdout.split() == [*libraries.split(), "hashlib", "json"]
+    assert done.stdout.split() == [*libraries.split(), "ledger", "hashlib", "json"]
