@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from diode_sim.world.channels import Deaf, End, Packet, pair
-from diode_sim.world.disk import failure
 from diode_sim.world.files import POLLERR, POLLHUP, POLLNVAL, Files, OpenFile, raw
+from diode_sim.world.inodes import failure
 from diode_sim.world.inotify import Inotify, Watches
 from diode_sim.world.kernel import Kernel, Open
 from diode_sim.world.pipes import PipeEnd, pipe

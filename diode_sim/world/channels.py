@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from diode_sim.world.disk import failure
 from diode_sim.world.files import POLLERR, POLLHUP, POLLIN, POLLOUT
+from diode_sim.world.inodes import failure
 from diode_sim.world.kernel import Kernel, Open, Process
 
 POLLRDHUP = 0x2000

@@ -11,57 +11,22 @@ kernel's numbers.
 """
 
 import errno
-import os
-import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from diode_sim.chance import Chance
-
-SECTOR_BYTES = 512
-NAME_BYTES_MAX = 255
-DEVICE = 0xD15C
-_FILE_MODE = stat.S_IFREG | 0o640
-_DIRECTORY_MODE = stat.S_IFDIR | 0o750
-
-
-def failure(number: int, path: object = None) -> OSError:
-    """The error a system call gives."""
-    return OSError(number, os.strerror(number), path)
-
-
-@dataclass(slots=True, eq=False)
-class Inode:
-    """A file or a directory.
-
-    content   a file's bytes as processes see them; stable: as the device has them
-    unsynced  what was done to them since: (offset, bytes), or (size, None) for a truncation
-    entries   a directory's names; stable_entries: as the device has them
-    place     (directory, name) of what has a name
-    opened    how many open descriptions there are: bytes without a name are there as long
-    """
-
-    number: int
-    mode: int
-    links: int = 0
-    changed_ns: int = 0
-    modified_ns: int = 0
-    content: bytearray = field(default_factory=bytearray)
-    stable: bytearray = field(default_factory=bytearray)
-    unsynced: list[tuple[int, bytes | None]] = field(default_factory=list)
-    entries: "dict[bytes, Inode]" = field(default_factory=dict)
-    stable_entries: "dict[bytes, Inode]" = field(default_factory=dict)
-    place: "tuple[Inode, bytes] | None" = None
-    opened: int = 0
-
-    @property
-    def is_directory(self) -> bool:
-        """Whether it is one."""
-        return stat.S_ISDIR(self.mode)
-
-
-Step = tuple[Inode, bytes, Inode | None]
-"""(directory, name, what the name is from now on; None: nothing)"""
+from diode_sim.world.inodes import (
+    DIRECTORY_MODE,
+    FILE_MODE,
+    NAME_BYTES_MAX,
+    SECTOR_BYTES,
+    Inode,
+    Step,
+    copied,
+    failure,
+    put,
+    resize,
+    survivor,
+)
 
 
 class Disk:
@@ -70,7 +35,7 @@ class Disk:
     def __init__(self, capacity_bytes: int, now_ns: Callable[[], int]) -> None:
         self._now_ns = now_ns
         self._numbers = 2
-        self.root = Inode(2, _DIRECTORY_MODE, links=1)
+        self.root = Inode(2, DIRECTORY_MODE, links=1)
         self.whole_bytes = self.capacity_bytes = capacity_bytes
         self.used_bytes = 0
         self._changes: list[tuple[Step, ...]] = []
@@ -113,7 +78,7 @@ class Disk:
             raise failure(errno.EEXIST, name)
         self._need(0 if not folder else SECTOR_BYTES)
         self._numbers += 1
-        mode = _DIRECTORY_MODE if folder else _FILE_MODE
+        mode = DIRECTORY_MODE if folder else FILE_MODE
         made = Inode(self._numbers, mode, changed_ns=self._now_ns(), modified_ns=self._now_ns())
         self._change((directory, name, made))
         return made
@@ -237,9 +202,9 @@ class Disk:
             raise failure(errno.EIO)
         for offset, written in inode.unsynced:
             if written is None:
-                _resize(inode.stable, offset)
+                resize(inode.stable, offset)
             else:
-                _put(inode.stable, offset, written)
+                put(inode.stable, offset, written)
         inode.unsynced.clear()
 
     def sync_directory(self, directory: Inode) -> None:
@@ -286,13 +251,13 @@ class Disk:
     def snapshot(self) -> Inode:
         """A copy of all that is stable, to be put back."""
         copies: dict[int, Inode] = {}
-        return _copied(self.root, copies)
+        return copied(self.root, copies)
 
     def put_back(self, snapshot: Inode) -> None:
         """The disk is what it was then, whatever became of it since: its host must be off."""
         self._power_cuts += 1
         self._changes = []
-        self.root = _copied(snapshot, {})
+        self.root = copied(snapshot, {})
         self.used_bytes = 0
         for inode in self.walk():
             inode.entries = dict(inode.stable_entries)
@@ -328,7 +293,7 @@ class Disk:
             inode.opened = 0
             if not inode.is_directory:
                 if inode.unsynced:
-                    inode.stable = _survivor(inode, chance, style)
+                    inode.stable = survivor(inode, chance, style)
                     inode.unsynced.clear()
                 inode.content = inode.stable[:]  # also what a failed sync left to the cache alone
                 self.used_bytes += len(inode.stable)
@@ -362,59 +327,9 @@ def _check_rename(moved: Inode, old: Inode, new: Inode, target: Inode | None) ->
         raise failure(errno.ENOTEMPTY)
 
 
-def _copied(inode: Inode, copies: dict[int, Inode]) -> Inode:
-    made = copies.get(inode.number)
-    if made is None:
-        made = Inode(inode.number, inode.mode, changed_ns=inode.changed_ns)
-        copies[inode.number] = made
-        made.modified_ns, made.stable = inode.modified_ns, inode.stable[:]
-        for name, child in inode.stable_entries.items():
-            entry = _copied(child, copies)
-            entry.links += 1
-            entry.place = (made, name)
-            made.stable_entries[name] = made.entries[name] = entry
-    return made
-
-
 def _make_stable(steps: tuple[Step, ...]) -> None:
     for directory, name, inode in steps:
         if inode is None:
             directory.stable_entries.pop(name, None)
         else:
             directory.stable_entries[name] = inode
-
-
-def _survivor(inode: Inode, chance: Chance, style: str) -> bytearray:
-    """A file's bytes after the power came back."""
-    content = inode.stable[:]
-    if style == "nothing":
-        return content
-    if style == "everything":
-        return inode.content[:]
-    for offset, written in inode.unsynced:
-        if written is None:
-            if chance.below(2):
-                _resize(content, offset)
-            continue
-        at = 0
-        while at < len(written):
-            step = min(SECTOR_BYTES - (offset + at) % SECTOR_BYTES, len(written) - at)
-            if chance.below(3):
-                _put(content, offset + at, written[at : at + step])
-            at += step
-    if chance.below(3) == 0 and len(content) < len(inode.content):
-        _resize(content, len(inode.content))  # its size was written, its last bytes were not
-    return content
-
-
-def _put(content: bytearray, offset: int, written: bytes) -> None:
-    if len(content) < offset + len(written):
-        _resize(content, offset + len(written))
-    content[offset : offset + len(written)] = written
-
-
-def _resize(content: bytearray, size: int) -> None:
-    if size < len(content):
-        del content[size:]
-    else:
-        content.extend(bytes(size - len(content)))

@@ -9,7 +9,8 @@ import errno
 import os
 import stat
 
-from diode_sim.world.disk import Disk, Inode, failure
+from diode_sim.world.disk import Disk
+from diode_sim.world.inodes import Inode, failure
 from diode_sim.world.inotify import (
     ATTRIB,
     CLOSE_WRITE,

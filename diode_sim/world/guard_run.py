@@ -282,8 +282,8 @@ class GuardRun:
         found: list[str] = []
 
         def verify() -> int:
-            key = path(f"/{side}/ledger.pub")
-            key.write_text(sides.public(f"{side} ledger").hex())  # type: ignore[attr-defined]
+            key: Any = path(f"/{side}/ledger.pub")
+            key.write_text(sides.public(f"{side} ledger").hex())
             result: Any = module.verify_ledger(path(f"/{side}/ledger"), key)
             found.extend(str(finding) for finding in result.findings)
             return 0

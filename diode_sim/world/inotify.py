@@ -9,7 +9,7 @@ import struct
 from collections import deque
 from dataclasses import dataclass, field
 
-from diode_sim.world.disk import Inode, failure
+from diode_sim.world.inodes import Inode, failure
 from diode_sim.world.kernel import Kernel, Process
 
 MODIFY, ATTRIB, CLOSE_WRITE, MOVED_FROM, MOVED_TO = 0x2, 0x4, 0x8, 0x40, 0x80

@@ -20,7 +20,8 @@ import greenlet
 
 from diode_sim.chance import Chance, stream
 from diode_sim.trace import Trace
-from diode_sim.world.disk import Disk, failure
+from diode_sim.world.disk import Disk
+from diode_sim.world.inodes import failure
 
 SECOND_NS = 1_000_000_000
 _DEFAULT_NS = 2_000

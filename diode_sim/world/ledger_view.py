@@ -4,7 +4,8 @@ The observer of a simulated run asks it what had become true before something el
 stable bytes by the journal's written format; entries once read are remembered.
 """
 
-from diode_sim.world.disk import Disk, Inode
+from diode_sim.world.disk import Disk
+from diode_sim.world.inodes import Inode
 from guard.core.journal_record import (
     RECORD_HEADER_BYTES,
     SEGMENT_HEADER_BYTES,

@@ -25,8 +25,8 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from diode_sim.world.channels import End
-from diode_sim.world.disk import Inode
 from diode_sim.world.files import OpenFile
+from diode_sim.world.inodes import Inode
 from diode_sim.world.kernel import Host, Kernel, Process
 from diode_sim.world.ledger_view import JournalView, LedgerView
 from diode_sim.world.traffic import Message, ident

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from diode_sim.world.disk import DEVICE, Inode, failure
+from diode_sim.world.inodes import DEVICE, Inode, failure
 from diode_sim.world.kernel import Process
 
 Path = str | bytes | os.PathLike[str]

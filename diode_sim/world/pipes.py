@@ -3,8 +3,8 @@
 import errno
 from dataclasses import dataclass, field
 
-from diode_sim.world.disk import failure
 from diode_sim.world.files import POLLERR, POLLHUP, POLLIN, POLLOUT
+from diode_sim.world.inodes import failure
 from diode_sim.world.kernel import Kernel, Process
 
 CAPACITY_BYTES = 65_536

@@ -15,7 +15,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import schemas
-from diode_sim.world.disk import Disk, Inode
+from diode_sim.world.disk import Disk
+from diode_sim.world.inodes import Inode
 from schemas.policy import Policy, policy_digest, read_policy
 
 _PACKS = Path(schemas.__file__ or "").parent / "packs"

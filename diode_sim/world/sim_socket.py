@@ -9,7 +9,7 @@ from typing import Any
 
 from diode_sim.world.calls import Calls, timeval_ns
 from diode_sim.world.channels import DEFAULT_ROOM_BYTES, Datagrams, End, Packet
-from diode_sim.world.disk import failure
+from diode_sim.world.inodes import failure
 from diode_sim.world.kernel import Open
 
 _SO_RCVBUFFORCE, _SO_MEMINFO, _SO_ATTACH_FILTER, _SO_RXQ_OVFL = 33, 55, 26, 40

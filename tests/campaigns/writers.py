@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from diode_sim.chance import Chance
-from diode_sim.world.disk import SECTOR_BYTES
+from diode_sim.world.inodes import SECTOR_BYTES
 from tests.contracts.simulated import TOP, Simulated
 
 SEGMENT_BYTES = 400

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diode_sim.chance import Chance
-from diode_sim.world.disk import SECTOR_BYTES, Disk, Inode
+from diode_sim.world.disk import Disk
+from diode_sim.world.inodes import SECTOR_BYTES, Inode
 
 CUTS = range(300)
 
