@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import pytest
 
@@ -18,7 +17,7 @@ from guard.core.signed_note import PersonKey, SignedNote
 from guard.edge.journal import JournalWriter
 from guard.edge.keys import public_of, signer
 from guard.edge.posture_files import write_orders
-from guard.edge.sockets import Ear, Mouth, feed_pair, one_way_pair
+from guard.edge.sockets import Ear, Mouth, Outlet, feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
 from guard.roles.verify import SOURCE_POLICIES, Verify
 from schemas.manifest import Form
@@ -51,7 +50,12 @@ class Running:
         }  # fmt: skip
         verify = Verify(Spec("verify", "x:y", "high", descriptors, values, {"head": bytes(32)}))
         feeder = verify._feeder
-        self._own: list[Any] = [feeder._accepted, feeder._fed, feeder._settled, verify._feed._mouth]
+        self._own: list[Ear | Mouth | Outlet] = [
+            feeder._accepted,
+            feeder._fed,
+            feeder._settled,
+            verify._feed._mouth,
+        ]
         self._notices, self._frames = Ear(accepted[0].detach()), fed[0]
         self._settled = Mouth(settled[1].detach())
         self._settled.tell(json.dumps({"settled": 0}).encode())
