@@ -126,15 +126,17 @@ def _read(untrusted_packet: bytes) -> tuple[str, dict[str, int], list[int]] | No
         untrusted = json.loads(untrusted_packet)
         name, counters = untrusted["name"], untrusted["counters"]
         latency = untrusted["latency_us"]
-        named = all(map(_COUNTER.fullmatch, counters)) and _NAME.fullmatch(name)
-        numbers = [*counters.values(), *latency]
+        named = {key: value for key, value in counters.items() if _COUNTER.fullmatch(key)}
+        numbers = [*named.values(), *latency]
+        if not _NAME.fullmatch(name) or type(latency) is not list:
+            return None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    if not named or len(counters) > _COUNTERS_MAX or type(latency) is not list:
+    if len(named) > _COUNTERS_MAX:
         return None
     if not all(type(number) is int and 0 <= number <= _NUMBER_MAX for number in numbers):
         return None
-    return name, counters, latency
+    return name, named, latency
 
 
 def prepare(spec: Spec) -> Callable[[], None]:

@@ -58,7 +58,7 @@ def test_a_stage_tells_its_numbers() -> None:
 def test_a_stage_that_was_taken_over_says_nothing_else(untrusted: bytes) -> None:
     by = board()
     by.note_stage(untrusted)
-    assert told(by) == {}
+    assert not any(told(by).values())
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_stage_that_was_taken_over_says_nothing_else(untrusted: bytes) -> None
 def test_no_packet_ends_metrics(untrusted: bytes) -> None:
     by = board()
     by.note(untrusted)
-    assert told(by) == {}
+    assert not any(told(by).values())
 
 
 def test_a_stages_latency_is_not_taken() -> None:
