@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from diode_sim.models import make_channel
 from diode_sim.options import Burst, Options, make_options, read_options
 from diode_sim.outlet import Address
 from diode_sim.proxy import Proxy
@@ -41,9 +40,9 @@ def proxy(listen: str, to: str, scenario: str | None, **given: Any) -> None:
 
     Example: diode-sim proxy --to 127.0.0.1:5000 --loss 0.03 --seed 7
     """
-    channel = make_channel(_options(scenario, given))
+    options = _options(scenario, given)
     try:
-        link = Proxy(_address(listen), _address(to), channel)
+        link = Proxy(_address(listen), _address(to), options)
     except OSError as error:
         raise Malformed(Reason.ARGUMENT, f"cannot listen on {listen}: {error.strerror}") from error
     signal.set_wakeup_fd(link.wake_descriptor, warn_on_full_buffer=False)

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from diode_sim.chance import ALL, GOLDEN, MASK, mix
 from diode_sim.options import Burst as BurstOptions
 from diode_sim.options import Options
 
@@ -25,10 +26,6 @@ Bools = npt.NDArray[np.bool_]
 Draw = Callable[[int], U64]
 """A stream number to CHUNK_DATAGRAMS random 64-bit words, one a datagram."""
 
-_GOLDEN = 0x9E3779B97F4A7C15
-_MASK = 2**64 - 1
-_ALL = 2**53
-
 
 @dataclass(frozen=True, slots=True)
 class Fates:
@@ -36,6 +33,7 @@ class Fates:
 
     lost, duplicated   what they say; of a lost datagram nothing else counts
     corrupted, flip    one bit is flipped: number `flip` modulo the datagram's bits
+    truncated, keep    it is cut to `keep` modulo its length, in bytes, before a bit is flipped
     after_datagrams    the datagram leaves when that many later ones have passed; 0 in its turn
     delay_us           what it takes longer
     """
@@ -44,25 +42,30 @@ class Fates:
     duplicated: Bools
     corrupted: Bools
     flip: U64
+    truncated: Bools
+    keep: U64
     after_datagrams: npt.NDArray[np.int64]
     delay_us: npt.NDArray[np.int64]
 
     def odd(self) -> npt.NDArray[np.int64]:
         """Offsets in the chunk, ascending, of datagrams that do not just pass in their turn."""
-        odd = self.lost | self.duplicated | self.corrupted | (self.after_datagrams > 0)
+        odd = self.lost | self.duplicated | self.corrupted | self.truncated
+        odd |= self.after_datagrams > 0
         return np.flatnonzero(odd | (self.delay_us != self.delay_us[0]))
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """One copy of a datagram as it leaves: when, and which bit is flipped (None: none)."""
+    """One copy of a datagram as it leaves: when, which bit is flipped, to what it is cut, if so."""
 
     delay_us: int
     after_datagrams: int
     flip_bit: int | None
+    length_bytes: int | None = None
 
     def mutate(self, datagram: bytes) -> bytes:
         """The bytes that leave."""
+        datagram = datagram[: self.length_bytes]
         if self.flip_bit is None:
             return datagram
         changed = bytearray(datagram)
@@ -173,6 +176,30 @@ class Delay:
         fates.delay_us[:] += self.delay_us
 
 
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """A share of the datagrams is cut short (both copies, where there are two)."""
+
+    share: float
+
+    def apply(self, chunk: int, draw: Draw, fates: Fates) -> None:
+        """See `Model`."""
+        fates.truncated[:] |= _happens(draw(0), self.share)
+        fates.keep[:] = draw(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Jitter:
+    """Every datagram takes up to so much longer, each by itself."""
+
+    most_us: int
+
+    def apply(self, chunk: int, draw: Draw, fates: Fates) -> None:
+        """See `Model`."""
+        if self.most_us:
+            fates.delay_us[:] += (draw(0) % np.uint64(self.most_us + 1)).astype(np.int64)
+
+
 class Channel:
     """A seed and models in order: datagram index to fate."""
 
@@ -204,11 +231,13 @@ class Channel:
         fates = self.fates(chunk)
         if fates.lost[offset]:
             return ()
-        flip = None
+        flip = cut = None
+        if fates.truncated[offset] and length_bytes:
+            cut = length_bytes = int(fates.keep[offset]) % length_bytes
         if fates.corrupted[offset] and length_bytes:
             flip = int(fates.flip[offset]) % (8 * length_bytes)
         after = int(fates.after_datagrams[offset])
-        copy = Copy(int(fates.delay_us[offset]), after, flip)
+        copy = Copy(int(fates.delay_us[offset]), after, flip, cut)
         return (copy, copy) if fates.duplicated[offset] else (copy,)
 
     def _make(self, chunk: int) -> Fates:
@@ -217,6 +246,8 @@ class Channel:
             duplicated=np.zeros(CHUNK_DATAGRAMS, dtype=np.bool_),
             corrupted=np.zeros(CHUNK_DATAGRAMS, dtype=np.bool_),
             flip=np.zeros(CHUNK_DATAGRAMS, dtype=np.uint64),
+            truncated=np.zeros(CHUNK_DATAGRAMS, dtype=np.bool_),
+            keep=np.zeros(CHUNK_DATAGRAMS, dtype=np.uint64),
             after_datagrams=np.zeros(CHUNK_DATAGRAMS, dtype=np.int64),
             delay_us=np.zeros(CHUNK_DATAGRAMS, dtype=np.int64),
         )
@@ -238,6 +269,8 @@ def make_channel(options: Options) -> Channel:
         Duplicate(options.duplicate),
         Corrupt(options.corrupt),
         Delay(round(options.delay_ms * 1000)),
+        Truncate(options.truncate),
+        Jitter(round(options.jitter_ms * 1000)),
     )
     troubles = (
         options.loss,
@@ -246,12 +279,14 @@ def make_channel(options: Options) -> Channel:
         options.duplicate,
         options.corrupt,
         options.delay_ms,
+        options.truncate,
+        options.jitter_ms,
     )
     return Channel(options.seed, models if any(troubles) else ())
 
 
 def _happens(words: U64, share: float) -> Bools:
-    happens: Bools = (words >> np.uint64(11)) < np.uint64(round(share * _ALL))
+    happens: Bools = (words >> np.uint64(11)) < np.uint64(round(share * ALL))
     return happens
 
 
@@ -260,25 +295,18 @@ def _draw(seed: int, model: int, chunk: int) -> Draw:
     first = chunk * CHUNK_DATAGRAMS
 
     def words(stream: int) -> U64:
-        key = _mix(seed ^ _mix((model << 8 | stream) + 1))
-        start = (key + first * _GOLDEN) & _MASK
+        key = mix(seed ^ mix((model << 8 | stream) + 1))
+        start = (key + first * GOLDEN) & MASK
         return _mix_array(np.uint64(start) + _STEPS)
 
     return words
 
 
-def _mix(word: int) -> int:
-    """SplitMix64's output function (Steele, Lea, Flood 2014) on one integer."""
-    word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & _MASK
-    return word ^ (word >> 31)
-
-
 def _mix_array(words: U64) -> U64:
-    """The same on an array; unsigned arithmetic wraps."""
+    """`chance.mix` on an array; unsigned arithmetic wraps."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return words ^ (words >> np.uint64(31))
 
 
-_STEPS: U64 = np.arange(CHUNK_DATAGRAMS, dtype=np.uint64) * np.uint64(_GOLDEN)
+_STEPS: U64 = np.arange(CHUNK_DATAGRAMS, dtype=np.uint64) * np.uint64(GOLDEN)

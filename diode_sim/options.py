@@ -7,7 +7,7 @@ the place and what is wrong. Shares are between 0 and 1 of the datagrams that ar
 import tomllib
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from schemas.errors import Malformed
 from schemas.reasons import Reason
@@ -15,15 +15,26 @@ from schemas.reasons import Reason
 OPTIONS_BYTES_MAX = 64 * 1024
 SEED_MAX = 2**64 - 1
 DELAY_MS_MAX = 60_000
+TIME_MS_MAX = 366 * 24 * 3_600_000
+PERIOD_MS_MAX = 31 * 24 * 3_600_000
+WINDOWS_MAX = 64
+RATE_BITS_PER_S_MAX = 400_000_000_000
+QUEUE_BYTES_MAX = 2**30
 
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 
 
-class _Closed(BaseModel):
+TimeMs = Annotated[int, Field(ge=0, le=TIME_MS_MAX)]
+PeriodMs = Annotated[int, Field(ge=1, le=PERIOD_MS_MAX)]
+
+
+class Closed(BaseModel):
+    """A record without other fields than its own, of which none changes."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Burst(_Closed):
+class Burst(Closed):
     """Gilbert-Elliott losses: in the bad state every datagram is lost, in the good state none.
 
     rate            share of the datagrams lost in bursts, in the long run
@@ -48,8 +59,50 @@ class Burst(_Closed):
             ) from error
 
 
-class Options(_Closed):
-    """One link.
+class Window(Closed):
+    """Once: from start_ms on nothing passes for length_ms."""
+
+    start_ms: TimeMs
+    length_ms: PeriodMs
+
+
+class Outages(Closed):
+    """Again and again: in every stretch of every_ms nothing passes for length_ms.
+
+    at_random  where in its stretch each outage is follows from the seed; else it is at the end
+    """
+
+    every_ms: PeriodMs
+    length_ms: PeriodMs
+    at_random: bool = False
+
+    @model_validator(mode="after")
+    def _leaves_time(self) -> Self:
+        if self.length_ms >= self.every_ms:
+            raise ValueError("length_ms must be less than every_ms: else nothing passes ever")
+        return self
+
+
+class Flap(Closed):
+    """Up and down by turns: each stretch 1 ms to twice the mean less 1 ms long, by the seed."""
+
+    up_ms: PeriodMs
+    down_ms: PeriodMs
+
+
+class Stuck(Closed):
+    """From from_ms on nothing passes any more, for ever.
+
+    repeat_ms  every so often the last datagram that left before comes once more, as from a device
+               that hangs on what is in its buffer; 0: never
+    """
+
+    from_ms: TimeMs
+    repeat_ms: Annotated[int, Field(ge=0, le=PERIOD_MS_MAX)] = 0
+
+
+class Options(Closed):
+    """One link. What happens by a datagram's index:
 
     loss                    share lost, each by itself
     burst                   losses in runs, see `Burst`
@@ -57,8 +110,20 @@ class Options(_Closed):
     reorder_span_datagrams  bound on how far a datagram falls back
     duplicate               share that arrives twice
     corrupt                 share in which one bit is flipped
+    truncate                share that is cut short, to any lesser length (0 too)
     delay_ms                what every datagram takes longer
-    seed                    from which, and from a datagram's index, its fate follows
+    jitter_ms               what it takes longer still, at most; datagrams overtake each other by it
+
+    What happens by time, from the link's start:
+
+    windows, outages, flap  when nothing passes: once, by period, by turns
+    stuck                   the end of it all
+    rate_bits_per_s         what the link carries; 0: anything
+    queue_bytes             what may wait for it, on the wire's count; what does not fit is dropped
+    overhead_bytes          a datagram's headers on the wire, for the rate and the queue
+    linger_ms               a datagram that is to be overtaken waits no longer than this in silence
+
+    seed                    from which, and from a datagram's index or the time, its fate follows
     """
 
     loss: Share = 0.0
@@ -67,7 +132,17 @@ class Options(_Closed):
     reorder_span_datagrams: Annotated[int, Field(ge=1, le=4096)] = 16
     duplicate: Share = 0.0
     corrupt: Share = 0.0
+    truncate: Share = 0.0
     delay_ms: Annotated[float, Field(ge=0.0, le=DELAY_MS_MAX, allow_inf_nan=False)] = 0.0
+    jitter_ms: Annotated[float, Field(ge=0.0, le=DELAY_MS_MAX, allow_inf_nan=False)] = 0.0
+    windows: Annotated[tuple[Window, ...], Field(max_length=WINDOWS_MAX)] = ()
+    outages: Outages | None = None
+    flap: Flap | None = None
+    stuck: Stuck | None = None
+    rate_bits_per_s: Annotated[int, Field(ge=0, le=RATE_BITS_PER_S_MAX)] = 0
+    queue_bytes: Annotated[int, Field(ge=0, le=QUEUE_BYTES_MAX)] = 2**20
+    overhead_bytes: Annotated[int, Field(ge=0, le=256)] = 66
+    linger_ms: Annotated[int, Field(ge=1, le=60_000)] = 5
     seed: Annotated[int, Field(ge=0, le=SEED_MAX)] = 0
 
 

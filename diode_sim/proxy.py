@@ -7,21 +7,19 @@ A batch to which nothing happens is handed on whole, without a look at single da
 """
 
 import ctypes
-import heapq
 import select
 import socket
 import struct
 import time
 from contextlib import suppress
 
-from diode_sim.line import Counters, Line, Run, datagrams_in
-from diode_sim.models import Channel
+from diode_sim.line import Counters
+from diode_sim.options import Options
 from diode_sim.outlet import UDP_GRO, Address, Outlet
+from diode_sim.wire import Wire
 
 BUFFER_BYTES = 65_536
 SOCKET_BUFFER_BYTES = 128 * 1024 * 1024
-LATE_BYTES_MAX = 512 * 1024 * 1024
-LINGER_NS = 5_000_000  # in silence a datagram waits no longer than this to be overtaken
 DRAIN_NS = 1_000_000_000  # after `stop`, under a sender that does not stop
 SO_RXQ_OVFL = 40
 SO_ATTACH_FILTER = 26
@@ -33,7 +31,7 @@ SO_RCVBUFFORCE = 33
 class Proxy:
     """A link between a listening address and a destination, until `stop`."""
 
-    def __init__(self, listen: Address, to: Address, channel: Channel) -> None:
+    def __init__(self, listen: Address, to: Address, options: Options) -> None:
         """Opens both sockets. Raises `OSError` where an address cannot be had."""
         family = socket.AF_INET6 if ":" in listen[0] else socket.AF_INET
         self._in = _inlet(family, listen)
@@ -43,14 +41,10 @@ class Proxy:
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
         self._outlet = Outlet(self._out, to)
-        self._counters = Counters()
-        self._line = Line(channel, self._counters, self._put)
+        self._wire = Wire(options, self._outlet.put)
         self._buffer = bytearray(BUFFER_BYTES)
         self._view = memoryview(self._buffer)
-        self._late: list[tuple[int, int, bytes, int]] = []
-        self._late_bytes = 0
-        self._late_order = 0
-        self._newest_ns = 0
+        self._start_ns = 0
         self._running = True
 
     @property
@@ -62,9 +56,10 @@ class Proxy:
     @property
     def counters(self) -> Counters:
         """What happened so far."""
-        self._counters.datagrams_out = self._outlet.sent_datagrams
-        self._counters.failed = self._outlet.failed_datagrams
-        return self._counters
+        counters = self._wire.counters
+        counters.datagrams_out = self._outlet.sent_datagrams
+        counters.failed = self._outlet.failed_datagrams
+        return counters
 
     @property
     def wake_descriptor(self) -> int:
@@ -82,31 +77,28 @@ class Proxy:
         poll = select.poll()
         poll.register(self._in, select.POLLIN)
         poll.register(self._wake_in, select.POLLIN)
+        self._start_ns = time.monotonic_ns()
         while self._running:
             took = self._take()
-            now_ns = time.monotonic_ns()
-            if took:
-                self._newest_ns = now_ns
-            elif self._line.holds and now_ns >= self._newest_ns + LINGER_NS:
-                self._line.let_go()
-                self._outlet.flush()
-            if self._late:
-                self._send_late(now_ns)
+            self._wire.advance(self._now_ns())
+            self._outlet.flush()
             if not took:
-                poll.poll(self._timeout_ms(now_ns))
+                poll.poll(self._timeout_ms())
         end_ns = time.monotonic_ns() + DRAIN_NS
         while self._take() and time.monotonic_ns() < end_ns:
             pass
-        self._line.let_go()
-        self._send_late(None)
+        self._wire.drain()
+        self._outlet.flush()
         for one in (self._in, self._out, self._wake_in, self._wake_out):
             one.close()
         return self.counters
 
-    def _timeout_ms(self, now_ns: int) -> float | None:
-        dues_ns = [self._newest_ns + LINGER_NS] if self._line.holds else []
-        dues_ns += [self._late[0][0]] if self._late else []
-        return max(0, min(dues_ns) - now_ns) / 1e6 if dues_ns else None
+    def _now_ns(self) -> int:
+        return time.monotonic_ns() - self._start_ns
+
+    def _timeout_ms(self) -> float | None:
+        due_ns = self._wire.next_ns()
+        return None if due_ns is None else max(0, due_ns - self._now_ns()) / 1e6
 
     def _take(self) -> bool:
         """One batch from the socket through the line. False if none waits."""
@@ -119,29 +111,10 @@ class Proxy:
             if level == socket.IPPROTO_UDP and kind == UDP_GRO:
                 (segment_bytes,) = struct.unpack_from("=i", data)
             elif level == socket.SOL_SOCKET and kind == SO_RXQ_OVFL:
-                (self._counters.receive_drops,) = struct.unpack_from("=I", data)
-        self._line.take(self._view[:length], segment_bytes)
+                (self._wire.counters.receive_drops,) = struct.unpack_from("=I", data)
+        self._wire.take(self._now_ns(), self._view[:length], segment_bytes)
         self._outlet.flush()
         return True
-
-    def _put(self, run: Run, segment_bytes: int, delay_us: int) -> None:
-        if not delay_us:
-            self._outlet.put(run, segment_bytes)
-        elif self._late_bytes + len(run) > LATE_BYTES_MAX:
-            self._counters.overflowed += datagrams_in(run, segment_bytes)
-        else:
-            due_ns = time.monotonic_ns() + delay_us * 1000
-            self._late_bytes += len(run)
-            self._late_order += 1
-            heapq.heappush(self._late, (due_ns, self._late_order, bytes(run), segment_bytes))
-
-    def _send_late(self, now_ns: int | None) -> None:
-        """Send what has been late enough; None sends all."""
-        while self._late and (now_ns is None or self._late[0][0] <= now_ns):
-            _, _, run, segment_bytes = heapq.heappop(self._late)
-            self._late_bytes -= len(run)
-            self._outlet.put(run, segment_bytes)
-        self._outlet.flush()
 
 
 def _inlet(family: socket.AddressFamily, listen: Address) -> socket.socket:

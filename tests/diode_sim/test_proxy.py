@@ -43,7 +43,7 @@ def collect(one: socket.socket, count: int) -> list[bytes]:
 @contextmanager
 def running(options: Options, to: tuple[str, int]) -> Iterator[Proxy]:
     host = "::1" if ":" in to[0] else "127.0.0.1"
-    link = Proxy((host, 0), to, make_channel(options))
+    link = Proxy((host, 0), to, options)
     thread = threading.Thread(target=link.run)
     thread.start()
     try:
