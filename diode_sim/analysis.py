@@ -90,7 +90,7 @@ def random_loss(k: int, r: int, loss: float) -> float:
     return fsum(comb(n, i) * loss**i * (1.0 - loss) ** (n - i) for i in range(r + 1, n + 1))
 
 
-@lru_cache(maxsize=64)  # 2 MB each
+@lru_cache(maxsize=24)  # 2 MB each
 def kernels(channel: TwoState, apart: int) -> Floats:
     """Blocks whose symbols are `apart` datagrams apart: array (n, r, 2, 2), n and r up to 255.
 
@@ -99,19 +99,20 @@ def kernels(channel: TwoState, apart: int) -> Floats:
     programming over the symbols; only sums of products of positive numbers.
     """
     most = SYMBOLS_MAX
-    table = np.zeros((most + 1, most + 1, STATES, STATES))
-    lost = np.zeros((STATES, STATES, most + 2))  # [s, t, how many were lost]
+    table = np.zeros((STATES, STATES, most + 1, most + 1))  # [s, t, n, r]
+    lost = np.zeros((STATES, STATES, most + 1))  # [s, t, how many were lost]
     lost[GOOD, GOOD, 0] = lost[BAD, BAD, 0] = 1.0
     step = channel.steps(1)
     for n in range(1, most + 1):
-        lost = np.einsum("stj,tu->suj", lost[:, :, : most + 2], step)
-        shifted = np.zeros_like(lost)
-        shifted[:, :, 1:] = lost[:, :, :-1]
-        good = (1.0 - channel.loss) * lost[:, GOOD] + channel.loss * shifted[:, GOOD]
-        lost = np.stack([good, shifted[:, BAD]], axis=1)
-        beyond = np.cumsum(lost[:, :, ::-1], axis=2)[:, :, ::-1]  # [j]: j or more were lost
-        table[n] = np.moveaxis(beyond[:, :, 1 : most + 2], 2, 0)
-        step = channel.steps(apart)
+        good = lost[:, GOOD] * step[GOOD, GOOD] + lost[:, BAD] * step[BAD, GOOD]
+        bad = lost[:, GOOD] * step[GOOD, BAD] + lost[:, BAD] * step[BAD, BAD]
+        lost[:, GOOD] = (1.0 - channel.loss) * good
+        lost[:, GOOD, 1:] += channel.loss * good[:, :-1]
+        lost[:, BAD, 1:] = bad[:, :-1]
+        lost[:, BAD, 0] = 0.0
+        table[:, :, n, :-1] = lost[:, :, :0:-1].cumsum(axis=2)[:, :, ::-1]
+        step = channel.steps(apart) if n == 1 else step
+    table = np.ascontiguousarray(np.moveaxis(table, (0, 1), (2, 3)))
     table.flags.writeable = False
     return table
 
@@ -135,11 +136,3 @@ def sends_loss(channel: TwoState, kernel: Floats, repeats: int, between: int) ->
         state = np.einsum("...s,...st->...t", state @ idle, kernel)
     probability: Floats = state.sum(axis=-1)
     return probability
-
-
-def worst_kernels(channel: TwoState, apart_below: int) -> Floats:
-    """The largest of `kernels` over 1 <= apart < `apart_below` (at least apart = 1), each entry."""
-    worst = kernels(channel, 1)
-    for apart in range(2, apart_below):
-        worst = np.maximum(worst, kernels(channel, apart))
-    return worst
