@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from diode_sim.commands.run import run, scenarios
+from diode_sim.commands.soak import soak
 from diode_sim.options import Burst, Options, make_options, read_options
 from diode_sim.outlet import Address
 from diode_sim.proxy import Proxy
@@ -54,6 +56,11 @@ def proxy(listen: str, to: str, scenario: str | None, **given: Any) -> None:
     counters = link.run()
     signal.set_wakeup_fd(-1)
     _say(counters.as_dict())
+
+
+cli.add_command(run)
+cli.add_command(scenarios)
+cli.add_command(soak)
 
 
 def main() -> None:

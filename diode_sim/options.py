@@ -13,6 +13,7 @@ from schemas.errors import Malformed
 from schemas.reasons import Reason
 
 OPTIONS_BYTES_MAX = 64 * 1024
+SCENARIO_TABLES = {"about", "link", "traffic", "code", "end"}
 SEED_MAX = 2**64 - 1
 DELAY_MS_MAX = 60_000
 TIME_MS_MAX = 366 * 24 * 3_600_000
@@ -156,14 +157,25 @@ def make_options(untrusted: dict[str, Any]) -> Options:
         raise Malformed(Reason.ARGUMENT, f"{place}: {first['msg']}") from error
 
 
-def read_options(untrusted_bytes: bytes) -> Options:
-    """The options in a TOML file's `[link]` table. Raises `Malformed(ARGUMENT)`."""
+def read_tables(untrusted_bytes: bytes) -> dict[str, Any]:
+    """A scenario file's tables. Raises `Malformed(ARGUMENT)` for what is no TOML, or too long."""
     if len(untrusted_bytes) > OPTIONS_BYTES_MAX:
         raise Malformed(Reason.ARGUMENT, "the scenario file is larger than 64 KiB")
     try:
-        untrusted = tomllib.loads(untrusted_bytes.decode("utf-8"))
-    except ValueError as error:
+        return tomllib.loads(untrusted_bytes.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise Malformed(Reason.ARGUMENT, f"the scenario is not TOML: {error}") from error
-    if untrusted.keys() != {"link"} or not isinstance(untrusted["link"], dict):
-        raise Malformed(Reason.ARGUMENT, "a scenario has one table, [link]")
-    return make_options(untrusted["link"])
+
+
+def read_options(untrusted_bytes: bytes) -> Options:
+    """The options in a scenario's `[link]` table; what else it says is not for a proxy.
+
+    Raises `Malformed(ARGUMENT)`.
+    """
+    tables = read_tables(untrusted_bytes)
+    link = tables.get("link")
+    if not isinstance(link, dict) or not tables.keys() <= SCENARIO_TABLES:
+        raise Malformed(
+            Reason.ARGUMENT, "a scenario for one link has a table [link], see docs/spec/scenario.md"
+        )
+    return make_options(link)
