@@ -4,27 +4,25 @@ Takes a channel, the shape of a block and how often it is sent, a number of draw
 the estimated probability that the block is lost every time, with bounds. Pure but for the seeded
 chance. Why it is right, and where it is compared with plain simulation: docs/planning.md.
 
-The channel is walked symbol by symbol, only with other probabilities, under which losses are
-common: a walk on which X symbols are lost is drawn exp(tilt X) / M times as often as it happens, M
-being the mean of exp(tilt X). So it counts M exp(-tilt X), exactly; and as X is more than r in each
-send of a lost block, no draw counts more than a bound known beforehand. With that the bounds of
-the mean are a theorem (`diode_sim.intervals.bernstein`), not an approximation.
+A walk goes through the channel symbol by symbol: first the state, then whether the symbol is lost.
+Each of these is drawn with another probability than its true one, by a guide, so that most walks
+lose the block. A walk counts with the product of true over drawn probabilities of all its
+draws; so whatever the guide is, the mean is right, and a bad guide only makes the bounds wide.
 """
 
 from dataclasses import dataclass
-from math import exp, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from diode_sim.analysis import BAD, GOOD, Floats, TwoState, kernels
+from diode_sim.analysis import BAD, GOOD, Floats, TwoState
 from diode_sim.intervals import Interval, bernstein
 
-_TILT_MAX = 40.0
-_TILTS = 160
-_LOG_LEAST = -700.0
-_BATCH = 50_000
+HITS = 0.8  # share of the walks that are to lose the block: the others show that it can come
+_BATCH = 20_000
 _UNIT = 2.0**-53
+
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,46 +49,51 @@ class Estimate:
     hits: int
 
 
-class _Tilt:
-    """The walk of all of a block's symbols, send after send, with tilted probabilities.
+class Guide:
+    """How much is expected of each place that a walk can come to.
 
-    bad[i, s]  probability that symbol i finds the channel bad, if the one before it found it in s
-               (for the first one s is any: the channel has run for long)
-    loss       of a symbol in the good state
-    log_mean   log M
+    ahead[send][i, s, c]  after i symbols of a send, in state s, c symbols lost (r + 1: or more)
+    most                  no walk that loses the block every time weighs more
     """
 
-    def __init__(self, channel: TwoState, case: Case, tilt: float) -> None:
-        self.tilt = tilt
-        grown = exp(tilt)
-        moment = np.array([1.0 - channel.loss + channel.loss * grown, grown])
-        self.loss = channel.loss * grown / float(moment[GOOD])
-        steps = _steps(channel, case)
-        self.bad = np.zeros((len(steps), 2))
-        self.log_mean = 0.0
-        ahead = np.ones(2)  # from each state on: the mean of exp(tilt X), up to a common factor
-        for at in range(len(steps) - 1, -1, -1):
-            through = steps[at] * (moment * ahead)
-            whole = through.sum(axis=1)
-            self.bad[at] = through[:, BAD] / whole
-            self.log_mean += log(float(whole.max()))
-            ahead = whole / whole.max()
+    def __init__(self, channel: TwoState, case: Case) -> None:
+        self.ahead: list[Floats] = []
+        ahead = np.ones(2)
+        idle = channel.steps(case.between)
+        hits = HITS ** (1.0 / case.sends)
+        for _ in range(case.sends):
+            lost = self._send(channel, case, ahead, 0.0)
+            whole = float(channel.start() @ lost[0, :, 0])
+            came = float(channel.start() @ self._send(channel, case, np.zeros(2), 1.0)[0, :, 0])
+            rest = (1.0 - hits) / hits * whole / came if came else 0.0
+            self.ahead.insert(0, self._send(channel, case, ahead, rest))
+            ahead = idle @ self.ahead[0][0, :, 0]
+        self.most = float(channel.start() @ self.ahead[0][0, :, 0])
 
-    def log_most(self, case: Case) -> float:
-        """No walk on which the block is lost every time counts more."""
-        return self.log_mean - self.tilt * case.sends * (case.r + 1)
+    @staticmethod
+    def _send(channel: TwoState, case: Case, if_lost: Floats, if_came: float) -> Floats:
+        """Backward through a send, from what its end is worth."""
+        table = np.zeros((case.n + 1, 2, case.r + 2))
+        table[case.n] = if_came
+        table[case.n, :, -1] = if_lost
+        for at in range(case.n - 1, -1, -1):
+            after = _or_lost(channel, table[at + 1])
+            step = channel.steps(case.apart if at else 1)
+            table[at] = step @ after
+        return table
 
 
 def estimate(channel: TwoState, case: Case, draws: int, seed: int, confidence: float) -> Estimate:
     """The probability that the block is lost in all of its sends, by `draws` walks."""
-    tilt = _best_tilt(channel, case, draws)
-    most = exp(tilt.log_most(case))
+    guide = Guide(channel, case)
+    if not guide.most:
+        return Estimate(0.0, Interval(0.0, 0.0), draws, 0)
     total = squares = 0.0
     hits = done = 0
     while done < draws:
         count = min(_BATCH, draws - done)
         words = np.random.PCG64(np.random.SeedSequence([seed, done]))
-        weights = _walks(tilt, case, words, count)
+        weights = walks(channel, case, guide, words, count) / guide.most
         total += float(weights.sum())
         squares += float((weights * weights).sum())
         hits += len(weights)
@@ -98,66 +101,65 @@ def estimate(channel: TwoState, case: Case, draws: int, seed: int, confidence: f
     mean = total / draws
     spread = max(0.0, (squares - draws * mean * mean) / (draws - 1))
     found = bernstein(mean, spread, draws, 1.0, confidence)
-    bounds = Interval(found.low * most, min(1.0, found.high * most))
-    return Estimate(mean * most, bounds, draws, hits)
+    bounds = Interval(found.low * guide.most, min(1.0, found.high * guide.most))
+    return Estimate(mean * guide.most, bounds, draws, hits)
 
 
-def _walks(tilt: _Tilt, case: Case, words: np.random.PCG64, count: int) -> Floats:
-    """So many walks; of those on which the block is lost every time, what each counts, as a share
-    of the most that one may count. A block that came in one send is not walked further."""
-    state = np.zeros(count, dtype=np.int64)
-    beyond = np.zeros(count, dtype=np.int64)  # losses beyond the r + 1 of each send
+def walks(
+    channel: TwoState, case: Case, guide: Guide, words: np.random.PCG64, count: int
+) -> Floats:
+    """So many walks; the weights of those on which the block is lost every time.
+
+    A walk on which the block came in one send is not walked further: it counts 0.
+    """
+    weight = np.ones(count)
+    state = _draw(words, weight, np.broadcast_to(channel.start(), (count, 2)), _first(guide))
     for send in range(case.sends):
+        if send and case.between:
+            value = guide.ahead[send][0, :, 0]
+            true = channel.steps(case.between)[state]
+            state = _draw(words, weight, true, np.broadcast_to(value, true.shape))
         lost = np.zeros(len(state), dtype=np.int64)
-        for symbol in range(send * case.n, (send + 1) * case.n):
-            state = (_uniform(words, len(state)) < tilt.bad[symbol, state]).astype(np.int64)
-            lost += (state == BAD) | (_uniform(words, len(state)) < tilt.loss)
+        for at in range(case.n):
+            table = guide.ahead[send][at + 1]
+            after = _or_lost(channel, table)
+            true = channel.steps(case.apart if at else 1)[state]
+            state = _draw(words, weight, true, after[:, lost].T)
+            more = np.minimum(lost + 1, case.r + 1)
+            chance = np.where(state == BAD, 1.0, channel.loss)
+            true = np.stack([1.0 - chance, chance], axis=1)
+            value = np.stack([table[state, lost], table[state, more]], axis=1)
+            lost = np.where(_draw(words, weight, true, value) == 1, more, lost)
         is_lost = lost > case.r
-        state, beyond = state[is_lost], (beyond + lost - case.r - 1)[is_lost]
-    weights: Floats = np.exp(-tilt.tilt * beyond)
-    return weights
+        state, weight = state[is_lost], weight[is_lost]
+    return weight
 
 
-def _steps(channel: TwoState, case: Case) -> list[Floats]:
-    """The channel's transitions before each symbol."""
-    long_run = np.tile(channel.start(), (2, 1))
-    within = channel.steps(case.apart)
-    steps = []
-    for send in range(case.sends):
-        steps.append(channel.steps(case.between + 1) if send else long_run)
-        steps += [within] * (case.n - 1)
-    return steps
+def _draw(words: np.random.PCG64, weight: Floats, true: Floats, value: Floats) -> Ints:
+    """0 or 1 for each walk, drawn with probabilities in proportion to true x value, shape
+    (walks, 2). The weights become true / drawn times what they were."""
+    drawn = true * value
+    drawn /= drawn.sum(axis=1, keepdims=True)
+    chosen = (_uniform(words, len(weight)) < drawn[:, 1]).astype(np.int64)
+    rows = np.arange(len(weight))
+    weight *= true[rows, chosen] / drawn[rows, chosen]
+    return chosen
+
+
+def _first(guide: Guide) -> Floats:
+    return guide.ahead[0][0, :, 0][None, :]
+
+
+def _or_lost(channel: TwoState, table: Floats) -> Floats:
+    """What a state is worth before it is known whether its symbol is lost, shape (2, r + 2)."""
+    one_more = np.concatenate([table[:, 1:], table[:, -1:]], axis=1)
+    worth = np.empty_like(table)
+    worth[GOOD] = (1.0 - channel.loss) * table[GOOD] + channel.loss * one_more[GOOD]
+    worth[BAD] = one_more[BAD]
+    return worth
 
 
 def _uniform(words: np.random.PCG64, count: int) -> Floats:
     """From 0 to 1, from a generator's raw words: those stay the same over versions of NumPy."""
     raw: NDArray[np.uint64] = np.asarray(words.random_raw(count))
     return (raw >> np.uint64(11)).astype(np.float64) * _UNIT
-
-
-def _best_tilt(channel: TwoState, case: Case, draws: int) -> _Tilt:
-    """The one of a list of tilts whose estimate will have the narrowest bounds.
-
-    The computed distribution serves to choose it, and for nothing else: with any tilt the
-    estimate is right.
-    """
-    table = kernels(channel, case.apart)[case.n]
-    exactly = np.maximum(0.0, table[case.r : case.n] - table[case.r + 1 : case.n + 1])
-    idle = channel.steps(case.between)
-    best, best_width = _Tilt(channel, case, 0.0), float("inf")
-    for number in range(_TILTS):
-        tilt = _Tilt(channel, case, _TILT_MAX * (number / _TILTS) ** 2)
-        log_most = tilt.log_most(case)
-        if not _LOG_LEAST < log_most <= 0.0:
-            continue
-        beyond = np.exp(-tilt.tilt * np.arange(len(exactly)))
-        kernel = np.einsum("j,jst->st", beyond, exactly)
-        state = channel.start() @ kernel
-        for _ in range(case.sends - 1):
-            state = state @ idle @ kernel
-        # The mean of the weights' squares is the true mean of the weights: both in shares of most.
-        second = float(state.sum()) * exp(-log_most)
-        width = exp(log_most) * (sqrt(second / draws) + 10.0 / draws)
-        if width < best_width:
-            best, best_width = tilt, width
-    return best

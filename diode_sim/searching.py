@@ -29,6 +29,7 @@ PAUSES_MS = (
     300_000, 600_000, 1_800_000, 3_600_000,
 )  # fmt: skip
 PAUSE_MS_UNASKED = 100  # shorter ones only where the latency is bounded
+MARGIN = 0.95  # of the target: what is left over is for the doubt of a simulation
 PERCENTS = (0, 10, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200, 250, 300, 350, 400)
 
 
@@ -80,7 +81,9 @@ def _good(codes: Codes, among: Ints, interleave: int, repeats: int, pause_ms: in
     """Of the codes at these places those that reach the target."""
     if not len(among):
         return among
-    return among[codes.loss(among, interleave, repeats, pause_ms) <= codes.need.target_loss]
+    return among[
+        codes.loss(among, interleave, repeats, pause_ms) <= MARGIN * codes.need.target_loss
+    ]
 
 
 def _better(
@@ -105,7 +108,7 @@ def _least_percent(need: Need, setting: Setting) -> Setting:
     for percent in PERCENTS:
         other = replace(setting, repair_percent=percent)
         enough = other.params(need).repair_symbols(setting.k) == setting.r
-        if enough and message_loss(need, other) <= need.target_loss:
+        if enough and message_loss(need, other) <= MARGIN * need.target_loss:
             return other
     return setting
 
