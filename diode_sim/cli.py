@@ -11,8 +11,11 @@ from typing import Any
 
 import click
 
+from diode_sim.commands.plan import plan
+from diode_sim.commands.plot import plot
 from diode_sim.commands.run import run, scenarios
 from diode_sim.commands.soak import soak
+from diode_sim.commands.sweep import sweep_command
 from diode_sim.options import Burst, Options, make_options, read_options
 from diode_sim.outlet import Address
 from diode_sim.proxy import Proxy
@@ -61,6 +64,9 @@ def proxy(listen: str, to: str, scenario: str | None, **given: Any) -> None:
 cli.add_command(run)
 cli.add_command(scenarios)
 cli.add_command(soak)
+cli.add_command(plan)
+cli.add_command(sweep_command)
+cli.add_command(plot)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from math import exp, log
 import numpy as np
 
 from diode_sim.analysis import Floats, kernels, sends_loss
-from diode_sim.cores import Arrival, count_lost_messages
+from diode_sim.cores import BATCHES, Arrival, count_lost_messages
 from diode_sim.options import Burst, Options
 from diode_sim.planning import Need, Setting, idle_steps, repair_symbols, sizes
 from diode_sim.rare import Case, Estimate, estimate
@@ -22,10 +22,11 @@ from guard.link.params import SEAL_TAG_BYTES, SYMBOLS_MAX
 from guard.link.records import WHOLE_BYTES
 
 CONFIDENCE = 0.999
+WHOLE = "full, in a whole group"
 DIRECT_LOSS = 0.1  # the loss is scaled so that about so many blocks are lost
 DIRECT_LOAD = 0.5  # of the link, where each message is to meet an idle one
 DIRECT_MTU_BYTES = 256
-DIRECT_DATAGRAMS_MAX = 150_000
+DIRECT_DATAGRAMS_MAX = 60_000
 DIRECT_MESSAGES_MIN = 200
 _SCALED_LOSS_MAX = 0.6
 _SCALED_BURSTS_MAX = 0.5
@@ -97,7 +98,7 @@ def _kinds(need: Need, setting: Setting) -> list[tuple[str, int, int, Case]]:
     full = Case(setting.k + setting.r, setting.r, setting.interleave, sends, between)
     kinds = []
     if whole:
-        kinds.append(("full, in a whole group", whole, setting.k, full))
+        kinds.append((WHOLE, whole, setting.k, full))
     if part:
         cases = [replace(full, apart=apart) for apart in range(1, setting.interleave)]
         worst = max(cases, key=lambda case: _computed(need, case))
@@ -121,15 +122,28 @@ def _computed(need: Need, case: Case) -> float:
 
 
 def _message_high(need: Need, setting: Setting, checks: list[BlockCheck]) -> float:
-    """The message's bound from those of its blocks, put together as `Codes.loss` does."""
+    """The message's bound from those of its blocks, put together as `Codes.loss` does.
+
+    Where a message is repeated, its bytes may be in one kind of block now and in another then. That
+    is counted by what was computed for the worst of each send, in proportion.
+    """
     highs = [check.simulated.interval.high for check in checks]
     if not setting.repeats:
         return sum(check.blocks * high for check, high in zip(checks, highs, strict=True))
-    whole = checks[0].blocks * highs[0] if checks[0].what == "full, in a whole group" else 0.0
-    ends = sum(check.blocks for check in checks if check.what != "full, in a whole group")
+    whole = [check for check in checks if check.what == WHOLE]
+    ends = [check for check in checks if check.what != WHOLE]
+    high = sum(check.blocks * check.simulated.interval.high for check in whole)
     if ends:
-        whole += (ends + 1) * max(highs)
-    return (setting.repeats + 1) * whole
+        tables = [kernels(need.channel, check.case.apart) for check in checks]
+        kernel = np.maximum.reduce(
+            [table[check.case.n, check.case.r] for table, check in zip(tables, checks, strict=True)]
+        )
+        case = checks[-1].case
+        mixed = float(sends_loss(need.channel, kernel, case.sends - 1, case.between))
+        worst = max(check.computed for check in checks)
+        blocks = sum(check.blocks for check in ends) + 1
+        high += blocks * max(highs) * max(1.0, mixed / worst)
+    return (setting.repeats + 1) * high
 
 
 def _direct(
@@ -151,6 +165,7 @@ def _direct(
     size = kind.k * small.symbol_bytes_max - SEAL_TAG_BYTES - WHOLE_BYTES
     sent = kind.case.n * (setting.repeats + 1)
     count = min(messages, max(DIRECT_MESSAGES_MIN, DIRECT_DATAGRAMS_MAX // sent))
+    count = max(count, BATCHES * kind.case.apart)  # a batch is a whole group at least
     wire = sent * small.wire_bytes(small.datagram_bytes_max)
     gap_ns = 0 if need.always_busy else round(wire * 8e9 / small.rate_bits_per_s / DIRECT_LOAD)
     options = Options(loss=scaled.loss, burst=scaled.burst, seed=seed)
