@@ -26,7 +26,7 @@ WHOLE = "full, in a whole group"
 DIRECT_LOSS = 0.1  # the loss is scaled so that about so many blocks are lost
 DIRECT_LOAD = 0.5  # of the link, where each message is to meet an idle one
 DIRECT_MTU_BYTES = 256
-DIRECT_DATAGRAMS_MAX = 60_000
+DIRECT_DATAGRAMS_MAX = 40_000
 DIRECT_MESSAGES_MIN = 200
 _SCALED_LOSS_MAX = 0.6
 _SCALED_BURSTS_MAX = 0.5
@@ -134,12 +134,10 @@ def _message_high(need: Need, setting: Setting, checks: list[BlockCheck]) -> flo
     ends = [check for check in checks if check.what != WHOLE]
     high = sum(check.blocks * check.simulated.interval.high for check in whole)
     if ends:
-        tables = [kernels(need.channel, check.case.apart) for check in checks]
-        kernel = np.maximum.reduce(
-            [table[check.case.n, check.case.r] for table, check in zip(tables, checks, strict=True)]
-        )
+        kinds = codes_of(need, setting).kernels(np.array([0]), setting.interleave)
+        kernel: Floats = np.maximum.reduce(kinds)
         case = checks[-1].case
-        mixed = float(sends_loss(need.channel, kernel, case.sends - 1, case.between))
+        mixed = float(sends_loss(need.channel, kernel, case.sends - 1, case.between)[0])
         worst = max(check.computed for check in checks)
         blocks = sum(check.blocks for check in ends) + 1
         high += blocks * max(highs) * max(1.0, mixed / worst)

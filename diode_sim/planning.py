@@ -141,7 +141,7 @@ class Codes:
         """P(a message is lost), at most, with the codes at the places `among`."""
         between = idle_steps(self.need, pause_ms)
         in_whole, in_part, in_tail = self.blocks(among, interleave)
-        whole, part, tail = self._kernels(among, interleave)
+        whole, part, tail = self.kernels(among, interleave)
         if not repeats:
             once: Floats = (
                 in_whole * sends_loss(self.channel, whole, 0, 0)
@@ -168,7 +168,11 @@ class Codes:
         in_part = np.minimum(touched - 1, interleave - 1)
         return touched - 1 - in_part, in_part, np.ones_like(touched)
 
-    def _kernels(self, among: Ints, interleave: int) -> tuple[Floats, Floats, Floats]:
+    def kernels(self, among: Ints, interleave: int) -> tuple[Floats, Floats, Floats]:
+        """The kernels (see `diode_sim.analysis`) of those three kinds of blocks, (codes, 2, 2).
+
+        Of each kind each entry's largest, so no block of the kind is lost more often.
+        """
         n, r = self.n[among], self.r[among]
         whole = kernels(self.channel, interleave)[n, r]
         part = _part_kernels(self.channel, interleave)[n, r] if interleave > 1 else whole

@@ -1,8 +1,8 @@
 """A sweep as a picture: residual loss against channel loss, both logarithmic.
 
 Takes the cells of a sweep, gives the bytes of an SVG or a PNG. Lines are what is computed, points
-what was simulated, with their intervals. The same cells give the same SVG, byte for byte, with the
-same version of Matplotlib, which is loaded only here (docs/dependencies.md).
+what was simulated; the lower part shows the intervals. The same cells give the same SVG, byte for
+byte, with the same version of Matplotlib, which is loaded only here (docs/dependencies.md).
 """
 
 import io
@@ -22,7 +22,7 @@ from schemas.reasons import Reason
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.2)), (0, (7, 2, 1.5, 2)), (0, (4, 1)))
-SIZE_INCHES = (8.3, 5.2)
+SIZE_INCHES = (8.3, 6.2)
 PNG_DOTS_PER_INCH = 150
 LEAST = 1e-15
 _CURVE_POINTS = 80
@@ -48,10 +48,13 @@ def draw(cells: Sequence[Cell], kind: str) -> bytes:
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=SIZE_INCHES, layout="constrained")
         FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-        for place, name in enumerate(dict.fromkeys(cell.code for cell in cells)):
-            _series(axes, [cell for cell in cells if cell.code == name], place)
-        _dress(axes, cells)
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1.0))
+        names = list(dict.fromkeys(cell.code for cell in cells))
+        for place, name in enumerate(names):
+            mine = [cell for cell in cells if cell.code == name]
+            _series(above, mine, place)
+            _ratios(below, mine, place, 1.0 + 0.03 * (place - (len(names) - 1) / 2.0))
+        _dress(above, below, cells)
         out = io.BytesIO()
         metadata = {"Date": None} if kind == "svg" else {"Software": None}
         figure.savefig(out, format=kind, dpi=PNG_DOTS_PER_INCH, metadata=metadata)
@@ -67,15 +70,25 @@ def _series(axes: Any, cells: Sequence[Cell], place: int) -> None:
     )  # fmt: skip
     for method, face in (("counted", colour), ("sampled", "white")):
         some = [cell for cell in cells if cell.method == method and cell.simulated > 0.0]
-        if not some:
+        axes.plot(
+            [cell.loss for cell in some], [cell.simulated for cell in some], linestyle="none",
+            marker=marker, color=colour, markerfacecolor=face, markersize=6.5, markeredgewidth=1.4,
+            zorder=3,
+        )  # fmt: skip
+
+
+def _ratios(axes: Any, cells: Sequence[Cell], place: int, shift: float) -> None:
+    """Simulated over computed, with the interval: what a scale of many decades cannot show."""
+    colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+    for cell in cells:
+        if not cell.computed:
             continue
-        shown = np.array([cell.simulated for cell in some])
-        below = shown - np.array([max(cell.low, LEAST) for cell in some])
-        above = np.array([cell.high for cell in some]) - shown
+        ratio = cell.simulated / cell.computed
+        low, high = cell.low / cell.computed, cell.high / cell.computed
         axes.errorbar(
-            [cell.loss for cell in some], shown, yerr=np.maximum(0.0, [below, above]),
-            fmt=marker, color=colour, markerfacecolor=face, markersize=6.5, markeredgewidth=1.4,
-            elinewidth=1.2, capsize=3.5, zorder=3,
+            [cell.loss * shift], [ratio], yerr=[[max(0.0, ratio - low)], [max(0.0, high - ratio)]],
+            fmt=marker, color=colour, markersize=4.5, elinewidth=1.2, capsize=2.5,
+            markerfacecolor=colour if cell.method == "counted" else "white",
         )  # fmt: skip
 
 
@@ -92,11 +105,11 @@ def _curve(cells: Sequence[Cell]) -> tuple[list[float], list[float]]:
     return losses, computed
 
 
-def _dress(axes: Any, cells: Sequence[Cell]) -> None:
+def _dress(axes: Any, ratios: Any, cells: Sequence[Cell]) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    axes.set_xscale("log")
+    axes.set_xscale("log")  # of both: they share it
     axes.set_yscale("log")
     lowest = min(min(cell.computed, cell.low or cell.computed) for cell in cells)
     axes.set_ylim(max(LEAST, lowest / 3.0), 2.0)
@@ -108,7 +121,9 @@ def _dress(axes: Any, cells: Sequence[Cell]) -> None:
     axes.yaxis.set_major_locator(LogLocator(base=10, numticks=9))
     mean = cells[0].burst_mean
     bursts = f"in bursts of {mean:g} on average" if mean else "each by itself"
-    axes.set_xlabel(f"datagrams lost, {bursts}")
+    ratios.axhline(1.0, color="#444444", linewidth=0.9, zorder=1)
+    ratios.set_ylabel("simulated /\ncomputed")
+    ratios.set_xlabel(f"datagrams lost, {bursts}")
     axes.set_ylabel("blocks lost beyond repair")
     handles, labels = axes.get_legend_handles_labels()
     grey = {"color": "#444444", "marker": "o", "linestyle": "none", "markersize": 6.5}
@@ -119,7 +134,7 @@ def _dress(axes: Any, cells: Sequence[Cell]) -> None:
             handles.append(Line2D([], [], markerfacecolor=face, markeredgewidth=1.4, **grey))
             labels.append(words)
     axes.legend(handles, labels, title="lines: computed (MDS)", frameon=False, loc="lower right",
-                handlelength=3.2)  # fmt: skip
+                handlelength=4.0)  # fmt: skip
 
 
 def _named(code: str) -> str:

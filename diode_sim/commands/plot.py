@@ -67,7 +67,7 @@ def _cell(untrusted: dict[str, Any]) -> Cell:
     fields.pop("agrees", None)
     cell = Cell(**fields)
     numbers = (cell.loss, cell.burst_mean, cell.computed, cell.simulated, cell.low, cell.high)
-    if not all(isinstance(number, float) and 0.0 <= number <= 1e6 for number in numbers):
+    if not all(0.0 <= float(number) <= 1e6 for number in numbers):
         raise ValueError("a number of a cell is out of bounds")
     if not 0.0 < cell.loss < 1.0:
         raise ValueError("a loss is out of bounds")
