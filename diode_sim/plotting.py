@@ -25,8 +25,8 @@ DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.2)), (0, (7, 2, 1.5, 2)),
 SIZE_INCHES = (8.3, 6.2)
 PNG_DOTS_PER_INCH = 150
 LEAST = 1e-15
-_CURVE_POINTS = 80
-_STYLE = {
+_CURVE_POINTS = 41
+_STYLE: Any = {
     "svg.hashsalt": "checkvalve", "svg.fonttype": "none", "font.family": ["DejaVu Sans"],
     "font.size": 10.0, "axes.spines.top": False, "axes.spines.right": False,
     "axes.grid": True, "grid.color": "#d9dde2", "grid.linewidth": 0.6,
@@ -42,8 +42,7 @@ def draw(cells: Sequence[Cell], kind: str) -> bytes:
     except ImportError as error:
         raise Malformed(
             Reason.ARGUMENT,
-            "drawing needs Matplotlib: make lint installs it into .venv, and so does"
-            " pip install 'checkvalve[plot]'",
+            "drawing needs Matplotlib: use make plot, or pip install 'checkvalve[plot]'",
         ) from error
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=SIZE_INCHES, layout="constrained")
@@ -126,7 +125,12 @@ def _dress(axes: Any, ratios: Any, cells: Sequence[Cell]) -> None:
     ratios.set_xlabel(f"datagrams lost, {bursts}")
     axes.set_ylabel("blocks lost beyond repair")
     handles, labels = axes.get_legend_handles_labels()
-    grey = {"color": "#444444", "marker": "o", "linestyle": "none", "markersize": 6.5}
+    grey: dict[str, Any] = {
+        "color": "#444444",
+        "marker": "o",
+        "linestyle": "none",
+        "markersize": 6.5,
+    }
     for method, face, words in (
         ("counted", "#444444", "counted"), ("sampled", "white", "importance sampling")
     ):  # fmt: skip

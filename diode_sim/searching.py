@@ -48,14 +48,16 @@ def best_setting(need: Need) -> Setting:
     for repeats in range(REPEATS_MAX + 1):
         if float(codes.wire_a_byte.min()) * (repeats + 1) >= best.wire_a_byte:
             break
+        pauses = _pauses(need, repeats)
+        if not pauses:  # not even the shortest is within the latency
+            break
         for interleave in interleaves(need):
-            pauses = _pauses(need, repeats)
             among = np.flatnonzero(codes.wire_a_byte * (repeats + 1) <= best.wire_a_byte)
-            for pause_ms in (pauses[-1], *pauses):  # what the longest does not help, none does
-                among_now = _good(codes, among, interleave, repeats, pause_ms)
-                if pause_ms == pauses[-1]:
-                    among = among_now
-                best = _better(codes, among_now, best, interleave, repeats, pause_ms)
+            # What the longest pause does not help, none does.
+            among = _good(codes, among, interleave, repeats, pauses[-1])
+            for pause_ms in pauses:
+                good = _good(codes, among, interleave, repeats, pause_ms)
+                best = _better(codes, good, best, interleave, repeats, pause_ms)
     if best.setting is None:
         refuse(
             f"no code with up to {REPEATS_MAX} repeats reaches the target within the latency:"
