@@ -14,9 +14,9 @@ Tables = dict[str, Any]
 _RATES = (2_400, 9_600, 9_600, 64_000, 256_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 _MTUS = {2_400: (256, 576), 9_600: (256, 576, 1500), 64_000: (576, 1500)}
 _SHARES = (0.001, 0.01, 0.03, 0.1, 0.3)
-_HEARTBEATS_MAX = 1_500
-_MESSAGES_MAX = 120
-_BYTES_MAX = 400_000
+_HEARTBEATS_MAX = 600
+_MESSAGES_MAX = 80
+_BYTES_MAX = 200_000
 
 
 def draw_tables(seed: int) -> Tables:
@@ -62,8 +62,9 @@ def _code(chance: Chance) -> Tables:
         "compression": chance.choice(("off", "off", "lz4", "zstd")),
         "mode": chance.choice(("striped", "copies")),
     }
-    if code["repeats"] and code["mtu_bytes"] == 9000:
-        code["mtu_bytes"] = 1500
+    block_bytes = (code["k_max"] + code["r_max"]) * code["mtu_bytes"]
+    blocks = max(4, interleave + 2, chance.choice((4, 8, 64)))
+    code["window_bytes_max"] = max(2**20, blocks * block_bytes)
     return code
 
 

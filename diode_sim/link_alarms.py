@@ -8,7 +8,10 @@ from guard.link.events import Alarm, LinkBack, LinkDead, Silence
 from guard.link.params import LinkParams
 from schemas.reasons import Reason
 
-_SLACK_NS = 2_100_000_000  # the world ticks at least once a second
+
+def tick_ns_max(params: LinkParams) -> int:
+    """How rarely a receiver at rest is ticked at least: often enough for its silence time."""
+    return max(1_000_000_000, params.silence_ns // 16)
 
 
 class Arrivals:
@@ -62,6 +65,7 @@ class AlarmRules:
 
     def __init__(self, params: LinkParams, seen: Arrivals, *, in_order: bool) -> None:
         self._silence_ns = params.silence_ns
+        self._missed_ns = params.silence_ns + 2 * tick_ns_max(params)
         self._seen = seen
         self._in_order = in_order
 
@@ -85,7 +89,7 @@ class AlarmRules:
     def missed(self, now_ns: int) -> str | None:
         """Which alarm should have come by now, or None."""
         quiet_ns = now_ns - self._seen.any_ns
-        if self._seen.told_silence or quiet_ns < self._silence_ns + _SLACK_NS:
+        if self._seen.told_silence or quiet_ns < self._missed_ns:
             return None
         return "nothing at all has come for the silence time, and no one was told"
 
@@ -105,5 +109,5 @@ class AlarmRules:
             case Reason.BLOCK_TAG:
                 return unproven
             case Reason.DATAGRAM_REPLAYED:
-                return bool(seen.again) or not self._in_order
+                return bool(seen.again) or not self._in_order or unproven
         return False

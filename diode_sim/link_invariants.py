@@ -7,12 +7,12 @@ nothing of how the cores work. Pure.
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from struct import Struct
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from diode_sim.clock import MS
-from diode_sim.link_alarms import AlarmRules, Arrivals
-from diode_sim.link_ends import FLOW, KEY, ReceivingEnd
+from diode_sim.link_alarms import AlarmRules, Arrivals, tick_ns_max
+from diode_sim.link_claims import Claims, Sent
+from diode_sim.link_ends import ReceivingEnd
 from diode_sim.options import Options
 from diode_sim.traffic import Messages
 from diode_sim.violation import Violation
@@ -30,35 +30,18 @@ from guard.link.events import (
     StreamLanded,
 )
 from guard.link.heartbeat import Heartbeat
-from guard.link.keys import SessionSeal
 from guard.link.params import LinkParams
 from guard.link.sender import Burst
-from guard.link.wire import HEADER, Header, associated_data
 from schemas.reasons import Reason
-
-TICK_NS_MAX = 1_000_000_000
-"""How late the world may call `tick`."""
 
 _FLIGHT_MAX = 20_000  # datagrams remembered: more than are ever under way
 _BLOCKS_MAX = 4096
-_HEAD = Struct(">IQBBB")  # session, number, k, r, index, from byte 4 on
-_HEADER_BYTES = 32
 _S = 1_000_000_000
 _ONCE = (
     "symbols_taken", "symbols_spare", "copies", "heartbeats", "heartbeats_refused",
     Reason.DATAGRAM_MALFORMED, Reason.DATAGRAM_TAG, Reason.DATAGRAM_SESSION,
     Reason.DATAGRAM_REPLAYED,
 )  # fmt: skip
-
-
-class Sent(NamedTuple):
-    """One datagram as it left."""
-
-    session: int
-    number: int
-    k: int
-    index: int
-    beat: Heartbeat | None
 
 
 class LinkInvariants:
@@ -71,7 +54,7 @@ class LinkInvariants:
         self.now_ns = 0
         # Truth of the sender.
         self._offered = 0
-        self._seal: tuple[int, SessionSeal] | None = None
+        self._claims: Claims | None = None
         self._flight: dict[bytes, Sent] = {}
         self._flight_order: deque[bytes] = deque()
         self._checkpoints: deque[bytes] = deque(maxlen=64)
@@ -85,12 +68,12 @@ class LinkInvariants:
         # What the present life of the receiver has seen.
         self._in_order = len(cables) == 1 and not (cables[0].reorder or cables[0].jitter_ms)
         self._one_by_one = self._in_order and params.interleave_blocks == 1 and not params.repeats
-        sure = params.tag or not any(one.corrupt for one in cables)
-        self._opens_surely = self._in_order and sure
         self._seen = Arrivals(params, len(cables))
         self._alarms = AlarmRules(params, self._seen, in_order=self._in_order)
         self._proven_below = 1
         self._proven_last: set[int] = set()
+        self._ripe_after_ns = 2 * params.give_up_ns + 2 * tick_ns_max(params) + 50 * MS
+        self._changed = True  # since the journal was held against the receiver
         self._deadlines: deque[tuple[int, int]] = deque()
         self._symbols: dict[int, set[int]] = {}
         self._blocks_due = 0
@@ -108,9 +91,9 @@ class LinkInvariants:
 
     # ------------------------------------------------------------------------------- the sender
 
-    def session_began(self, session: int) -> None:
-        """The sender started."""
-        self._seal = session, SessionSeal(KEY, FLOW, session)
+    def session_began(self, session: int, cursor: int) -> None:
+        """The sender started; it goes on after its cursor."""
+        self._claims = Claims(self._params, session, cursor)
         self._bucket = _Bucket(self._params)
         self._seen.sessions = session
 
@@ -130,25 +113,24 @@ class LinkInvariants:
         if not self._bucket.takes(self.now_ns, len(rows) * self._params.wire_bytes(size)):
             self.broken("pace", "the sender sends more than its rate and its burst allow")
         for row in rows:
-            session, number, k, _, index = _HEAD.unpack_from(row, 4)
-            beat = self._open_beat(row) if burst.heartbeat else None
-            if row not in self._flight:
-                self._flight_order.append(row)
-            self._flight[row] = Sent(session, number, k, index, beat)
+            self._left(row)
         while len(self._flight_order) > _FLIGHT_MAX:
             del self._flight[self._flight_order.popleft()]
 
-    def _open_beat(self, row: bytes) -> Heartbeat:
-        _, _, flags, session, number, k, r, index, _, size, _ = HEADER.unpack_from(row)
-        header = Header(flags, session, number, k, r, index, size)
-        if self._seal is None or self._seal[0] != session:
-            self.broken("session", f"a heartbeat of session {session}, which is not the sender's")
-        beat = Heartbeat.read(
-            self._seal[1].open_heartbeat(number, row[_HEADER_BYTES:], associated_data(header))
-        )
-        if max(beat.complete_below, *beat.last_completed) > self._offered + 1:
+    def _left(self, row: bytes) -> None:
+        if self._claims is None:
+            self.broken("claims", "something leaves, and no sender runs")
+        sent, wrong = self._claims.left(row)
+        if wrong:
+            self.broken("claims", wrong)
+        if (
+            sent.beat
+            and max(sent.beat.complete_below, *sent.beat.last_completed) > self._offered + 1
+        ):
             self.broken("claims", "a heartbeat claims sequences that were never offered")
-        return beat
+        if row not in self._flight:
+            self._flight_order.append(row)
+        self._flight[row] = sent
 
     # ----------------------------------------------------------------------------- the receiver
 
@@ -175,7 +157,7 @@ class LinkInvariants:
     def _symbol(self, sent: Sent) -> None:
         held = self._symbols.setdefault(sent.number, set())
         if len(held) < sent.k:
-            held.add(sent.index)
+            held.add(sent.esi)
             self._blocks_due += len(held) == sent.k
         if len(self._symbols) > _BLOCKS_MAX:
             del self._symbols[next(iter(self._symbols))]
@@ -189,7 +171,7 @@ class LinkInvariants:
             self._deadlines.clear()
         self._proven_below = max(self._proven_below, beat.complete_below)
         self._proven_last.update(last - 1 for last in beat.last_completed if last)
-        ripe_ns = self.now_ns + 2 * self._params.give_up_ns + 2 * TICK_NS_MAX + 50 * MS
+        ripe_ns = self.now_ns + self._ripe_after_ns
         if beat.complete_below > self._settled_below:
             self._deadlines.append((ripe_ns, beat.complete_below))
 
@@ -203,6 +185,7 @@ class LinkInvariants:
 
     def durable(self, events: list[Event], end: ReceivingEnd) -> None:
         """These are on the high side's disk now."""
+        self._changed = True
         for event in events:
             match event:
                 case Landed(sequence, precedence, envelope, late):
@@ -290,16 +273,21 @@ class LinkInvariants:
             self.broken("counted-once", "the receiver's counts of datagrams do not add up")
         if counters["datagrams"] != self._seen.datagrams:
             self.broken("counted-once", f"{self._seen.datagrams} datagrams came, not so many")
-        if self._opens_surely and counters["blocks_done"] < self._blocks_due:
+        # Untagged, after a loss of many blocks the next ones are out of reach: link §5 (5 c).
+        surely = self._in_order and (self._params.tag or not self.harm)
+        if surely and counters["blocks_done"] < self._blocks_due:
             self.broken(
                 "repair",
                 f"{self._blocks_due} blocks have k symbols, {counters['blocks_done']} opened",
             )
+        if self._seen.session > self._session:
+            self.broken("session", f"session {self._seen.session} has come, and did not open")
         missed = self._alarms.missed(self.now_ns)
         if missed:
             self.broken("alarm", missed)
         receiver = end.receiver
-        if receiver is not None:
+        if receiver is not None and self._changed:
+            self._changed = False
             state = receiver.checkpoint_state()
             proven = end.proven
             if (state.session, state.gaps) != (proven.session, proven.gaps):
@@ -307,7 +295,7 @@ class LinkInvariants:
 
     def settled(self) -> None:
         """The sender has been idle for long: where nothing was harmed, everything has landed."""
-        if self.harm or self._seen.lives != 1 or self._seen.sessions != 1:
+        if self.harm or not self._in_order or self._seen.lives != 1 or self._seen.sessions != 1:
             return
         missing = [n for n in range(1, self._offered + 1) if n not in self._landed]
         if missing:

@@ -3,8 +3,8 @@
 Takes a scenario and a seed, gives an outcome, or raises the `Violation` of an invariant. Wholly
 determined by the two: no clock, no socket, no disk. Time jumps to the next moment at which a
 message is offered, the sender wants to be called, something arrives, the receiver's tick is due or
-an end stops or starts. Ticks come 20 ms after anything arrived, then at intervals that double up
-to a second: a receiver at rest only waits for deadlines.
+an end stops or starts. Ticks come 20 ms after anything arrived, then at growing intervals (see
+`link_alarms.tick_ns_max`): a receiver at rest only waits for deadlines.
 """
 
 import heapq
@@ -12,12 +12,15 @@ from collections import deque
 from dataclasses import asdict, dataclass
 
 from diode_sim.cable import Cable
-from diode_sim.chance import below_at, stream
+from diode_sim.chance import Chance, below_at, stream
 from diode_sim.clock import MS
+from diode_sim.link_alarms import tick_ns_max
 from diode_sim.link_ends import ReceivingEnd, SendingEnd
-from diode_sim.link_invariants import TICK_NS_MAX, LinkInvariants
+from diode_sim.link_invariants import LinkInvariants
+from diode_sim.link_reads import Reads, joined
+from diode_sim.memory import wrong_memory
 from diode_sim.scenario import Restart, Scenario
-from diode_sim.trace import Trace
+from diode_sim.trace import Trace, shown
 from diode_sim.traffic import Messages
 from diode_sim.violation import Violation
 from guard.link.events import Event
@@ -26,13 +29,10 @@ from guard.link.sender import Burst
 from schemas.errors import CheckvalveError
 
 TICK_NS = 20_000_000
+TICK_GROWTH_MAX = 4
 SOCKET_BYTES_MAX = 4 * 2**20
-READ_BYTES_MAX = 65_507
-READ_SEGMENTS_MAX = 64
 SPINS_MAX = 1000
-
-Reads = list[tuple[bytes, int, int]]
-"""Buffers as `UDP_GRO` gives them: bytes, bytes of each datagram, link."""
+MEMORY_STEPS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +60,21 @@ class LinkWorld:
         self._scenario = scenario
         self._trace = trace
         params, options = scenario.code.params(), scenario.cables
+        self._params = params
         coder = scenario.code.coder()
         self._messages = Messages(scenario.traffic, stream(seed, "traffic"))
         self._cables = [Cable(one, stream(seed, f"cable {at}")) for at, one in enumerate(options)]
+        self._cable_ns: list[int | None] = [None] * len(self._cables)  # when each is due
         self._copies = scenario.code.mode == "copies"
         self._turn = 0
         self._sending = SendingEnd(params, codec, coder, self._messages)
         self._receiving = ReceivingEnd(params, codec, coder, self._messages, len(options))
         self.invariants = LinkInvariants(params, options, self._messages)
-        self._settle_ns = 4 * params.give_up_ns + 4 * TICK_NS_MAX + 3 * params.silence_ns
+        self._tick_ns_max = tick_ns_max(params)
+        self._settle_ns = 4 * params.give_up_ns + 4 * self._tick_ns_max + 3 * params.silence_ns
         self._settle_ns += sum(round(one.delay_ms + one.jitter_ms) * MS for one in options)
+        self._ticks = Chance(stream(seed, "ticks"))
+        self._joins = Chance(stream(seed, "reads"))
         self._now_ns = 0
         self._steps = 0
         self._spins = 0
@@ -97,6 +102,7 @@ class LinkWorld:
                 self._now_ns = at_ns
                 self._step()
             self._now_ns = end_ns
+            self._check_memory()
         except Violation as violation:
             self._trace.say(self._now_ns, "VIOLATION", str(violation))
             raise
@@ -105,6 +111,14 @@ class LinkWorld:
             self._trace.say(self._now_ns, "VIOLATION", sentence)
             raise Violation("no-exception", self._steps, self._now_ns, sentence) from error
         return self._outcome()
+
+    def _check_memory(self) -> None:
+        """Every so many steps, and at the end: following all references takes milliseconds."""
+        sending, receiving = self._sending, self._receiving
+        outside = receiving.landing, self._messages
+        wrong = wrong_memory(self._params, sending.sender, receiving.receiver, outside)
+        if wrong:
+            self.invariants.broken("memory", wrong)
 
     def _outcome(self) -> Outcome:
         counts = self.invariants.counts
@@ -115,7 +129,7 @@ class LinkWorld:
             landed=counts["landed"],
             gaps=counts["gaps"],
             datagrams=sum(cable.counters.datagrams_in for cable in self._cables),
-            harmed=self.invariants.harm,
+            harmed=self._harm(),
             trace=self._trace.digest,
         )
 
@@ -146,8 +160,8 @@ class LinkWorld:
             dues.append(self._wake_ns)
         if self._tick_ns is not None:
             dues.append(self._tick_ns)
-        for cable in self._cables:
-            at_ns = cable.next_ns()
+        for at, cable in enumerate(self._cables):
+            at_ns = self._cable_ns[at] = cable.next_ns()
             if at_ns is not None:
                 dues.append(at_ns)
         return max(self._now_ns, min(dues, default=2**62))
@@ -160,6 +174,8 @@ class LinkWorld:
             self.invariants.broken(
                 "progress", "time stands still: something is due again and again"
             )
+        if self._steps % MEMORY_STEPS == 0:
+            self._check_memory()
         stops: Restart | None = None
         while self._plans and self._plans[0][0] <= now_ns:
             _, _, what, restart = heapq.heappop(self._plans)
@@ -185,7 +201,7 @@ class LinkWorld:
                 self._plan(now_ns + self._messages.checkpoint_ns, "checkpoint")
             case "sender starts" if self._sending.sender is None:
                 self._sending.start(self._checkpoint)
-                self.invariants.session_began(self._sending.session)
+                self.invariants.session_began(self._sending.session, self._sending.cursor)
                 self._wake_ns, self._idle_ns = now_ns, None
                 first = self._sending.cursor + 1
                 self._say("sender", f"session {self._sending.session} begins at sequence {first}")
@@ -239,6 +255,7 @@ class LinkWorld:
         everywhere = self._copies or burst.heartbeat
         for link in range(count) if everywhere else (self._turn,):
             self._cables[link].send(self._now_ns, burst.buffer, burst.segment_bytes)
+            self._cable_ns[link] = self._now_ns
         if self._trace.on:
             what = "heartbeat" if burst.heartbeat else "symbols"
             rows = len(burst.buffer) // burst.segment_bytes
@@ -268,7 +285,6 @@ class LinkWorld:
         receiver = self._receiving.receiver
         if receiver is None:
             return
-        self._harm()
         for buffer, segment_bytes, link in reads:
             events = self._receiving.take(buffer, segment_bytes, self._now_ns, link)
             self._tell(events)
@@ -280,14 +296,18 @@ class LinkWorld:
         if ticks:
             self._tell(self._receiving.tick(self._now_ns))
             self._tick_ns = self._now_ns + self._tick_after_ns
-            self._tick_after_ns = min(2 * self._tick_after_ns, TICK_NS_MAX)
+            self._tick_after_ns = min(
+                self._tick_after_ns * self._ticks.between(1, TICK_GROWTH_MAX), self._tick_ns_max
+            )
         if stops is not None and stops.before_sync:
             self._say("receiver", f"is about to lose {len(self._receiving.unsynced)} events")
             return
         if self._receiving.unsynced:
+            self._harm()
             self.invariants.durable(self._receiving.unsynced, self._receiving)
         self._receiving.sync()
         if ticks:
+            self._harm()
             self.invariants.ticked(receiver.counters, self._receiving)
             self._check_settled()
 
@@ -296,18 +316,22 @@ class LinkWorld:
             return
         if self._now_ns >= self._idle_ns + self._settle_ns:
             self._checked_settled = True
+            self._harm()
             self.invariants.settled()
 
     def _reads(self) -> Reads:
         """What has arrived, joined to buffers as the kernel joins them: equal sizes, one link."""
         reads: Reads = []
         for link, cable in enumerate(self._cables):
+            due_ns = self._cable_ns[link]
+            if not self._socket and (due_ns is None or due_ns > self._now_ns):
+                continue
             arrived = cable.arrivals(self._now_ns)
             if arrived and self._receiving.receiver is None:
                 self._wait_in_socket(arrived, link)
             elif arrived or self._socket:
                 kept = [one for one, by in self._socket if by == link]
-                reads += _joined(kept + arrived, link)
+                reads += joined(kept + arrived, link, self._joins)
         if self._socket and self._receiving.receiver is not None:
             self._socket.clear()
             self._socket_bytes = 0
@@ -330,7 +354,7 @@ class LinkWorld:
                 f"{sent.beat.blocks_complete}, complete below {sent.beat.complete_below}"
             )
         else:
-            what = f"block {sent.number} symbol {sent.index} of session {sent.session}"
+            what = f"block {sent.number} symbol {sent.esi} of session {sent.session}"
         self._say(f"link {link}", what)
 
     def _wait_in_socket(self, arrived: list[bytes], link: int) -> None:
@@ -342,7 +366,8 @@ class LinkWorld:
             else:
                 self._lost_at_the_end += 1
 
-    def _harm(self) -> None:
+    def _harm(self) -> int:
+        """Tell the invariants what was done to datagrams so far; gives how many came to harm."""
         harm, again = self._lost_at_the_end, 0
         for cable in self._cables:
             count = cable.counters
@@ -351,6 +376,7 @@ class LinkWorld:
             again += count.duplicated + count.repeated
         self.invariants.harm = harm
         self.invariants.again = again
+        return harm
 
     def _tell(self, events: list[Event]) -> None:
         if not events:
@@ -358,34 +384,7 @@ class LinkWorld:
         self.invariants.told(events, self._receiving)
         if self._trace.on:
             for event in events:
-                self._say("receiver", _shown(event))
+                self._say("receiver", shown(event))
 
     def _say(self, who: str, what: str) -> None:
         self._trace.say(self._now_ns, who, what)
-
-
-def _joined(datagrams: list[bytes], link: int) -> Reads:
-    """As `UDP_GRO` joins: datagrams of one size, the last one may be shorter."""
-    reads: Reads = []
-    run: list[bytes] = []
-    size = total = 0
-    for datagram in datagrams:
-        fits = run and 0 < len(datagram) <= size and len(run[-1]) == size
-        if not fits or len(run) >= READ_SEGMENTS_MAX or total + len(datagram) > READ_BYTES_MAX:
-            if run:
-                reads.append((b"".join(run), size, link))
-            run, size, total = [], len(datagram), 0
-        run.append(datagram)
-        total += len(datagram)
-    if run:
-        reads.append((b"".join(run), size, link))
-    return reads
-
-
-def _shown(event: Event) -> str:
-    """An event in one line; contents are told by their length."""
-    fields = []
-    for name in event.__slots__:
-        value = getattr(event, name)
-        fields.append(f"{name}={f'{len(value)} bytes' if isinstance(value, bytes) else value}")
-    return f"{type(event).__name__} {' '.join(fields)}"

@@ -4,6 +4,7 @@ Takes a scenario's name (of those shipped, a path, or `random`: one drawn from t
 gives outcomes and failures. May read scenario files and start worker processes.
 """
 
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from functools import cache
@@ -113,23 +114,35 @@ def run_one(job: Job, trace: Trace | None = None) -> Result:
     return Result(job, outcome, None, rate)
 
 
+def run_digested(job: Job) -> Result:
+    """The same, its trace made for the digest."""
+    return run_one(job, Trace())
+
+
 def write_trace(job: Job, path: Path) -> Result:
     """The run once more, its trace written to a file."""
     with path.open("w", encoding="utf-8") as out:
         return run_one(job, Trace(out))
 
 
-def run_many(jobs: Iterable[Job], processes: int) -> Iterator[Result]:
+def _leave_interrupts() -> None:
+    """Ctrl-C is for the process that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def run_many(
+    jobs: Iterable[Job], processes: int, run: Callable[[Job], Result] = run_one
+) -> Iterator[Result]:
     """Each run's result as it ends. Jobs are drawn only as fast as they are done."""
     if processes == 1:
-        yield from map(run_one, jobs)
+        yield from map(run, jobs)
         return
     waiting: set[Future[Result]] = set()
     left = iter(jobs)
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), _leave_interrupts) as pool:
         while True:
             for job in left:
-                waiting.add(pool.submit(run_one, job))
+                waiting.add(pool.submit(run, job))
                 if len(waiting) >= _AHEAD * processes:
                     break
             if not waiting:

@@ -18,6 +18,7 @@ from schemas.reasons import Reason
 MESSAGES_MAX = 1_000_000
 MESSAGE_BYTES_MAX = 16 * 2**20
 RESTARTS_MAX = 64
+TURNS_MAX = 1_000_000
 GUARD_TABLE = "guard"
 """A file with this table is for the simulation of the whole guard, which reads it itself."""
 
@@ -174,6 +175,13 @@ def make_scenario(untrusted: dict[str, Any]) -> Scenario:
         raise Malformed(
             Reason.ARGUMENT, "traffic: bytes_max is more than code.envelope_bytes_max lets through"
         )
+    for one in scenario.cables:
+        turns_ms = [one.flap.up_ms + one.flap.down_ms] if one.flap else []
+        turns_ms += [one.stuck.repeat_ms] if one.stuck and one.stuck.repeat_ms else []
+        if any(scenario.end.duration_ms // each_ms > TURNS_MAX for each_ms in turns_ms):
+            raise Malformed(
+                Reason.ARGUMENT, f"link: flap or stuck turns more than {TURNS_MAX:,} times"
+            )
     return scenario
 
 

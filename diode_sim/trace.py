@@ -7,6 +7,8 @@ file that it may be given.
 from hashlib import sha256
 from typing import TextIO
 
+from guard.link.events import Event
+
 _S = 1_000_000_000
 
 
@@ -38,3 +40,12 @@ class Trace:
     def digest(self) -> str:
         """SHA-256 of all lines so far, in hexadecimal."""
         return self._digest.hexdigest() if self.on else ""
+
+
+def shown(event: Event) -> str:
+    """An event in one line; contents are told by their length."""
+    fields = []
+    for name in event.__slots__:
+        value = getattr(event, name)
+        fields.append(f"{name}={f'{len(value)} bytes' if isinstance(value, bytes) else value}")
+    return f"{type(event).__name__} {' '.join(fields)}"

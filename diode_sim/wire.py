@@ -59,8 +59,8 @@ class Wire:
                 self._line.let_go()
             elif self._late and due_ns == self._late[0][0]:
                 self._pop()
-            elif self._repeat_ns is not None:
-                self._repeat()
+            else:
+                self._repeat(due_ns)
         self._now_ns = now_ns
 
     def drain(self) -> None:
@@ -91,9 +91,8 @@ class Wire:
             self._last = bytes(run[at:])
         self._out(run, segment_bytes)
 
-    def _repeat(self) -> None:
-        assert self._repeat_ns is not None
-        self._repeat_ns += self._every_ns
+    def _repeat(self, now_ns: int) -> None:
+        self._repeat_ns = now_ns + self._every_ns
         if self._last:
             self.counters.repeated += 1
             self._out(self._last, len(self._last))

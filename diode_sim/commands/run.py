@@ -13,7 +13,16 @@ import click
 
 from diode_sim.commands.telling import seed_of, tell_failure
 from diode_sim.options import SEED_MAX
-from diode_sim.running import RANDOM, Job, run_many, shipped, tables_of, write_trace
+from diode_sim.running import (
+    RANDOM,
+    Job,
+    run_digested,
+    run_many,
+    run_one,
+    shipped,
+    tables_of,
+    write_trace,
+)
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
@@ -26,7 +35,7 @@ from schemas.reasons import Reason
 )
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="processes")
 @click.option("--trace", type=click.Path(dir_okay=False), help="write the trace of one seed here")
-@click.option("--json", "as_json", is_flag=True, help="a JSON line a run")
+@click.option("--json", "as_json", is_flag=True, help="a JSON line a run, with its trace's SHA-256")
 def run(
     scenario: str, seed: str | None, seeds: int, jobs: int, trace: str | None, as_json: bool
 ) -> None:
@@ -44,7 +53,10 @@ def run(
         raise Malformed(Reason.ARGUMENT, "there are not so many seeds from --seed on")
     wanted = [Job(scenario, first + at) for at in range(seeds)]
     started_s = time.perf_counter()
-    results = run_many(wanted, jobs) if trace is None else [write_trace(wanted[0], Path(trace))]
+    if trace is not None:
+        results = iter([write_trace(wanted[0], Path(trace))])
+    else:
+        results = run_many(wanted, jobs, run_digested if as_json else run_one)
     failures, link_seconds, totals = 0, 0.0, dict.fromkeys(("offered", "landed", "gaps"), 0)
     for result in results:
         if result.failure is not None:

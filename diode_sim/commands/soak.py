@@ -13,8 +13,9 @@ from collections.abc import Iterator
 import click
 
 from diode_sim.commands.telling import seed_of, tell_failure
+from diode_sim.link_world import Outcome
 from diode_sim.options import SEED_MAX
-from diode_sim.running import RANDOM, Job, run_many
+from diode_sim.running import RANDOM, Job, Result, run_many
 
 PROGRESS_S = 10
 _BANDS = (
@@ -49,17 +50,10 @@ def soak(
                 return
             yield Job(RANDOM, number)
 
-    for result in run_many(wanted(), jobs):
-        if result.failure is not None:
-            tally.failures += 1
-            tell_failure(result.failure, None)
-        if result.outcome is not None:
-            tally.add(result.outcome.link_seconds, result.rate_bits_per_s)
-            tally.counts.update(
-                offered=result.outcome.offered, landed=result.outcome.landed,
-                gaps=result.outcome.gaps, datagrams=result.outcome.datagrams,
-            )  # fmt: skip
-        tally.tell_now_and_then()
+    try:
+        tally.take(run_many(wanted(), jobs))
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
     tally.tell_all(as_json)
     if tally.failures:
         sys.exit(1)
@@ -76,14 +70,27 @@ class Tally:
         self._bands: Counter[str] = Counter()
         self._told_s = self.started_s
 
-    def add(self, link_seconds: float, rate_bits_per_s: int) -> None:
-        """One run is over."""
-        self.runs += 1
-        self.link_seconds += link_seconds
-        band = next(name for below, name in _BANDS if rate_bits_per_s < below)
-        self._bands[band] += round(link_seconds)
+    def take(self, results: Iterator[Result]) -> None:
+        """Each run as it ends."""
+        for result in results:
+            if result.failure is not None:
+                self.failures += 1
+                tell_failure(result.failure, None)
+            if result.outcome is not None:
+                self._add(result.outcome, result.rate_bits_per_s)
+            self._tell_now_and_then()
 
-    def tell_now_and_then(self) -> None:
+    def _add(self, outcome: Outcome, rate_bits_per_s: int) -> None:
+        self.runs += 1
+        self.link_seconds += outcome.link_seconds
+        band = next(name for below, name in _BANDS if rate_bits_per_s < below)
+        self._bands[band] += round(outcome.link_seconds)
+        self.counts.update(
+            offered=outcome.offered, landed=outcome.landed, gaps=outcome.gaps,
+            datagrams=outcome.datagrams,
+        )  # fmt: skip
+
+    def _tell_now_and_then(self) -> None:
         """A line of progress on standard error, at most one in `PROGRESS_S`."""
         now_s = time.perf_counter()
         if now_s - self._told_s >= PROGRESS_S:

@@ -80,6 +80,7 @@ class Receiver:
         self._candidate: Session | None = None
         self._heard_ns: int | None = None
         self._silent = False
+        self._silence_ns = params.silence_ns
         self._alarms = Alarms()
         self._counters: Counter[str] = Counter(dict.fromkeys(map(str, _COUNTED), 0))
         self._contents = Contents(
@@ -125,8 +126,7 @@ class Receiver:
             self._ripen(self._open, now_ns, events)
         if self._heard_ns is None:
             self._heard_ns = now_ns
-        silent_ns = now_ns - self._heard_ns
-        if not self._silent and silent_ns >= self._params.silence_ns:
+        if not self._silent and now_ns - self._heard_ns >= self._silence_ns:
             self._silent = True
             events.append(Silence(self._heard_ns))
         events.extend(self._lines.changes(now_ns))

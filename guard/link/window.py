@@ -46,7 +46,7 @@ class BlockWindow:
         self._slot = np.full(self._width, -1, dtype=np.int64)
         self._seen = np.zeros((self._width, 256), dtype=np.uint8)  # a bit a link
         self._tries: dict[int, int] = {}  # place -> how often it did not open
-        slots = min(self._width, params.window_bytes_max // params.slot_bytes)
+        self._slots = slots = min(self._width, params.window_bytes_max // params.slot_bytes)
         store = (slots, params.rows_max, params.symbol_bytes_max)
         self._store = np.empty(store, dtype=np.uint8)
         self._free = list(range(slots))
@@ -120,6 +120,11 @@ class BlockWindow:
     def take_batch(self, heads: np.ndarray, rows: Bytes2, link: int) -> Iterator[memoryview]:
         """Any symbols of one size, of any blocks; heads as `wire.HEADER_TYPE`."""
         numbers = heads["number"].astype(np.int64)
+        if len(rows) > 1 and self._holds_more_than_fits(numbers):
+            middle = len(rows) // 2
+            yield from self.take_batch(heads[:middle], rows[:middle], link)
+            yield from self.take_batch(heads[middle:], rows[middle:], link)
+            return
         near = numbers < self._reach
         if not near.all():
             self._counters[Reason.DATAGRAM_MALFORMED] += int(np.count_nonzero(~near))
@@ -149,6 +154,15 @@ class BlockWindow:
         self._counters["symbols_spare"] += len(fresh) - len(wanted)
         yield from self._store_batch(places[wanted], indices[wanted], rows[wanted])
 
+    def _holds_more_than_fits(self, numbers: NDArray[np.int64]) -> bool:
+        """Whether the newest block of a buffer would push others of it out of the window, or is
+        within reach only when those before it are open: then they are taken one after another."""
+        top = int(numbers.max())
+        if top <= self._newest:
+            return False
+        pushed = (numbers <= top - self._width) & (numbers > self._newest - self._width)
+        return bool(pushed.any()) or self._reach <= top < self._reach + len(numbers)
+
     def _count_again(self, seen: NDArray[np.uint8], link: int) -> None:
         same = int(np.count_nonzero(seen & (1 << link)))
         self._counters[Reason.DATAGRAM_REPLAYED] += same
@@ -160,6 +174,13 @@ class BlockWindow:
         if not len(places):
             return
         touched, counts = np.unique(places, return_counts=True)
+        wanting = touched[self._slot[touched] < 0]
+        if len(wanting) > self._slots:  # those of the highest numbers when the others are open
+            order = np.argsort(self._number[wanting])
+            later = np.isin(places, wanting[order[self._slots :]])
+            yield from self._store_batch(places[~later], indices[~later], rows[~later])
+            yield from self._store_batch(places[later], indices[later], rows[later])
+            return
         for place in touched[self._slot[touched] < 0].tolist():
             self._slot_of(place)
         held = self._slot[places] >= 0  # a slot may have been taken from an older block

@@ -241,3 +241,43 @@ def test_rates_are_read_by_the_parser_of_the_link() -> None:
 
 def test_full_symbols_are_those_of_the_link() -> None:
     assert sizes(FEED) == (1440, 1472 + 28 + 38)
+
+
+class Zeros:
+    """A file of so many zero bytes; a pipe does not know how many."""
+
+    ready = True
+
+    def __init__(self, size: int, *, known: bool) -> None:
+        self._size = size
+        self.total_bytes: int | None = size if known else None
+
+    def read_into(self, offset: int, out: memoryview) -> int:
+        return min(len(out), self._size - offset)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "known", "groups"),
+    [
+        ([1_000] * 30, True, {1}),  # files shorter than a block
+        ([100_000], False, {1}),  # a pipe
+        ([100_000] * 2, True, {4, 3, 2, 1}),  # each file's end: fewer
+    ],
+)
+def test_files_are_interleaved_within_one_file_only(
+    sizes: list[int], known: bool, groups: set[int]
+) -> None:
+    """As the plan for `--for link` counts, and docs/link.md says."""
+    setting = Setting(4, 3, 75, interleave=4)
+    need = replace(FEED, rate_bits_per_s=10**9, bare=True)
+    sender = Sender(setting.params(need), bytes(32), 1, 7, ReferenceCodec())
+    for sequence, size in enumerate(sizes, 1):
+        sender.offer_stream(sequence, 0, Zeros(size, known=known))
+    found, before, now_ns = set(), 0, 0
+    while not sender.idle:
+        while sender.due(now_ns) or sender.counters["blocks"] > before:
+            found.add(sender.counters["blocks"] - before)
+            before = sender.counters["blocks"]
+        now_ns = max(now_ns + 1, sender.wake_ns(now_ns))
+    assert found - {0} <= groups
+    assert max(found) == max(groups)

@@ -8,13 +8,14 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from diode_sim.models import make_channel
-from diode_sim.options import Options
+from diode_sim.options import Options, Stuck, Window
 from diode_sim.outlet import UDP_GRO, UDP_SEGMENT
 from diode_sim.proxy import Proxy
 
@@ -116,6 +117,33 @@ def test_an_overtaken_datagram_does_not_wait_for_ever() -> None:
     with receiver() as sink, running(options, sink.getsockname()) as link, receiver() as source:
         source.sendto(b"alone", link.address)
         assert sink.recv(100) == b"alone"
+
+
+def test_what_goes_by_time_goes_by_the_time_since_the_start() -> None:
+    options = Options(windows=(Window(start_ms=0, length_ms=300),), truncate=1.0, seed=2)
+    with receiver() as sink, receiver() as source:
+        with running(options, sink.getsockname()) as link:
+            source.sendto(b"into the outage", link.address)
+            time.sleep(0.4)
+            source.sendto(b"after it, and cut", link.address)
+            got = sink.recv(100)
+        counters = link.counters.as_dict()
+        assert b"after it, and cut".startswith(got)
+        assert len(got) < len(b"after it, and cut")
+        assert (counters["in"], counters["down"], counters["truncated"]) == (2, 1, 1)
+        assert counters["out"] == 1
+
+
+def test_a_stuck_link_repeats_what_left_last() -> None:
+    options = Options(stuck=Stuck(from_ms=300, repeat_ms=20))
+    with receiver() as sink, receiver() as source:
+        with running(options, sink.getsockname()) as link:
+            source.sendto(b"the last one", link.address)
+            assert collect(sink, 5) == [b"the last one"] * 5
+            source.sendto(b"nobody hears this", link.address)
+            assert collect(sink, 5) == [b"the last one"] * 5
+        assert link.counters.down == 1
+        assert link.counters.repeated >= 9
 
 
 def test_no_destination_is_no_trouble() -> None:
