@@ -23,7 +23,7 @@ TOOLS_KEY := $(shell { pwd; cat $(TOOLS_LOCK) pyproject.toml; } | cksum | tr ' '
 RUNTIME := $(VENV)/.runtime-$(RUNTIME_KEY)
 TOOLS := $(VENV)/.tools-$(TOOLS_KEY)
 
-.PHONY: help demo test lint format bench bench-peers lock clean
+.PHONY: help demo test lint format bench bench-peers plot lock clean
 
 help: ## list what there is to do
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -48,6 +48,9 @@ bench: $(RUNTIME) ## measure speed and where the time goes
 
 bench-peers: $(RUNTIME) ## measure udpcast, uftp, pydiode and ours side by side (fetches them)
 	@$(BIN)/python -m bench.peers --install $(ARGS)
+
+plot: $(TOOLS) ## draw what diode-sim sweep found: ARGS="sweep.json --out sweep.svg"
+	@$(BIN)/diode-sim plot $(ARGS)
 
 lock: ## choose the newest versions again and write both locks (needs uv)
 	@command -v uv >/dev/null || { echo 'make lock needs uv: install it with  pip install uv' >&2; exit 1; }

@@ -15,6 +15,9 @@ _COMMANDS = {
     "run": "diode_sim.commands.run:run",
     "scenarios": "diode_sim.commands.run:scenarios",
     "soak": "diode_sim.commands.soak:soak",
+    "plan": "diode_sim.commands.plan:plan",
+    "sweep": "diode_sim.commands.sweep:sweep_command",
+    "plot": "diode_sim.commands.plot:plot",
     "proxy": "diode_sim.commands.proxy:proxy",
     "netns": "diode_sim.commands.netns:netns",
 }

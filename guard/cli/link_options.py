@@ -4,7 +4,6 @@ Takes words such as `7Gbit/s` or `zero or more addresses`, gives checked numbers
 """
 
 import ipaddress
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,10 +14,9 @@ from guard.edge.confinement import State
 from guard.edge.udp import read_address
 from guard.link.params import LinkParams
 from schemas.errors import Malformed
+from schemas.rate import read_rate
 
-_RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?) ?(k|M|G)?(?:bit/s)?", re.ASCII)
 _WANTED = (State.MISSING, State.NOT_ROOT)
-_FACTORS = {None: 1, "k": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 COMPRESSIONS = ("off", "lz4", "zstd")
 WINDOW_BYTES_MAX = 160 * 2**20  # 64 interleaved blocks of jumbo frames; touched as needed
 ENVELOPE_BYTES_MAX = 65_536  # files are streams; messages are taken note of, and no more
@@ -33,10 +31,10 @@ class Rate(click.ParamType[int]):
         """Whole bits a second."""
         if isinstance(value, int):
             return value
-        found = _RATE.fullmatch(str(value))
-        if found is None:
-            self.fail(f"{value!r} is no rate: write 9600, 2.4kbit/s, 100Mbit/s or 7Gbit/s")
-        return round(float(found[1]) * _FACTORS[found[2]])
+        try:
+            return read_rate(str(value))
+        except Malformed as error:
+            self.fail(error.sentence)
 
 
 class LinkAddress(click.ParamType[str]):
