@@ -78,8 +78,8 @@ class Running:
         self._thread.join(10)
         for end in (*self._own, self._notices):
             end._socket.close()
-        for end in (self._frames, self._feed[0]):
-            end.close()
+        for ours in (self._frames, self._feed[0]):
+            ours.close()
 
 
 @pytest.fixture
