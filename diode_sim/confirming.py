@@ -157,7 +157,8 @@ def _direct(
     scaled = _scaled(need, factor)
     rate = need.rate_bits_per_s * _wire_bytes(DIRECT_MTU_BYTES, need)
     small = replace(
-        setting.params(need), mtu_bytes=DIRECT_MTU_BYTES, queue_bytes_max=2**30, interleave_blocks=kind.case.apart,
+        setting.params(need), mtu_bytes=DIRECT_MTU_BYTES, queue_bytes_max=2**30,
+        interleave_blocks=kind.case.apart,
         rate_bits_per_s=max(1000, round(rate / _wire_bytes(need.mtu_bytes, need))),
     )  # fmt: skip
     size = kind.k * small.symbol_bytes_max - SEAL_TAG_BYTES - WHOLE_BYTES
