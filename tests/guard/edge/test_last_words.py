@@ -17,4 +17,5 @@ def test_a_process_that_fails_at_once_is_ready_and_has_its_last_words() -> None:
     assert process.await_ready() == {"name": "stage:words", "layers": []}
     assert process.last_words() == (Reason.DISK, "the disk is full")
     assert process.last_words() == ("", "")
+    popen.wait()
     assert process.end() == 0
