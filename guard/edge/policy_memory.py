@@ -18,7 +18,7 @@ from schemas.policy import Policy
 from schemas.reasons import Reason
 
 # In a canonical entry (ledger §2) no text can hold these bytes: its quotation marks are escaped.
-_TELLING = re.compile(rb'"kind":"(?:run|posture)"')
+_TELLING = re.compile(rb'"kind":"(?:run|posture|facts)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ class PolicyMemory:
         if entry["kind"] == Kind.POSTURE:
             return replace(self, posture=str(entry["text"]))
         found = self
+        if entry["kind"] == Kind.FACTS:
+            found = replace(self, posture=str(entry["posture"]))
         version, root_version = int(entry["policy_version"]), int(entry["trust_root_version"])
         if version >= self.version:
             found = replace(found, version=version, digest=str(entry["policy_digest"]))
@@ -47,6 +49,16 @@ class PolicyMemory:
             told = str(entry["trust_root"])
             found = replace(found, root_version=root_version, root_digest=told)
         return found
+
+    def fields(self) -> Entry:
+        """All of it for a `facts` entry, so that the entries that said it may be let go."""
+        return {
+            "policy_version": self.version,
+            "policy_digest": self.digest,
+            "trust_root_version": self.root_version,
+            "trust_root": self.root_digest,
+            "posture": self.posture,
+        }
 
     def check_policy(self, policy: Policy, digest: str) -> None:
         """That a policy may follow what the ledger has. Raises `Forged(POLICY_ROLLED_BACK)`."""
