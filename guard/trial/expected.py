@@ -45,6 +45,8 @@ def _calls(role: Role, kind: Kind | None) -> Iterable[str]:
         yield "inotify_init1"
     if makes_payloads(role, kind):
         yield from _MEMFD_CALLS
+    if May.FORK in role.may:
+        yield "fork a process"
 
 
 def keys(role: Role, stage_names: Iterable[str]) -> frozenset[str]:
@@ -67,5 +69,5 @@ def descriptors(role: Role, links: int, *, is_stage: bool) -> frozenset[str]:
     if role.may & (May.SEND_UDP | May.RECEIVE_UDP):
         names |= {f"udp{at}" for at in range(links)}
     if May.SERVE in role.may:
-        names.add("listener")
+        names |= {"listener", "stages-feed"}
     return frozenset(names | {"feed", "ready"})

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from guard.core.journey import CHAIN, Journey
+from guard.core.journey import CHAIN, Journey, May
 from guard.edge.confinement import State
 from guard.edge.making import make_site, pack_folder
 from guard.edge.policy_memory import PolicyMemory
@@ -130,7 +130,9 @@ def _trials_of(starting: type[Trying], journey: Journey, folder: Path) -> Iterat
         for seat, report in supervisor.try_out():
             faults = [*_given(seat, report, stages, len(site.file.links))]
             if seat.process is not None:
-                faults += faults_from_outside(seat.process.pid, report["layers"])
+                faults += faults_from_outside(
+                    seat.process.pid, report["layers"], forks=May.FORK in seat.role.may
+                )
             group = seat.kind or seat.role.name
             yield Trial(
                 journey.name, seat.name, str(group), report["layers"],
