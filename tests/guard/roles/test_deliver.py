@@ -7,10 +7,10 @@ from threading import Thread
 
 import pytest
 
+from guard.core.durable_words import DURABLE
 from guard.edge.posture_files import write_orders
 from guard.edge.sockets import Ear, Mouth, feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
-from guard.roles.audit import DURABLE
 from guard.roles.deliver import Deliver
 from tests.guard.core.lane import HEAD_KEY, SCOPE
 
