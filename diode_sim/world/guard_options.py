@@ -22,7 +22,7 @@ class GuardOptions(BaseModel):
                     many of the host's steps; so that a range of seeds is every step of a run
     link            what the cable does until the end; then it is clean
     attacker        whether somebody on the cable records datagrams and sends old and changed ones
-    hijack          whether one filter stage of one side is taken over
+    hijack          whether one stage of one side, a filter or a route, is taken over
     rollback        the low side's disk is put back to an older state, and it goes on from there
     small_segments  journals change to a new segment every 24 KiB
     link_lines      the policy's `[link]` table

@@ -140,6 +140,9 @@ class GuardRun:
     def _rest(self) -> None:
         deadline_ns = self._kernel.now_ns + _REST_NS
         self._kernel.run(lambda: self._rests() or self._kernel.now_ns >= deadline_ns)
+        missing = self._observer.unsettled()
+        if missing:
+            raise Breach("exact", "; ".join(missing[:3]))
 
     def _plan_traffic(self) -> int:
         options = self._options
@@ -187,15 +190,16 @@ class GuardRun:
         self._kernel.run(lambda: not self._supervisors or self._kernel.now_ns >= deadline_ns)
 
     def _hijack(self) -> None:
-        """One filter stage of one side runs an attacker's code from its first start."""
+        """A stage of one side that may change nothing runs an attacker's code from the start."""
         chance = self._stream("hijack")
         at = chance.below(2)
-        filters = [
+        looking = [
             line.name for line in self._sites[at].chain.stage
-            if catalog.entry(line.catalog_name).kind is Kind.FILTER
+            if catalog.entry(line.catalog_name).kind in (Kind.FILTER, Kind.ROUTE)
         ]  # fmt: skip
         attack = chance.choice(ATTACKS)
-        side, name = ("low", "high")[at], f"stage:{chance.choice(filters)}"
+        last = chance.below(3) == 0  # what it gives goes to the tail, and no stage looks again
+        side, name = ("low", "high")[at], f"stage:{looking[-1] if last else chance.choice(looking)}"
         self._kernel.say(side, f"{name} is taken over: {attack}")
         self._machines.hijacked[(side, name)] = HostileStage(attack, chance)
         self._observer.low_is_trusted = side != "low"

@@ -26,6 +26,7 @@ class ToldSizes:
         self.sizes = [number for (number,) in _NUMBER.iter_unpack(whole)]
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         self._descriptor = os.open(path, flags, durable.FILE_MODE)
+        durable.sync_directory(path.parent)  # also for a maker that was ended before it could
 
     def add(self, size: int) -> None:
         """One more, on disk on return."""

@@ -101,7 +101,7 @@ class Trying(Supervisor):
             self._close()
 
     def _close(self) -> None:
-        for each in (*self._feed, *self._udp, self._metrics):
+        for each in (*self._feed, *self._stages_feed, *self._udp, self._metrics):
             each.close()
         for descriptor in (*self._stop_asked, self._alone):
             os.close(descriptor)
