@@ -5,7 +5,9 @@ an older one, or another of the same version. Reads only. Follows docs/spec/poli
 docs/spec/trust-root.md §4 (4).
 """
 
+import contextlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from schemas.policy import Policy
 from schemas.reasons import Reason
 
 # In a canonical entry (ledger §2) no text can hold these bytes: its quotation marks are escaped.
-_TELLING = re.compile(rb'"kind":"(?:run|posture)"')
+_TELLING = re.compile(rb'"kind":"(?:run|posture|facts)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +38,27 @@ class PolicyMemory:
     posture: str = ""
 
     def with_entry(self, entry: Entry) -> "PolicyMemory":
-        """After one more entry, in the ledger's order."""
+        """After one more entry, in the ledger's order. What an entry lacks it does not tell."""
         if entry["kind"] == Kind.POSTURE:
             return replace(self, posture=str(entry["text"]))
-        found = self
-        version, root_version = int(entry["policy_version"]), int(entry["trust_root_version"])
-        if version >= self.version:
+        found = replace(self, posture=str(entry.get("posture", self.posture)))
+        version, root_version = entry.get("policy_version"), entry.get("trust_root_version")
+        if isinstance(version, int) and version >= self.version:
             found = replace(found, version=version, digest=str(entry["policy_digest"]))
-        if root_version >= self.root_version:
+        if isinstance(root_version, int) and root_version >= self.root_version:
             told = str(entry["trust_root"])
             found = replace(found, root_version=root_version, root_digest=told)
         return found
+
+    def told(self) -> Entry:
+        """The fields of a `facts` entry: what entries said that may be let go then (ledger §9)."""
+        return {
+            "policy_version": self.version,
+            "policy_digest": self.digest,
+            "trust_root_version": self.root_version,
+            "trust_root": self.root_digest,
+            "posture": self.posture,
+        }
 
     def check_policy(self, policy: Policy, digest: str) -> None:
         """That a policy may follow what the ledger has. Raises `Forged(POLICY_ROLLED_BACK)`."""
@@ -58,17 +70,25 @@ def policy_memory(folder: Path) -> PolicyMemory:
     """From the whole ledger of a side. A damaged one is for the audit role to say: without it
     nothing is released."""
     memory = PolicyMemory()
-    try:
-        for found in walk(folder / "ledger"):
-            if not _TELLING.search(found.payload):
-                continue
-            lines, _ = split_batch(found.payload)
-            for line in lines:
-                if _TELLING.search(line):
-                    memory = memory.with_entry(read_entry(line))
-    except (Malformed, OSError, KeyError):
-        return memory
+    with contextlib.suppress(Malformed, OSError):
+        for entry in _telling(folder):
+            memory = memory.with_entry(entry)
     return memory
+
+
+def whole_memory(folder: Path) -> PolicyMemory:
+    """The same. Raises `Malformed`, `OSError` for a ledger that cannot be read to its end."""
+    memory = PolicyMemory()
+    for entry in _telling(folder):
+        memory = memory.with_entry(entry)
+    return memory
+
+
+def _telling(folder: Path) -> Iterator[Entry]:
+    for found in walk(folder / "ledger"):
+        if _TELLING.search(found.payload):
+            lines, _ = split_batch(found.payload)
+            yield from (read_entry(line) for line in lines if _TELLING.search(line))
 
 
 def check_memory(site: Site, memory: PolicyMemory) -> None:

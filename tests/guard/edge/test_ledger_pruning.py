@@ -13,6 +13,7 @@ from guard.edge.ledger_files import ANCHOR_NAME, LedgerWriter, entries_of
 from guard.edge.ledger_pruning import prune_ledger
 from guard.edge.link_memory import ledger_memory
 from guard.edge.making import make_site, pack_folder
+from guard.edge.policy_memory import PolicyMemory, policy_memory
 from guard.edge.sealing_keys import SealingKeys
 from guard.edge.site import read_public
 from guard.report.ledger_verifier import Verification, verify_ledger
@@ -157,3 +158,32 @@ def test_an_anchor_of_another_key_is_refused(low: Path) -> None:
     (low / "trust" / "ledger.pub").write_text("11" * 32)
     with pytest.raises((Broken, Forged, ValueError)):
         opened(low)
+
+
+def test_no_way_back_to_an_older_policy_root_or_posture_is_opened(tmp_path: Path) -> None:
+    low = make_site(tmp_path / "site", pack_folder("c2"), "127.0.0.1:1", "127.0.0.1:2").low
+    writer = opened(low, segment_bytes_max=3000)
+    writer.append([{
+        "kind": "run", "time_ms": 1000, "policy_version": 4, "policy_digest": "aa",
+        "trust_root_version": 2, "trust_root": "bb",
+    }])  # fmt: skip
+    writer.append([{"kind": "posture", "time_ms": 1000, "version": 3, "text": "stop"}])
+    for number in range(1, ENTRIES):
+        writer.append([entry(number)])
+    writer.close()
+    known = PolicyMemory(4, "aa", 2, "bb", "stop")
+    assert policy_memory(low) == known
+    assert prune_ledger(low, verified(low).entries, 0).segments
+    assert not [
+        told for _, told in entries_of(low / "ledger") if told["kind"] in ("run", "posture")
+    ]
+    assert policy_memory(low) == known
+
+
+def test_an_entry_that_lacks_a_field_hides_none_after_it(tmp_path: Path) -> None:
+    low = make_site(tmp_path / "site", pack_folder("c2"), "127.0.0.1:1", "127.0.0.1:2").low
+    writer = opened(low)
+    writer.append([{"kind": "run", "time_ms": 1000}, {"kind": "facts", "time_ms": 1000}])
+    writer.append([{"kind": "run", "time_ms": 1001, "policy_version": 7, "policy_digest": "aa"}])
+    writer.close()
+    assert policy_memory(low).version == 7
