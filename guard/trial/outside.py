@@ -4,7 +4,7 @@ Takes a process id and the layers it reported, gives a sentence for each thing t
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from guard.edge.confinement import State
@@ -15,13 +15,17 @@ _SETS = ("CapInh", "CapPrm", "CapEff", "CapAmb")
 _FILTERED = "2"
 
 
-def faults_from_outside(pid: int, layers: list[list[str]]) -> Iterator[str]:
-    """Every sentence; without root only what any user may read of the process."""
+def faults_from_outside(pid: int, layers: list[list[str]], *, forks: bool = False) -> Iterator[str]:
+    """Every sentence; without root only what any user may read of the process.
+
+    forks: it may start children, which then cannot.
+    """
     proc = Path(f"/proc/{pid}")
     states = {name: state for name, state, _ in layers}
     status = dict(line.split(":", 1) for line in (proc / "status").read_text("utf-8").splitlines())
     yield from _status_faults({name: value.strip() for name, value in status.items()}, states)
-    yield from _limit_faults((proc / "limits").read_text("utf-8"))
+    zero = _ZERO_LIMITS[1:] if forks else _ZERO_LIMITS
+    yield from _limit_faults((proc / "limits").read_text("utf-8"), zero)
     if (proc / "mem").stat().st_uid != 0:
         yield "it is dumpable: its user may look into its memory"
     if os.geteuid() == 0:
@@ -43,9 +47,9 @@ def _status_faults(status: dict[str, str], states: dict[str, str]) -> Iterator[s
         yield f"it is user {status['Uid']} with groups {status['Groups'] or 'none'}"
 
 
-def _limit_faults(limits: str) -> Iterator[str]:
+def _limit_faults(limits: str, zero: Sequence[str]) -> Iterator[str]:
     for line in limits.splitlines():
-        for name in _ZERO_LIMITS:
+        for name in zero:
             if line.startswith(name) and line.removeprefix(name).split()[:2] != ["0", "0"]:
                 yield f"its limit is not 0: {' '.join(line.split())}"
         if line.startswith("Max address space") and "unlimited" in line:
