@@ -178,7 +178,7 @@ class Deliver:
     def _posture_holds(self, cleared: Cleared) -> str:
         """Why the posture holds what the policy lets through; the sender is not known here."""
         meta, size = cleared.meta, len(cleared.message.payload)
-        return self._orders.now().holds("", meta.label, meta.type, meta.precedence, size)
+        return self._orders.seen.holds("", meta.label, meta.type, meta.precedence, size)
 
     def _hold_for_posture(self, notice: Notice, cleared: Cleared, why: str) -> Entry:
         sentence = f"posture: {why}"
