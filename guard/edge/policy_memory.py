@@ -18,6 +18,7 @@ from schemas.entry import Entry, Kind
 from schemas.errors import Forged, Malformed
 from schemas.policy import Policy
 from schemas.reasons import Reason
+from schemas.trust_root import TrustRoot
 
 # In a canonical entry (ledger §2) no text can hold these bytes: its quotation marks are escaped.
 _TELLING = re.compile(rb'"kind":"(?:run|posture|facts)"')
@@ -60,6 +61,10 @@ class PolicyMemory:
             "posture": self.posture,
         }
 
+    def check_root(self, root: TrustRoot) -> None:
+        """The same of a trust root."""
+        _check("the trust root", root.version, root.digest(), self.root_version, self.root_digest)
+
     def check_policy(self, policy: Policy, digest: str) -> None:
         """That a policy may follow what the ledger has. Raises `Forged(POLICY_ROLLED_BACK)`."""
         what = f"the policy of flow {policy.flow}"
@@ -94,8 +99,7 @@ def _telling(folder: Path) -> Iterator[Entry]:
 def check_memory(site: Site, memory: PolicyMemory) -> None:
     """That nothing in the site is older than what its ledger has."""
     memory.check_policy(site.policy, site.policy_digest.hex())
-    root = site.root
-    _check("the trust root", root.version, root.digest(), memory.root_version, memory.root_digest)
+    memory.check_root(site.root)
 
 
 def _check(what: str, version: int, digest: str, newest: int, of_newest: str) -> None:
