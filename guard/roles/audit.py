@@ -211,27 +211,24 @@ def of_send(untrusted_packet: bytes) -> list[Entry]:
 
     It stands at the link, and where the others go on depends on what the ledger has.
     """
-    try:
-        entries: list[Entry] = json.loads(untrusted_packet)
-        right = all(_may_send_tell(entry) for entry in entries)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        right, entries = False, []
-    if right:
-        return entries
-    return [alarm(now_ms(), Reason.ROLE_FAILED, "send told the ledger what is not its to tell")]
+    return _told(untrusted_packet, _may_send_tell, "send")
 
 
 def of_ingest(untrusted_packet: bytes) -> list[Entry]:
-    """What `ingest` tells, or an alarm: it stands at the drop directories. Its entries are of its
-    one kind, with no field by which another place would go on."""
+    """The same of `ingest`, which stands at the drop directories: entries of one kind, with no
+    field by which another place would go on."""
+    return _told(untrusted_packet, _may_ingest_tell, "ingest")
+
+
+def _told(untrusted_packet: bytes, may_tell: Callable[[Entry], bool], who: str) -> list[Entry]:
     try:
         entries: list[Entry] = json.loads(untrusted_packet)
-        right = all(_may_ingest_tell(entry) for entry in entries)
+        right = all(may_tell(entry) for entry in entries)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         right, entries = False, []
     if right:
         return entries
-    return [alarm(now_ms(), Reason.ROLE_FAILED, "ingest told the ledger what is not its to tell")]
+    return [alarm(now_ms(), Reason.ROLE_FAILED, f"{who} told the ledger what is not its to tell")]
 
 
 def of_tail(packet: bytes, side: str) -> list[Entry]:
