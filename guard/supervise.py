@@ -106,12 +106,13 @@ class Supervisor:
         }
         keys = self._receipt_keys(seats)
         channels = {name: one_way_pair() for seat in seats for name in seat.role.tells}
-        for seat in seats:
-            hand_over(self._site.folder, seat.role, self._users.get(seat.name))
-            seat.process = start_process(self._spec(seat, values, keys, channels), self.program)
-        for reading, writing in channels.values():
-            reading.close()
-            writing.close()
+        try:
+            for seat in seats:
+                hand_over(self._site.folder, seat.role, self._users.get(seat.name))
+                seat.process = start_process(self._spec(seat, values, keys, channels), self.program)
+        finally:
+            for end in (end for pair in channels.values() for end in pair):
+                end.close()
         for seat in seats:
             if seat.process is not None:
                 self._layers[seat.name] = seat.process.await_ready()
@@ -282,7 +283,7 @@ class Supervisor:
         if told is not None:
             self._tell(told)
             self._write_status("restarting" if self._due_s else "running")
-        if not self._due_s and policy_install.is_laid(self._site.folder):
+        if policy_install.is_laid(self._site.folder):
             with policy_install.alone(self._site.folder) as held:
                 if held:  # else it is being laid, and taken up at the next look
                     self._take_policy()
@@ -319,9 +320,8 @@ class Supervisor:
                 seat.process = before[seat.name].process
         self._site, self._seats, self._users = found, seats, users
         self._cause = f"policy version {found.policy.version}"
-        self._due_s = dict.fromkeys((s.role.domain for s in seats if s.name not in kept), 0.0)
+        self._due_s |= dict.fromkeys((s.role.domain for s in seats if s.name not in kept), 0.0)
         self._tell({"event": "policy", "cause": self._cause, "digest": found.policy_digest.hex()})
-        self._start_due()
 
     # -- stopping ----------------------------------------------------------------------------
 
