@@ -77,7 +77,7 @@ def prepare(spec: Spec) -> Callable[[], None]:
 def _say_ready(spec: Spec, report: Report) -> None:
     descriptor = spec.descriptors["ready"]
     layers = [[layer.name, layer.state, layer.sentence] for layer in report.layers]
-    os.write(descriptor, json.dumps({"name": spec.name, "layers": layers}).encode())
+    os.write(descriptor, json.dumps({"name": spec.name, "layers": layers}).encode() + b"\n")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from bench.covert.hijacked import COUNTER_BYTES, FEED_BYTES, ID_BYTES, LOG_BYTES, bits_of
+from bench.covert.hijacked import (
+    COUNTER_BYTES,
+    COUNTERS,
+    FEED_BYTES,
+    ID_BYTES,
+    LOG_BYTES,
+    bits_of,
+)
 from guard.demonstration import Child, Demonstration, LinkFaults
 from guard.edge.making import pack_folder
 from guard.edge.side_status import read_counters
@@ -169,12 +176,12 @@ def _by_log(run: Hijacked, secret: bytes, order: Order, took_s: float) -> Result
 
 
 def _by_metrics(run: Hijacked, secret: bytes, order: Order, took_s: float) -> Result:
-    """What the metrics socket answers: one counter of the stage, twice a second at most."""
+    """What the metrics socket answers: the stage's counters, twice a second at most."""
     time.sleep(3 * INTERVAL_NS / 1e9)  # it is told twice a second at most
     told = read_counters(run.made.low).get(STAGE, {})
     parts = [secret[at : at + COUNTER_BYTES] for at in range(0, len(secret), COUNTER_BYTES)]
-    heard = {int(value) for name, value in told.items() if name.startswith("covert")}
-    right = sum(int.from_bytes(b"\1" + part, "big") in heard for part in parts)
+    heard = [told.get(name) for name in COUNTERS]
+    right = sum(int.from_bytes(part, "big") == it for part, it in zip(parts, heard, strict=True))
     return {
         "error_rate": round(1 - right / len(parts), 4),
         "bits_per_s": round(right * COUNTER_BYTES * 8 / (INTERVAL_NS / 1e9)),

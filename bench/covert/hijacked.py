@@ -19,8 +19,9 @@ from guard.roles import feed
 
 ID_BYTES = 16
 LOG_BYTES = 4096
-COUNTER_BYTES = 1700  # a number that Python still reads as text
-FEED_BYTES = 40 * COUNTER_BYTES
+COUNTERS = ("messages", "busy_ns", "malformed_frames", "cells_failed")  # all that a stage may tell
+COUNTER_BYTES = 7  # of the 63 bits that a number may have
+FEED_BYTES = len(COUNTERS) * COUNTER_BYTES
 
 
 def bits_of(secret: bytes) -> Iterator[int]:
@@ -118,16 +119,19 @@ def _log_stage(secret: bytes, told: dict[str, Any]) -> None:
 
 
 def _feed_stage(secret: bytes, told: dict[str, Any]) -> None:
-    """The metrics feed: counters are numbers of any size, under names of any kind."""
+    """The metrics feed: of a stage four numbers are taken, and they say what they like."""
     tell = feed.Feed.tell
+    parts = [secret[at : at + COUNTER_BYTES] for at in range(0, len(secret), COUNTER_BYTES)]
+    hidden = {name: int.from_bytes(part, "big") for name, part in zip(COUNTERS, parts, strict=True)}
 
-    def also(self: feed.Feed) -> None:
-        for at in range(0, len(secret), COUNTER_BYTES):
-            part = secret[at : at + COUNTER_BYTES]
-            self.counters[f"covert{at}"] = int.from_bytes(b"\1" + part, "big")
+    def instead(self: feed.Feed) -> None:
+        true = dict(self.counters)
+        self.counters.update(hidden)
         tell(self)
+        self.counters.clear()
+        self.counters.update(true)
 
-    _take_over(feed.Feed, "tell", also)
+    _take_over(feed.Feed, "tell", instead)
 
 
 def _pressure_below(secret: bytes, told: dict[str, Any]) -> None:

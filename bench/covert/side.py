@@ -11,10 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from guard.edge.policy_memory import policy_memory
+from guard.edge.seats import Seat
 from guard.edge.site import load_site
 from guard.edge.spec import Spec
 from guard.low import LOW
-from guard.supervise import Seat, Supervisor
+from guard.supervise import Supervisor
 
 
 class Hijacker(Supervisor):
@@ -37,7 +39,8 @@ def main(argv: list[str]) -> int:
         sys.stdout.write(json.dumps(event) + "\n")
         sys.stdout.flush()
 
-    supervisor = Hijacker(load_site(Path(argv[1])), LOW, tell)
+    site = load_site(Path(argv[1]))
+    supervisor = Hijacker(site, LOW, tell, policy_memory(site.folder))
     supervisor.orders = json.loads(Path(argv[2]).read_text("utf-8"))
     signal.signal(signal.SIGTERM, supervisor.stop)
     supervisor.run()

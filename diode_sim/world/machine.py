@@ -121,7 +121,7 @@ class Machines:
         else:
             module, _, function = spec.run.partition(":")
             work = getattr(self.loader.load(module), function)(spec)
-        self.calls.write(ready, json.dumps({"name": spec.name, "layers": []}).encode())
+        self.calls.write(ready, json.dumps({"name": spec.name, "layers": []}).encode() + b"\n")
         work()
 
     def _guarded(

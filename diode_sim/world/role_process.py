@@ -22,6 +22,7 @@ class RoleProcess:
         self.pidfd = pidfd
         self.ready_fd = ready
         self._still_since_ns: int | None = None
+        self._words = b""
 
     @property
     def pid(self) -> int:
@@ -31,16 +32,18 @@ class RoleProcess:
     def await_ready(self) -> dict[str, Any]:
         """What it said when it was ready. Raises `Broken` if it ended before."""
         report = self._calls.read(self.ready_fd, 65_536)
-        if not report.startswith(b"{"):
+        line, _, self._words = report.partition(b"\n")
+        if not line.startswith(b"{"):
             raise Broken(Reason.ROLE_FAILED, f"{self.name} ended before it was ready")
-        content: dict[str, Any] = json.loads(report)
+        content: dict[str, Any] = json.loads(line)
         return content
 
     def last_words(self) -> tuple[str, str]:
         """(reason, sentence) that it gave for its end, or two empty texts."""
-        if not self._calls.poll({self.ready_fd: POLLIN}, 0):
-            return "", ""
-        reason, _, sentence = self._calls.read(self.ready_fd, 512).decode().partition("|")
+        waits = self._calls.poll({self.ready_fd: POLLIN}, 0)
+        more = self._calls.read(self.ready_fd, 512) if waits else b""
+        words, self._words = self._words + more, b""
+        reason, _, sentence = words.decode().partition("|")
         return (reason, sentence) if sentence else ("", "")
 
     def end_if_still(self) -> None:

@@ -60,7 +60,7 @@ def _prune(site: Site, anchored: int, until_ms: int) -> Pruned:
     keys = SealingKeys(site.folder / "sealing")
     memory = whole_memory(site.folder)
     writer = LedgerWriter.open(directory, keys, site.ledger_public, origin, facts.see)
-    writer.append([facts.entry(now_ms()) | memory.told()])
+    writer.append([facts.entry(now_ms()) | memory.fields()])
     writer.close()
     durable.replace(directory / ANCHOR_NAME, _anchor(directory, site.ledger_public, origin, batch))
     before = len(first_numbers(directory))

@@ -51,8 +51,8 @@ class PolicyMemory:
             found = replace(found, root_version=root_version, root_digest=told)
         return found
 
-    def told(self) -> Entry:
-        """The fields of a `facts` entry: what entries said that may be let go then (ledger §9)."""
+    def fields(self) -> Entry:
+        """All of it for a `facts` entry, so that the entries that said it may be let go."""
         return {
             "policy_version": self.version,
             "policy_digest": self.digest,

@@ -42,6 +42,7 @@ class Process:
     pidfd: int
     ready_fd: int
     still_since_s: float | None = None
+    words: bytes = b""
 
     @property
     def pid(self) -> int:
@@ -53,17 +54,20 @@ class Process:
         poller = select.poll()
         poller.register(self.ready_fd, select.POLLIN)
         report = os.read(self.ready_fd, _READY_BYTES_MAX) if poller.poll(READY_WITHIN_MS) else b""
-        if not report.startswith(b"{"):
+        line, _, self.words = report.partition(b"\n")  # it may have failed since, and said why
+        if not line.startswith(b"{"):
             said = f": {_sentence(report)[1]}" if report else ""
             raise Broken(Reason.ROLE_FAILED, f"{self.name} ended before it was ready{said}")
-        content: dict[str, Any] = json.loads(report)
+        content: dict[str, Any] = json.loads(line)
         return content
 
     def last_words(self) -> tuple[str, str]:
         """(reason, sentence) that it gave for its end, or two empty texts. Read them once."""
         poller = select.poll()
         poller.register(self.ready_fd, select.POLLIN)
-        return _sentence(os.read(self.ready_fd, LAST_WORDS_BYTES_MAX) if poller.poll(0) else b"")
+        more = os.read(self.ready_fd, LAST_WORDS_BYTES_MAX) if poller.poll(0) else b""
+        words, self.words = self.words + more, b""
+        return _sentence(words)
 
     def end_if_still(self) -> None:
         """Kill it when a signal has stopped it for too long: it neither works nor ends then."""

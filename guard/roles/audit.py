@@ -10,10 +10,10 @@ If the ledger cannot be written the process ends, and with it the lane: nothing 
 """
 
 import json
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
+from guard.core.durable_words import DURABLE, HEARD
 from guard.core.facts import DestinationFacts, SourceFacts
 from guard.core.ledger import INTEGER_MAX, Checkpoint
 from guard.core.session_reset import PROPOSAL_BYTES_MAX, SESSION_MAX
@@ -28,8 +28,6 @@ from guard.roles.publishing import Publisher
 from schemas.entry import Entry, Kind, alarm
 from schemas.reasons import Reason
 
-DURABLE = struct.Struct(">QQ32s")
-HEARD = struct.Struct(">Q")
 PACKETS_A_BATCH_MAX = 64
 _IDLE_MS = 500
 _OF_SEND: dict[str, frozenset[str]] = {

@@ -13,6 +13,7 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from guard.core.durable_words import HEARD
 from guard.core.notice import Place
 from guard.edge.clock import now_ms, now_s
 from guard.edge.journal import JournalReader, JournalWriter, Position
@@ -23,7 +24,6 @@ from guard.edge.spec import Spec
 from guard.edge.spool import Refused, Spool, Taken
 from guard.edge.spool_arrivals import Candidate
 from guard.edge.waiting import wait_readable
-from guard.roles.audit import HEARD
 from guard.roles.feed import Feed
 from guard.roles.head import Fed, Feeder
 from schemas.accepted import read_accepted, write_accepted

@@ -17,6 +17,7 @@ from pathlib import Path
 import cbor2
 
 from guard.core.compact_verification import Bound, is_compact, signed_by
+from guard.core.durable_words import HEARD
 from guard.edge.clock import monotonic_ns, now_ms
 from guard.edge.durable_number import DurableNumber
 from guard.edge.isal import best_codec
@@ -29,7 +30,6 @@ from guard.edge.side_links import SendingLinks
 from guard.edge.sockets import Ear, Mouth
 from guard.edge.spec import Spec
 from guard.link.sender import Burst, Sender
-from guard.roles.audit import HEARD
 from guard.roles.feed import Feed
 from schemas.entry import Entry, Kind
 from schemas.errors import Broken, Overload

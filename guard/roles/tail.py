@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from filters.catalog import entry as catalog_entry
 from guard.core.chain import PATIENCE_MS
+from guard.core.durable_words import DURABLE
 from guard.core.frame import Frame
 from guard.core.notice import Notice, What, read_notice
 from guard.core.release import Expected, Judge
 from guard.edge.clock import monotonic_ns
 from guard.edge.sockets import SMALL_PACKET_BYTES_MAX, Ear, Inlet, Mouth, close_descriptor, readable
 from guard.edge.spec import Spec
-from guard.roles.audit import DURABLE
 from schemas.entry import Entry
 from schemas.errors import Broken, CheckvalveError, Forged, Malformed
 from schemas.reasons import Reason

@@ -29,12 +29,6 @@ def makes_payloads(role: Role, kind: Kind | None) -> bool:
     return feeds or kind in (Kind.NORMALIZE, Kind.TRANSFORM)
 
 
-def forks(role: Role) -> bool:
-    """Whether its row lets it start children: what they may is proved at every start
-    (`guard.edge.forking`)."""
-    return May.FORK in role.may
-
-
 def allowed(role: Role, kind: Kind | None, attempts: Iterable[str]) -> frozenset[str]:
     """Those of the attempts that must be possible; all others must be refused."""
     names = set(_calls(role, kind)) | {"map memory within its bound"}
@@ -58,7 +52,7 @@ def _calls(role: Role, kind: Kind | None) -> Iterable[str]:
         yield "inotify_init1"
     if makes_payloads(role, kind):
         yield from _MEMFD_CALLS
-    if forks(role):
+    if May.FORK in role.may:
         yield "fork a process"
 
 

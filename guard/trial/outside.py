@@ -4,28 +4,27 @@ Takes a process id and the layers it reported, gives a sentence for each thing t
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from guard.edge.confinement import State
 from guard.edge.processes import ENVIRONMENT
 
-_ZERO_LIMITS = ("Max processes", "Max core file size", "Max locked memory", "Max msgqueue size")
+_ZERO_LIMITS = ("Max core file size", "Max locked memory", "Max msgqueue size")
 _SETS = ("CapInh", "CapPrm", "CapEff", "CapAmb")
 _FILTERED = "2"
 
 
-def faults_from_outside(pid: int, layers: list[list[str]], *, forks: bool = False) -> Iterator[str]:
+def faults_from_outside(pid: int, layers: list[list[str]], *, forks: bool) -> Iterator[str]:
     """Every sentence; without root only what any user may read of the process.
 
-    forks: it may start children, which then cannot.
+    forks: whether its row lets it start children: how many is then seccomp's and the user's.
     """
     proc = Path(f"/proc/{pid}")
     states = {name: state for name, state, _ in layers}
     status = dict(line.split(":", 1) for line in (proc / "status").read_text("utf-8").splitlines())
     yield from _status_faults({name: value.strip() for name, value in status.items()}, states)
-    zero = _ZERO_LIMITS[1:] if forks else _ZERO_LIMITS
-    yield from _limit_faults((proc / "limits").read_text("utf-8"), zero)
+    yield from _limit_faults((proc / "limits").read_text("utf-8"), forks=forks)
     if (proc / "mem").stat().st_uid != 0:
         yield "it is dumpable: its user may look into its memory"
     if os.geteuid() == 0:
@@ -47,7 +46,8 @@ def _status_faults(status: dict[str, str], states: dict[str, str]) -> Iterator[s
         yield f"it is user {status['Uid']} with groups {status['Groups'] or 'none'}"
 
 
-def _limit_faults(limits: str, zero: Sequence[str]) -> Iterator[str]:
+def _limit_faults(limits: str, *, forks: bool) -> Iterator[str]:
+    zero = _ZERO_LIMITS if forks else ("Max processes", *_ZERO_LIMITS)
     for line in limits.splitlines():
         for name in zero:
             if line.startswith(name) and line.removeprefix(name).split()[:2] != ["0", "0"]:

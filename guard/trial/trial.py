@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from guard.core.journey import Journey
+from guard.core.journey import Journey, May
 from guard.edge.collector import FILE
 from guard.edge.confinement import State
 from guard.edge.making import make_site, pack_folder
@@ -141,7 +141,7 @@ def _trials_of(starting: type[Trying], journey: Journey, site: Site) -> Iterator
             faults = [*_given(seat, report, stages, len(site.file.links))]
             if seat.process is not None:
                 faults += faults_from_outside(
-                    seat.process.pid, report["layers"], forks=expected.forks(seat.role)
+                    seat.process.pid, report["layers"], forks=May.FORK in seat.role.may
                 )
             code = _code_of(seat)
             group = (seat.kind or code) if code == expected.STAGE else code

@@ -9,6 +9,7 @@ from typing import Any
 
 from diode_sim.chance import Chance
 from diode_sim.world.inodes import SECTOR_BYTES
+from guard.edge.keys import public_of
 from tests.contracts.simulated import TOP, Simulated
 
 SEGMENT_BYTES = 400
@@ -96,6 +97,9 @@ class Ledger:
     def __init__(self, world: Simulated) -> None:
         self._module = world.load("guard.edge.ledger_files")
         self._folder = world.load("pathlib").Path(TOP) / "ledger"
+        self._seeds = world.load("pathlib").Path(TOP) / "sealing"
+        self._keys = world.load("guard.edge.sealing_keys").SealingKeys(self._seeds)
+        self._durable = world.load("guard.edge.durable")
         self._entries: list[dict[str, Any]] = []
         self._told = 0
         self._checkpoint = b""
@@ -103,8 +107,11 @@ class Ledger:
 
     def live(self, chance: Chance) -> None:
         seen: list[dict[str, Any]] = []
+        self._durable.make_directory(self._seeds)
+        if not (self._seeds / "0000000000.key").exists():  # `guard init` makes it
+            self._keys.make(0, SEED)
         writer = self._module.LedgerWriter.open(
-            self._folder, SEED, ORIGIN, seen.append, segment_bytes_max=2000
+            self._folder, self._keys, public_of(SEED), ORIGIN, seen.append, segment_bytes_max=2000
         )
         assert self._told <= len(seen) <= len(self._entries)
         assert seen == self._entries[: len(seen)]

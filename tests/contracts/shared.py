@@ -63,7 +63,7 @@ class SimulatedModule(pytest.Module):
 
     def _getobj(self) -> ModuleType:
         name = f"tests.guard.edge.{self.path.stem}"
-        self.world = Simulated(more=(name,))
+        self.world = Simulated(more=(name, "tests.guard.ledgers"))
         with self.world.process(self.world.host()):
             return self.world.load(name)
 

@@ -13,7 +13,7 @@ from guard.edge.ledger_files import ANCHOR_NAME, LedgerWriter, entries_of
 from guard.edge.ledger_pruning import prune_ledger
 from guard.edge.link_memory import ledger_memory
 from guard.edge.making import make_site, pack_folder
-from guard.edge.policy_memory import PolicyMemory, policy_memory
+from guard.edge.policy_memory import policy_memory
 from guard.edge.sealing_keys import SealingKeys
 from guard.edge.site import read_public
 from guard.report.ledger_verifier import Verification, verify_ledger
@@ -83,6 +83,30 @@ def test_what_stays_verifies_and_goes_on_with_what_was_known(low: Path, tmp_path
     assert memory.head(low, "checkvalve/c2/low")[0] == size + 3
     again = prune_ledger(low, 0, 0)
     assert again.segments == 0
+
+
+def test_policies_roots_and_postures_that_ran_are_known_when_their_entries_are_gone(
+    tmp_path: Path,
+) -> None:
+    low = make_site(tmp_path / "site", pack_folder("c2"), "127.0.0.1:1", "127.0.0.1:2").low
+    writer = opened(low, segment_bytes_max=3000)
+    run: Entry = {"kind": "run", "time_ms": 1, "policy_version": 9, "policy_digest": "a" * 64,
+                  "trust_root_version": 3, "trust_root": "b" * 64}  # fmt: skip
+    posture: Entry = {"kind": "posture", "time_ms": 2, "version": 4, "text": 'a "posture"\n'}
+    for each in (run, posture, *(entry(number) for number in range(ENTRIES))):
+        writer.append([each])
+    writer.close()
+    known = policy_memory(low)
+    assert (known.version, known.root_version, known.posture) == (9, 3, 'a "posture"\n')
+    for _ in range(2):  # the entry that says it may be let go later, too
+        assert prune_ledger(low, verified(low).entries, 0).segments > 0
+        kinds = {found["kind"] for _, found in entries_of(low / "ledger")}
+        assert not kinds & {"run", "posture"}
+        assert policy_memory(low) == known
+        writer = opened(low, segment_bytes_max=3000)
+        for number in range(ENTRIES, 2 * ENTRIES):
+            writer.append([entry(number)])
+        writer.close()
 
 
 def test_only_what_is_covered_and_old_enough_goes(low: Path) -> None:
@@ -158,26 +182,6 @@ def test_an_anchor_of_another_key_is_refused(low: Path) -> None:
     (low / "trust" / "ledger.pub").write_text("11" * 32)
     with pytest.raises((Broken, Forged, ValueError)):
         opened(low)
-
-
-def test_no_way_back_to_an_older_policy_root_or_posture_is_opened(tmp_path: Path) -> None:
-    low = make_site(tmp_path / "site", pack_folder("c2"), "127.0.0.1:1", "127.0.0.1:2").low
-    writer = opened(low, segment_bytes_max=3000)
-    writer.append([{
-        "kind": "run", "time_ms": 1000, "policy_version": 4, "policy_digest": "aa",
-        "trust_root_version": 2, "trust_root": "bb",
-    }])  # fmt: skip
-    writer.append([{"kind": "posture", "time_ms": 1000, "version": 3, "text": "stop"}])
-    for number in range(1, ENTRIES):
-        writer.append([entry(number)])
-    writer.close()
-    known = PolicyMemory(4, "aa", 2, "bb", "stop")
-    assert policy_memory(low) == known
-    assert prune_ledger(low, verified(low).entries, 0).segments
-    assert not [
-        told for _, told in entries_of(low / "ledger") if told["kind"] in ("run", "posture")
-    ]
-    assert policy_memory(low) == known
 
 
 def test_an_entry_that_lacks_a_field_hides_none_after_it(tmp_path: Path) -> None:

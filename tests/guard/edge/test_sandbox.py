@@ -104,7 +104,7 @@ def test_limits_stop_memory_files_and_time(in_child: InChild, rights: Rights) ->
     def files(kept: int) -> str:
         confine(rights(kept, calls=(Calls.MEMFD,), files_max=kept + 8))
         try:
-            return f"unbounded {[os.memfd_create('m') for _ in range(50)]}"
+            return f"unbounded {[os.memfd_create('m') for _ in range(kept + 50)]}"
         except OSError as error:
             return str(error.strerror)
 

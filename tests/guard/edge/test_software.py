@@ -236,7 +236,7 @@ def test_a_site_that_asks_for_it_starts_only_what_was_signed(
     with tempfile.TemporaryDirectory() as name:
         top = Path(name)
         top.chmod(0o755)
-        assert command(installed_python, "init", top / "s").returncode == 0
+        assert command(installed_python, "init", "--demo", top / "s").returncode == 0
         low, key = top / "s" / "low", top / "software.key"
         public = command(installed_python, "policy", "new-key", key).stdout.strip()
         manifest = low / "trust" / "software.manifest"

@@ -7,11 +7,11 @@ from threading import Thread
 
 import pytest
 
+from guard.core.durable_words import DURABLE
 from guard.core.notice import Notice, What
 from guard.edge.posture_files import write_orders
 from guard.edge.sockets import Ear, Mouth, feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
-from guard.roles.audit import DURABLE
 from guard.roles.deliver import Deliver
 from guard.roles.head import NO_DIGEST, NO_ID, NOWHERE
 from tests.guard.core.lane import HEAD_KEY, SCOPE

@@ -10,13 +10,13 @@ from threading import Thread
 
 import pytest
 
+from guard.core.durable_words import HEARD
 from guard.edge.posture_files import write_orders
 from guard.edge.sockets import Ear, Mouth, Outlet, feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
 from guard.edge.spool import Taken
 from guard.edge.spool_arrivals import Candidate
 from guard.edge.spool_sidecar import NO_SIDECAR
-from guard.roles.audit import HEARD
 from guard.roles.ingest import Ingest, origin_of, was_accepted
 from schemas.errors import Broken
 from tests.guard.core.lane import HEAD_KEY, SCOPE

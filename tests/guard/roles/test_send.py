@@ -10,6 +10,7 @@ from threading import Thread
 
 import pytest
 
+from guard.core.durable_words import HEARD
 from guard.core.session_reset import SignedProposal
 from guard.edge import durable_number, session_counter
 from guard.edge.posture_files import write_orders
@@ -17,7 +18,6 @@ from guard.edge.session_counter import COUNTER, counter_state, make_counter
 from guard.edge.sockets import Ear, Mouth, feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
 from guard.edge.udp import open_sender
-from guard.roles.audit import HEARD
 from guard.roles.send import Send
 from schemas.entry import Entry
 from schemas.errors import Broken

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from guard.core.durable_words import DURABLE
 from guard.core.frame import Frame
 from guard.core.notice import What
 from guard.edge.sockets import SMALL_PACKET_BYTES_MAX, Ear, Mouth, Outlet, one_way_pair
 from guard.edge.spec import Spec
-from guard.roles.audit import DURABLE
 from guard.roles.tail import STRAYS_MAX, Lane, Scribe
 from schemas.errors import Broken
 from schemas.message import Message

@@ -21,6 +21,7 @@ from guard.edge.sockets import Ear, Mouth, Outlet, feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
 from guard.roles.verify import SOURCE_POLICIES, Verify
 from schemas.manifest import Form
+from schemas.policy import LinkLine
 from schemas.posture import FIRST_LINE
 from schemas.reasons import Reason
 from schemas.sealed import write_landed
@@ -30,6 +31,10 @@ from tests.guard.core.envelopes import manifest
 SEED = bytes(range(32))
 OLD, NEW = hashlib.sha256(b"old").digest(), hashlib.sha256(b"new").digest()
 STOP = f'{FIRST_LINE}\nformat = 1\nversion = 1\nflow = "tracks"\nreason = "x"\nstop = true\n'
+LINK: dict[str, Value] = {
+    "link": LinkLine().model_dump(), "links": ["127.0.0.1:9"], "link_copies": 0,
+    "link_address": "127.0.0.1:9", "source_ledger": f"0 {public_of(SEED).hex()}",
+}  # fmt: skip
 
 
 class Running:
@@ -46,6 +51,7 @@ class Running:
             "folder": str(folder), "flow": "tracks", "source_domain": "NORTH",
             "destination_domain": "SOUTH", "accepts": {OLD.hex(): 1, NEW.hex(): 2},
             "payload_bytes_max": 1000, "manifest": form, "demo": demo,
+            **LINK,
             "seal_public": public_of(SEED).hex(), "scope": bytes(32).hex(),
         }  # fmt: skip
         verify = Verify(Spec("verify", "x:y", "high", descriptors, values, {"head": bytes(32)}))
