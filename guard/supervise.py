@@ -40,7 +40,7 @@ from schemas.errors import Broken, CheckvalveError
 from schemas.reasons import Reason
 
 Tell = Callable[[dict[str, Any]], None]
-_STOP_WITHIN_S = 15
+_STOP_WITHIN_S, _LAST_WITHIN_S = 15, 3
 _CALM_S = 1.0  # a domain that ends sooner than this after its start is given pauses
 _BACKOFF_S_MAX = 5.0
 _LOOK_S = 1.0
@@ -106,12 +106,13 @@ class Supervisor:
         }
         keys = self._receipt_keys(seats)
         channels = {name: one_way_pair() for seat in seats for name in seat.role.tells}
-        for seat in seats:
-            hand_over(self._site.folder, seat.role, self._users.get(seat.name))
-            seat.process = start_process(self._spec(seat, values, keys, channels), self.program)
-        for reading, writing in channels.values():
-            reading.close()
-            writing.close()
+        try:
+            for seat in seats:
+                hand_over(self._site.folder, seat.role, self._users.get(seat.name))
+                seat.process = start_process(self._spec(seat, values, keys, channels), self.program)
+        finally:
+            for end in (end for pair in channels.values() for end in pair):
+                end.close()
         for seat in seats:
             if seat.process is not None:
                 self._layers[seat.name] = seat.process.await_ready()
@@ -161,8 +162,7 @@ class Supervisor:
             role, seat.kind, self._site.policy.payload_bytes_max,
             user.uid if user else None, user.gid if user else None, memory_bytes_max,
         )  # fmt: skip
-        has_code = seat.kind is not None
-        documents = self._site.documents if has_code else self._dictionary(role)
+        documents = self._dictionary(role) if seat.kind is None else self._site.documents
         return Spec(
             seat.name, role.run, self._site.file.side, descriptors, values,
             keys_for(seat, self._site.keys, keys), documents, rights,
@@ -282,9 +282,13 @@ class Supervisor:
         told = self._posture.look(self._site)
         if told is not None:
             self._tell(told)
-            self._write_status("running")
-        if self._due_s or not policy_install.is_laid(self._site.folder):
-            return
+            self._write_status("restarting" if self._due_s else "running")
+        if policy_install.is_laid(self._site.folder):
+            with policy_install.alone(self._site.folder) as held:
+                if held:  # else it is being laid, and taken up at the next look
+                    self._take_policy()
+
+    def _take_policy(self) -> None:
         try:
             found = policy_install.next_site(self._site, self._memory)
         except CheckvalveError as error:
@@ -316,10 +320,8 @@ class Supervisor:
                 seat.process = before[seat.name].process
         self._site, self._seats, self._users = found, seats, users
         self._cause = f"policy version {found.policy.version}"
-        self._due_s = dict.fromkeys(dict.fromkeys(s.role.domain for s in seats
-                                                  if s.role.domain in domains), 0.0)  # fmt: skip
+        self._due_s |= dict.fromkeys((s.role.domain for s in seats if s.name not in kept), 0.0)
         self._tell({"event": "policy", "cause": self._cause, "digest": found.policy_digest.hex()})
-        self._start_due()
 
     # -- stopping ----------------------------------------------------------------------------
 
@@ -334,6 +336,7 @@ class Supervisor:
         self._signal(lambda it: it.domain in domains and it.takes in links)
         self._await(lambda it: it.domain in domains - {"watch", "export"}, deadline_s)
         self._signal(lambda it: it.domain in domains)
+        self._await(lambda it: it.domain in domains, time.monotonic() + _LAST_WITHIN_S)
 
     def _signal(self, which: Callable[[Role], bool]) -> None:
         for seat in self._seats:
@@ -342,11 +345,8 @@ class Supervisor:
 
     def _await(self, which: Callable[[Role], bool], deadline_s: float) -> None:
         while time.monotonic() < deadline_s:
-            waiting = [
-                seat for seat in self._seats
-                if which(seat.role) and seat.process is not None and seat.process.ended() is None
-            ]  # fmt: skip
-            if not waiting:
+            if not [s for s in self._seats
+                    if which(s.role) and s.process and s.process.ended() is None]:  # fmt: skip
                 return
             time.sleep(0.01)
 

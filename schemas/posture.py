@@ -111,13 +111,21 @@ def posture_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def check_flow(posture: Posture, policy: Policy) -> None:
+    """That it is for the flow of this policy. Raises `Malformed`.
+
+    Whoever signs for one flow may sign for all: another flow's posture would hold here.
+    """
+    if posture.flow != policy.flow:
+        raise _wrong(f"is for the flow {posture.flow}, and this is {policy.flow}")
+
+
 def check_tightens(posture: Posture, policy: Policy) -> None:
     """That what it says takes something away from this policy. Raises `Malformed`.
 
     A bound above the policy's would do nothing, and is a mistake or a lie about what it does.
     """
-    if posture.flow != policy.flow:
-        raise _wrong(f"is for the flow {posture.flow}, and this is {policy.flow}")
+    check_flow(posture, policy)
     unknown = set(posture.stop_senders) - set(policy.senders)
     if unknown:
         raise _looser(f"stops {', '.join(sorted(unknown))}, who may not drop anyway")

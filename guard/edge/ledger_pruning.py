@@ -16,7 +16,7 @@ from guard.core.ledger_anchor import restore, write_anchor
 from guard.edge import durable
 from guard.edge.clock import now_ms
 from guard.edge.ledger_files import ANCHOR_NAME, LedgerWriter, read_anchor
-from guard.edge.policy_memory import policy_memory
+from guard.edge.policy_memory import whole_memory
 from guard.edge.sealing_keys import SealingKeys
 from guard.edge.segments import first_numbers, walk
 from guard.edge.site import Site, load_site
@@ -58,8 +58,9 @@ def _prune(site: Site, anchored: int, until_ms: int) -> Pruned:
         return Pruned(0, 0)
     facts = SourceFacts() if site.file.side == "low" else DestinationFacts()
     keys = SealingKeys(site.folder / "sealing")
+    memory = whole_memory(site.folder)
     writer = LedgerWriter.open(directory, keys, site.ledger_public, origin, facts.see)
-    writer.append([facts.entry(now_ms()) | policy_memory(site.folder).fields()])
+    writer.append([facts.entry(now_ms()) | memory.fields()])
     writer.close()
     durable.replace(directory / ANCHOR_NAME, _anchor(directory, site.ledger_public, origin, batch))
     before = len(first_numbers(directory))

@@ -38,6 +38,11 @@ class OrdersFile:
             ) from error
         return self._orders
 
+    @property
+    def seen(self) -> Orders:
+        """What `now` gave last: what the ledger was told before the batch that is decided."""
+        return self._orders
+
     def news(self, time_ms: int) -> list[Entry]:
         """The ledger's entry about what is in force since the last call, if it is another."""
         orders = self._orders

@@ -11,13 +11,14 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from guard.edge import durable
 from guard.edge.policy_memory import PolicyMemory, check_memory
 from guard.edge.site import Site, load_site
 from guard.edge.trust import SIGNATURE
-from schemas.errors import Malformed
+from schemas.errors import Broken, Malformed
 from schemas.reasons import Reason
 
 NEXT = "policy.next"
@@ -25,12 +26,38 @@ _FILE_MODE, _FOLDER_MODE = 0o644, 0o755
 _OF_A_SENDER = ("spool/drop", "spool/claimed", "spool/refused", "replies")
 
 
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[bool]:
+    """Whether nobody else lays or takes up a policy of this site until the end of this."""
+    try:
+        descriptor = durable.hold_alone(folder)
+    except BlockingIOError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.close(descriptor)
+
+
 def lay(site: Site, source: Path, memory: PolicyMemory) -> Site:
     """Copy a signed policy into the site as the one that comes next.
 
     source: a folder with policy.toml, policy.sig and documents/. Raises `Malformed`, `Forged` for
-    one that may not follow: then nothing was changed.
+    one that may not follow, `Broken` while another is taken up: then nothing was changed.
     """
+    with alone(site.folder) as held:
+        _check_held(site.folder, held=held)
+        return _lay(site, source, memory)
+
+
+def _check_held(folder: Path, *, held: bool) -> None:
+    if not held:
+        sentence = f"another policy of {folder} is being taken up: wait until it is in force"
+        raise Broken(Reason.SITE_MALFORMED, sentence)
+
+
+def _lay(site: Site, source: Path, memory: PolicyMemory) -> Site:
     made = site.folder / f"{NEXT}.tmp"
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir(mode=_FOLDER_MODE)
@@ -60,6 +87,8 @@ def check_next(site: Site, found: Site, memory: PolicyMemory) -> None:
                 f" is for {getattr(old, name)}: another flow is another site",
             )
     check_memory(found, memory)
+    root = site.root  # it may be newer than what the memory has
+    PolicyMemory(root_version=root.version, root_digest=root.digest()).check_root(found.root)
     if new.version < old.version or (new.version == old.version and site.policy_digest
                                      != found.policy_digest):  # fmt: skip
         PolicyMemory(old.version, site.policy_digest.hex()).check_policy(
@@ -73,10 +102,14 @@ def is_laid(folder: Path) -> bool:
 
 
 def next_site(site: Site, memory: PolicyMemory) -> Site:
-    """The site with the policy that waits. Raises `Malformed`, `Forged`: it is not taken up."""
+    """The site with the policy that waits. Raises `Malformed`, `Forged`: it is not taken up.
+
+    What the side was started with beside the policy holds until its next start: a change of
+    `site.toml` is no part of a change of policy.
+    """
     found = load_site(site.folder, policy_folder=site.folder / NEXT)
     check_next(site, found, memory)
-    return found
+    return replace(found, file=site.file, software=site.software)
 
 
 def take_up(found: Site) -> None:
@@ -98,16 +131,19 @@ def take_up(found: Site) -> None:
 
 
 def discard(folder: Path) -> None:
-    """Take away the policy that waits."""
-    shutil.rmtree(folder / NEXT, ignore_errors=True)
+    """Take away the policy that waits: at once, so that a crash leaves the whole of it or none."""
+    gone = folder / f"{NEXT}.gone"
+    shutil.rmtree(gone, ignore_errors=True)
+    os.rename(folder / NEXT, gone)
     durable.sync_directory(folder)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def finish(folder: Path) -> None:
     """Before a start: go on with what a crash, or an install on a stopped side, left waiting.
 
     The site itself may be half the old policy and half the new: only the new one is looked at. A
-    side that runs is left alone. Raises `Malformed`, `Forged`, `OSError`.
+    side that runs is left alone. Raises `Malformed`, `Forged`, `Broken`, `OSError`.
     """
     if not is_laid(folder):
         return
@@ -116,7 +152,9 @@ def finish(folder: Path) -> None:
     except BlockingIOError:
         return
     try:
-        take_up(load_site(folder, policy_folder=folder / NEXT))
+        with alone(folder) as held:
+            _check_held(folder, held=held)
+            take_up(load_site(folder, policy_folder=folder / NEXT))
     finally:
         os.close(descriptor)
 

@@ -5,7 +5,9 @@ an older one, or another of the same version. Reads only. Follows docs/spec/poli
 docs/spec/trust-root.md §4 (4).
 """
 
+import contextlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from schemas.entry import Entry, Kind
 from schemas.errors import Forged, Malformed
 from schemas.policy import Policy
 from schemas.reasons import Reason
+from schemas.trust_root import TrustRoot
 
 # In a canonical entry (ledger §2) no text can hold these bytes: its quotation marks are escaped.
 _TELLING = re.compile(rb'"kind":"(?:run|posture|facts)"')
@@ -36,16 +39,14 @@ class PolicyMemory:
     posture: str = ""
 
     def with_entry(self, entry: Entry) -> "PolicyMemory":
-        """After one more entry, in the ledger's order."""
+        """After one more entry, in the ledger's order. What an entry lacks it does not tell."""
         if entry["kind"] == Kind.POSTURE:
             return replace(self, posture=str(entry["text"]))
-        found = self
-        if entry["kind"] == Kind.FACTS:
-            found = replace(self, posture=str(entry["posture"]))
-        version, root_version = int(entry["policy_version"]), int(entry["trust_root_version"])
-        if version >= self.version:
+        found = replace(self, posture=str(entry.get("posture", self.posture)))
+        version, root_version = entry.get("policy_version"), entry.get("trust_root_version")
+        if isinstance(version, int) and version >= self.version:
             found = replace(found, version=version, digest=str(entry["policy_digest"]))
-        if root_version >= self.root_version:
+        if isinstance(root_version, int) and root_version >= self.root_version:
             told = str(entry["trust_root"])
             found = replace(found, root_version=root_version, root_digest=told)
         return found
@@ -60,6 +61,10 @@ class PolicyMemory:
             "posture": self.posture,
         }
 
+    def check_root(self, root: TrustRoot) -> None:
+        """The same of a trust root."""
+        _check("the trust root", root.version, root.digest(), self.root_version, self.root_digest)
+
     def check_policy(self, policy: Policy, digest: str) -> None:
         """That a policy may follow what the ledger has. Raises `Forged(POLICY_ROLLED_BACK)`."""
         what = f"the policy of flow {policy.flow}"
@@ -70,24 +75,31 @@ def policy_memory(folder: Path) -> PolicyMemory:
     """From the whole ledger of a side. A damaged one is for the audit role to say: without it
     nothing is released."""
     memory = PolicyMemory()
-    try:
-        for found in walk(folder / "ledger"):
-            if not _TELLING.search(found.payload):
-                continue
-            lines, _ = split_batch(found.payload)
-            for line in lines:
-                if _TELLING.search(line):
-                    memory = memory.with_entry(read_entry(line))
-    except (Malformed, OSError, KeyError):
-        return memory
+    with contextlib.suppress(Malformed, OSError):
+        for entry in _telling(folder):
+            memory = memory.with_entry(entry)
     return memory
+
+
+def whole_memory(folder: Path) -> PolicyMemory:
+    """The same. Raises `Malformed`, `OSError` for a ledger that cannot be read to its end."""
+    memory = PolicyMemory()
+    for entry in _telling(folder):
+        memory = memory.with_entry(entry)
+    return memory
+
+
+def _telling(folder: Path) -> Iterator[Entry]:
+    for found in walk(folder / "ledger"):
+        if _TELLING.search(found.payload):
+            lines, _ = split_batch(found.payload)
+            yield from (read_entry(line) for line in lines if _TELLING.search(line))
 
 
 def check_memory(site: Site, memory: PolicyMemory) -> None:
     """That nothing in the site is older than what its ledger has."""
     memory.check_policy(site.policy, site.policy_digest.hex())
-    root = site.root
-    _check("the trust root", root.version, root.digest(), memory.root_version, memory.root_digest)
+    memory.check_root(site.root)
 
 
 def _check(what: str, version: int, digest: str, newest: int, of_newest: str) -> None:

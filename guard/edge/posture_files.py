@@ -18,7 +18,7 @@ from guard.edge.orders import FILE, FOLDER
 from guard.edge.site import Site
 from schemas.errors import CheckvalveError, Forged
 from schemas.orders import Orders
-from schemas.posture import check_tightens, read_posture
+from schemas.posture import check_flow, check_tightens, read_posture
 from schemas.reasons import Reason
 
 ACTIVE = "active"
@@ -51,7 +51,9 @@ def posture_in_force(site: Site, of_ledger: str) -> InForce | None:
         )
     if not untrusted:
         return None
-    return succeed(read_posture_note(untrusted, str(path)), of_ledger, site.root)
+    found = succeed(read_posture_note(untrusted, str(path)), of_ledger, site.root)
+    check_flow(found.posture, site.policy)
+    return found
 
 
 def apply_posture(site: Site, untrusted: bytes, what: str, of_ledger: str) -> InForce:
@@ -114,11 +116,11 @@ class PostureKeeper:
         untrusted = read_active(site.folder)
         if untrusted == self._seen:
             return None
-        self._seen = untrusted
         try:
             found = posture_in_force(site, "" if self._found is None else self._found.text)
         except CheckvalveError as error:
+            self._seen = untrusted
             return {"event": "posture-refused", "cause": error.sentence}
-        self._found = found
         write_orders(site.folder, found)
+        self._found, self._seen = found, untrusted
         return {"event": "posture", "cause": f"posture version {self.version} is in force"}

@@ -129,6 +129,9 @@ def start(spec: Spec, program: str = PROGRAM) -> Process:
             env=ENVIRONMENT,
             cwd="/",
         )
+    except OSError:
+        os.close(ready_reading)
+        raise
     finally:
         os.close(orders)
         os.close(ready_writing)

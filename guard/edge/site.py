@@ -103,6 +103,7 @@ class Site:
         return (
             mine.link == its.link
             and mine.payload_bytes_max == its.payload_bytes_max
+            and self.keys["link"] == other.keys["link"]
             and self.documents.get(name) == other.documents.get(name)
         )
 

@@ -18,15 +18,16 @@ class ToldSizes:
 
     def __init__(self, path: Path, kept_max: int) -> None:
         """Open or make it. Of more than twice `kept_max` numbers the newest `kept_max` stay."""
-        content = path.read_bytes() if path.exists() else b""
+        if not path.exists():
+            durable.create(path, b"")
+        content = path.read_bytes()
         whole = content[: len(content) - len(content) % _NUMBER.size]
         if content != whole or len(whole) > 2 * kept_max * _NUMBER.size:
             whole = whole[-kept_max * _NUMBER.size :]
             durable.replace(path, whole)
         self.sizes = [number for (number,) in _NUMBER.iter_unpack(whole)]
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._descriptor = os.open(path, flags, durable.FILE_MODE)
-        durable.sync_directory(path.parent)  # also for a maker that was ended before it could
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._descriptor = os.open(path, flags)
 
     def add(self, size: int) -> None:
         """One more, on disk on return."""

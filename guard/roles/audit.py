@@ -36,6 +36,14 @@ _OF_SEND: dict[str, frozenset[str]] = {
     Kind.SESSION_RESET: frozenset({"kind", "time_ms", "session", "signers", "proposal"}),
 }
 _TEXTS = frozenset({"kind", "signers", "proposal"})
+_OF_INGEST = frozenset({"kind", "time_ms", "id", "sender", "name", "stage", "reason", "sentence"})
+_OF_THE_TAIL = {
+    "low": frozenset({Kind.COMMITTED, Kind.REFUSED, Kind.HELD, Kind.ALARM, Kind.POSTURE}),
+    "high": frozenset({
+        Kind.DELIVERING, Kind.DELIVERED, Kind.DUPLICATE, Kind.HELD, Kind.GAP, Kind.WITNESS,
+        Kind.SESSION, Kind.LINK_STATE, Kind.ALARM, Kind.POSTURE,
+    }),
+}  # fmt: skip
 
 
 def prepare(spec: Spec) -> Callable[[], None]:
@@ -166,8 +174,13 @@ class Audit:
                 self._heard_from_tail += ear is self._tail
                 self._heard_from_ingest += ear is self._ingest
                 self._heard_from_send += ear is self._send
-                entries += of_send(packet) if ear is self._send else of_others(packet)
+                entries += self._told_by(ear, packet)
         return entries
+
+    def _told_by(self, ear: Ear, packet: bytes) -> list[Entry]:
+        if ear is self._send:
+            return of_send(packet)
+        return of_ingest(packet) if ear is self._ingest else of_tail(packet, self._spec.side)
 
     def _append(self, entries: list[Entry]) -> None:
         for entry in entries:
@@ -196,24 +209,46 @@ def of_send(untrusted_packet: bytes) -> list[Entry]:
 
     It stands at the link, and where the others go on depends on what the ledger has.
     """
+    return _told(untrusted_packet, _may_send_tell, "send")
+
+
+def of_ingest(untrusted_packet: bytes) -> list[Entry]:
+    """The same of `ingest`, which stands at the drop directories: entries of one kind, with no
+    field by which another place would go on."""
+    return _told(untrusted_packet, _may_ingest_tell, "ingest")
+
+
+def _told(untrusted_packet: bytes, may_tell: Callable[[Entry], bool], who: str) -> list[Entry]:
     try:
         entries: list[Entry] = json.loads(untrusted_packet)
-        right = all(_may_send_tell(entry) for entry in entries)
+        right = all(may_tell(entry) for entry in entries)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         right, entries = False, []
     if right:
         return entries
-    return [alarm(now_ms(), Reason.ROLE_FAILED, "send told the ledger what is not its to tell")]
+    return [alarm(now_ms(), Reason.ROLE_FAILED, f"{who} told the ledger what is not its to tell")]
 
 
-def of_others(packet: bytes) -> list[Entry]:
-    """What the other roles tell, who say what they like: only the ledger itself certifies keys."""
+def of_tail(packet: bytes, side: str) -> list[Entry]:
+    """What the tail of the lane tells, of its side's kinds: a run, a key, or what was let go is
+    this role's own to tell, and a start believes those."""
     entries: list[Entry] = json.loads(packet)
-    if any(entry["kind"] == Kind.EPOCH for entry in entries):
-        sentence = "a role told the ledger of a key, which is not its to tell"
-        entries = [entry for entry in entries if entry["kind"] != Kind.EPOCH]
-        entries.append(alarm(now_ms(), Reason.ROLE_FAILED, sentence))
-    return entries
+    kept = [entry for entry in entries if entry["kind"] in _OF_THE_TAIL[side]]
+    if len(kept) != len(entries):
+        sentence = "the tail told the ledger what is not its to tell"
+        kept.append(alarm(now_ms(), Reason.ROLE_FAILED, sentence))
+    return kept
+
+
+def _may_ingest_tell(entry: Entry) -> bool:
+    texts = [entry[name] for name in _OF_INGEST - {"time_ms"}]
+    return (
+        entry.keys() == _OF_INGEST
+        and entry["kind"] == Kind.SPOOL_REFUSED
+        and all(type(it) is str for it in texts)
+        and type(entry["time_ms"]) is int
+        and 0 <= entry["time_ms"] <= INTEGER_MAX
+    )
 
 
 def _may_send_tell(entry: Entry) -> bool:

@@ -28,6 +28,7 @@ from schemas.sealed import read_landed
 from schemas.sequences import RangeSet
 
 DEFAULT_QUEUE = "new"
+EVENTS = frozenset({Kind.GAP, Kind.SESSION, Kind.ALARM, Kind.LINK_STATE, Kind.WITNESS})
 
 
 def prepare(spec: Spec) -> Callable[[], None]:
@@ -129,8 +130,14 @@ class Deliver:
         return [self._stop(notice, judgement)]
 
     def _event(self, notice: Notice) -> Entry:
-        """A gap, a checkpoint of the source's ledger, an alarm of the link; gaps get a file."""
-        entry: Entry = {"number": notice.number, **notice.about}
+        """A gap, a checkpoint of the source's ledger, an alarm of the link; gaps get a file.
+
+        Of any other kind it is not for `verify` to tell: then it is an alarm.
+        """
+        entry: Entry = {**notice.about, "number": notice.number}
+        if entry.get("kind") not in EVENTS:
+            told = alarm(now_ms(), Reason.ROLE_FAILED, "verify told of what is no event")
+            return told | {"number": notice.number}
         if entry["kind"] == Kind.GAP:
             self._queue.notice(f"{entry['first']}-{entry['last']}", dict(entry))
         return entry
@@ -171,7 +178,7 @@ class Deliver:
     def _posture_holds(self, cleared: Cleared) -> str:
         """Why the posture holds what the policy lets through; the sender is not known here."""
         meta, size = cleared.meta, len(cleared.message.payload)
-        return self._orders.now().holds("", meta.label, meta.type, meta.precedence, size)
+        return self._orders.seen.holds("", meta.label, meta.type, meta.precedence, size)
 
     def _hold_for_posture(self, notice: Notice, cleared: Cleared, why: str) -> Entry:
         sentence = f"posture: {why}"

@@ -55,7 +55,11 @@ class Export:
     def work(self) -> None:
         """Hand on what is new, until asked to stop; ends if the daemon is gone."""
         self._cursor = DurableNumber(self._folder / "export" / "cursor")
-        self._reader = JournalReader(self._folder / "ledger", self._begin(self._cursor.value or 0))
+        cursor = self._cursor.value or 0
+        begin = self._begin(cursor)
+        if begin < cursor:
+            self._cursor.set(begin)
+        self._reader = JournalReader(self._folder / "ledger", begin)
         collector = self._collector()
         if collector is None:
             self._wait_for_a_daemon()
@@ -77,6 +81,7 @@ class Export:
             return firsts[0]
         if mark is not None and mark < cursor:
             self._tell(f"the ledger has {mark} batches, and {cursor} were told: it was cut")
+            return mark  # what is written in the place of the others is told too
         return cursor
 
     def _collector(self) -> Collector | None:

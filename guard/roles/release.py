@@ -138,7 +138,7 @@ class Release:
         """Why the posture holds what the policy lets through; nothing if it does not."""
         meta, size = cleared.meta, len(cleared.message.payload)
         sender = str(notice.about["sender"])
-        orders = self._orders.now()
+        orders = self._orders.seen
         return orders.holds(sender, meta.label, meta.type, meta.precedence, size)
 
     def _hold_for_posture(self, notice: Notice, cleared: Cleared, why: str) -> Entry:

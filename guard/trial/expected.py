@@ -9,6 +9,13 @@ from collections.abc import Iterable
 from guard.core.journey import May, Role
 from schemas.stage import Kind
 
+STAGE, KEEPER, CELLS = "stage", "keeper", "cells"
+ENDS = {  # what the processes of a stage hear and tell
+    STAGE: (("inlet",), ("outlet",)),
+    KEEPER: (("inlet", "given", "ended"), ("outlet", "asked")),
+    CELLS: (("asked",), ("given", "ended")),
+}
+
 _FILE_CALLS = ("getdents64", "statx", "lseek", "look at a path")  # Landlock does not know stat(2)
 _WRITE_CALLS = (
     "renameat2", "unlinkat", "mkdirat", "fdatasync", "syncfs", "ftruncate", "fallocate", "pwrite64",
@@ -63,9 +70,9 @@ def keys(role: Role, stage_names: Iterable[str]) -> frozenset[str]:
     return frozenset(names)
 
 
-def descriptors(role: Role, links: int, *, is_stage: bool) -> frozenset[str]:
+def descriptors(role: Role, links: int, group: str) -> frozenset[str]:
     """The names of the channels that its row gives it; `feed` and `ready` are everyone's."""
-    names = {"inlet", "outlet"} if is_stage else {*role.hears, *role.tells}
+    names = set().union(*ENDS.get(group, (role.hears, role.tells)))
     if role.may & (May.SEND_UDP | May.RECEIVE_UDP):
         names |= {f"udp{at}" for at in range(links)}
     if May.SERVE in role.may:

@@ -36,6 +36,7 @@ from guard.high import HIGH
 from guard.low import LOW
 from guard.process import EXIT_BROKEN, prepare
 from guard.trial.attempts import Attempt, Place, attempts
+from guard.trial.expected import ENDS
 from schemas.errors import CheckvalveError
 
 LAYERS = (
@@ -51,6 +52,7 @@ _OURS = frozenset(
     {  # what the trial itself imported, beyond guard.process
         "guard.trial",
         "guard.trial.attempts",
+        "guard.trial.expected",
         "guard.trial.process",
         "guard.low",
         "guard.high",
@@ -102,8 +104,11 @@ def place_of(spec: Spec, confinement: Confinement) -> Place:
         if role.name == (CHAIN if spec.name.startswith("stage:") else spec.name)
     )  # fmt: skip
     serves = "listener" in channels
-    tells = {*row.tells, "outlet", *(() if serves else ("feed",))}
-    hears = {*row.hears, "inlet", *(("feed",) if serves else ())}
+    ends = (row.hears, row.tells)
+    if row.name == CHAIN:
+        ends = ENDS[spec.run.removeprefix("guard.roles.").removesuffix(":prepare")]
+    tells = {*ends[1], *(() if serves else ("feed",))}
+    hears = {*ends[0], *(("feed", "stages-feed") if serves else ())}
     udp = {name: number for name, number in channels.items() if name.startswith("udp")}
     folder = Path(spec.text("folder"))
     return Place(

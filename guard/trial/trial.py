@@ -11,16 +11,17 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from guard.core.journey import CHAIN, Journey, May
+from guard.core.journey import Journey, May
+from guard.edge.collector import FILE
 from guard.edge.confinement import State
 from guard.edge.making import make_site, pack_folder
 from guard.edge.policy_memory import PolicyMemory
 from guard.edge.seats import Seat
-from guard.edge.site import load_site
+from guard.edge.site import Site, load_site
 from guard.high import HIGH
 from guard.low import LOW
 from guard.supervise import Supervisor
@@ -108,19 +109,28 @@ class Trying(Supervisor):
 
 
 def trials(pack: str = "c2", starting: type[Trying] = Trying) -> Iterator[Trial]:
-    """Every process of the low side, then of the high side."""
+    """Every process of the low side, then of the high side, then of the high side once more with
+    a process a message."""
     folder = Path(tempfile.mkdtemp(prefix="checkvalve-trial-"))
     try:
         folder.chmod(0o711)
         made = make_site(folder / "site", pack_folder(pack), _NOWHERE, _ANY_PORT)
         for journey, side in ((LOW, made.low), (HIGH, made.high)):
-            yield from _trials_of(starting, journey, side)
+            yield from _trials_of(starting, journey, _site_of(side))
+        yield from _trials_of(starting, HIGH, _site_of(made.high, isolation="message"))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _trials_of(starting: type[Trying], journey: Journey, folder: Path) -> Iterator[Trial]:
+def _site_of(folder: Path, **chain: str) -> Site:
+    """The site, with the one role that not every site has."""
     site = load_site(folder)
+    file = site.file.model_copy(update={"export": FILE})
+    return replace(site, file=file, chain=site.chain.model_copy(update=chain))
+
+
+def _trials_of(starting: type[Trying], journey: Journey, site: Site) -> Iterator[Trial]:
+    folder = site.folder
     stages = [f"stage:{line.name}" for line in site.chain.stage]
     supervisor = starting(site, journey, lambda _: None, PolicyMemory(), insecure=True)
     with contextlib.ExitStack() as clients:
@@ -133,12 +143,18 @@ def _trials_of(starting: type[Trying], journey: Journey, folder: Path) -> Iterat
                 faults += faults_from_outside(
                     seat.process.pid, report["layers"], forks=May.FORK in seat.role.may
                 )
-            group = seat.kind or seat.role.name
+            code = _code_of(seat)
+            group = (seat.kind or code) if code == expected.STAGE else code
             yield Trial(
                 journey.name, seat.name, str(group), report["layers"],
                 tuple(_tried(seat, report)), tuple(faults),
                 frozenset(report["modules"]),
             )  # fmt: skip
+
+
+def _code_of(seat: Seat) -> str:
+    """The role whose code it runs: a stage is one process of the chain, or two."""
+    return seat.role.run.removeprefix("guard.roles.").removesuffix(":prepare")
 
 
 def _tried(seat: Seat, report: dict[str, Any]) -> Iterator[Tried]:
@@ -156,7 +172,7 @@ def _given(seat: Seat, report: dict[str, Any], stages: list[str], links: int) ->
     for what, wanted in (
         ("keys", expected.keys(seat.role, stages)),
         ("descriptors",
-         expected.descriptors(seat.role, links, is_stage=seat.role.name == CHAIN)),
+         expected.descriptors(seat.role, links, _code_of(seat))),
     ):  # fmt: skip
         if more := set(report[what]) ^ wanted:
             yield f"{what} differ from its row: {', '.join(sorted(more))}"

@@ -182,3 +182,12 @@ def test_an_anchor_of_another_key_is_refused(low: Path) -> None:
     (low / "trust" / "ledger.pub").write_text("11" * 32)
     with pytest.raises((Broken, Forged, ValueError)):
         opened(low)
+
+
+def test_an_entry_that_lacks_a_field_hides_none_after_it(tmp_path: Path) -> None:
+    low = make_site(tmp_path / "site", pack_folder("c2"), "127.0.0.1:1", "127.0.0.1:2").low
+    writer = opened(low)
+    writer.append([{"kind": "run", "time_ms": 1000}, {"kind": "facts", "time_ms": 1000}])
+    writer.append([{"kind": "run", "time_ms": 1001, "policy_version": 7, "policy_digest": "aa"}])
+    writer.close()
+    assert policy_memory(low).version == 7

@@ -8,10 +8,12 @@ from threading import Thread
 import pytest
 
 from guard.core.durable_words import DURABLE
+from guard.core.notice import Notice, What
 from guard.edge.posture_files import write_orders
 from guard.edge.sockets import Ear, Mouth, feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
 from guard.roles.deliver import Deliver
+from guard.roles.head import NO_DIGEST, NO_ID, NOWHERE
 from tests.guard.core.lane import HEAD_KEY, SCOPE
 
 ONE, TWO = "1" * 32, "2" * 32
@@ -30,8 +32,11 @@ class Site:
     def found(self, name: str) -> list[str]:
         return sorted(path.name for path in (self.folder / "queue" / name).iterdir())
 
-    def start(self, delivering: str, *, delivered: bool) -> list[dict[str, object]]:
-        """Start a deliver whose ledger says this, and end its lane: what it tells the ledger."""
+    def start(
+        self, delivering: str, *events: dict[str, int | str], delivered: bool
+    ) -> list[dict[str, object]]:
+        """Start a deliver whose ledger says this, tell it of events, and end its lane: what it
+        tells the ledger first."""
         write_orders(self.folder, None)
         hears = {name: one_way_pair() for name in ("cleared", "accepted", "durable")}
         tells = {name: one_way_pair() for name in ("deliver-entries", "settled")}
@@ -47,6 +52,9 @@ class Site:
         state = {"settled": 0, "handled": "", "delivering": delivering, "delivered": delivered}
         durable.tell(json.dumps(state | {"delivered": int(delivered)}).encode())
         durable.tell(DURABLE.pack(1, 1, bytes(32)))
+        for number, about in enumerate(events):
+            notice = Notice(What.EVENT, number, NO_ID, NO_DIGEST, NOWHERE, 1, about)
+            hears["accepted"][1].send(notice.write())
         for name in ("cleared", "accepted"):
             hears[name][1].close()
         thread = Thread(target=deliver.work, daemon=True)
@@ -85,3 +93,16 @@ def test_a_delivery_that_a_crash_interrupted_is_finished_and_told(site: Site) ->
     assert [(entry["kind"], entry["count"]) for entry in told] == [("delivered", 1)]
     assert site.found("new") == [f"{ONE}.meta.json", f"{ONE}.xml"]
     assert site.found("tmp") == []
+
+
+def test_verify_tells_the_ledger_of_events_and_of_nothing_else(site: Site) -> None:
+    told = site.start(
+        "",
+        {"kind": "session", "time_ms": 1, "session": 3, "number": 2**62},
+        {"kind": "posture", "time_ms": 1, "text": ""},
+        {"time_ms": 1},
+        delivered=True,
+    )
+    assert [(entry["kind"], entry["number"]) for entry in told] == [
+        ("session", 0), ("alarm", 1), ("alarm", 2),
+    ]  # fmt: skip

@@ -81,6 +81,11 @@ def test_a_ledger_that_begins_later_or_was_cut_is_told_and_gone_on_with(
     ledger(folder, 3).close()
     assert run(folder) == lines
     assert "it was cut" in capfd.readouterr().err
+    ledger(folder, 80).close()  # longer than it was before: nothing of it is passed over
+    more = run(folder)
+    assert [line for line in more[len(lines) :] if b'"last":3,' in line]
+    assert [line for line in more[len(lines) :] if b'"last":82,' in line]
+    assert "it was cut" not in capfd.readouterr().err
 
 
 def test_a_full_disk_is_told_and_what_was_cut_comes_again(folder: Path) -> None:

@@ -1,0 +1,93 @@
+"""A supervisor whose policy is changed; its processes only say that they are ready."""
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guard.edge.making import make_site, pack_folder
+from guard.edge.policy_files import read_policy_file, sign_policy
+from guard.edge.policy_install import lay
+from guard.edge.policy_memory import PolicyMemory
+from guard.edge.site import Site, load_site
+from guard.high import HIGH
+from guard.trial.trial import Trying
+
+WITHIN_S = 90
+NO_STARTER = 2  # the version under which `deliver` does not start
+PROGRAM = f"""
+import json, os, select, sys, time
+from guard.edge.spec import Spec
+
+spec = Spec.read(int(sys.argv[1]))
+if spec.name == "deliver" and spec.values["policy_version"] == {NO_STARTER}:
+    sys.exit(1)
+ready = {{"name": spec.name, "layers": []}}
+os.write(spec.descriptors["ready"], json.dumps(ready).encode())
+neighbours = select.poll()
+own = ("ready", "feed", "stages-feed", "listener")
+for name, number in spec.descriptors.items():
+    if name not in own and not name.startswith("udp"):
+        neighbours.register(number, 0)  # their end ends this one
+neighbours.poll(600_000)
+"""
+
+
+class Running:
+    """A high side."""
+
+    def __init__(self, folder: Path) -> None:
+        made = make_site(folder / "site", pack_folder("c2"), "127.0.0.1:9", "127.0.0.1:0")
+        self.site: Site = load_site(made.high)
+        self.authors = [made.high.parent / f"author-{number}.key" for number in (1, 2)]
+        program = folder / "program.py"
+        program.write_text(PROGRAM)
+        self.told: list[dict[str, Any]] = []
+        self.supervisor = Trying(self.site, HIGH, self.told.append, PolicyMemory(), insecure=True)
+        self.supervisor.program = str(program)
+        self._thread = threading.Thread(target=self.supervisor.run, daemon=True)
+        self._thread.start()
+
+    def install(self, version: int) -> None:
+        folder = self.site.folder.parent / f"new-{version}"
+        shutil.copytree(self.site.folder / "documents", folder / "documents")
+        text = (self.site.folder / "policy.toml").read_text("utf-8")
+        head, _, rest = text.partition("version = ")
+        (folder / "policy.toml").write_text(f"{head}version = {version}{rest[1:]}")
+        sign_policy(read_policy_file(folder / "policy.toml"), "high", self.authors, self.site.root)
+        lay(load_site(self.site.folder), folder, PolicyMemory())
+        self.supervisor.look()
+
+    def await_told(self, event: str, cause: str) -> None:
+        deadline_s = time.monotonic() + WITHIN_S
+        while not any(it["event"] == event and cause in it["cause"] for it in self.told):
+            assert time.monotonic() < deadline_s, self.told
+            time.sleep(0.05)
+
+    def end(self) -> None:
+        self.supervisor.stop()
+        self._thread.join(WITHIN_S)
+        assert not self._thread.is_alive()
+        self.supervisor._close()
+
+
+@pytest.fixture
+def running(open_folder: Path) -> Iterator[Running]:
+    made = Running(open_folder)
+    yield made
+    made.end()
+
+
+def test_a_policy_under_which_the_lane_does_not_start_is_followed_by_one_that_does(
+    running: Running,
+) -> None:
+    running.await_told("running", "start")
+    running.install(NO_STARTER)
+    running.await_told("failed", "deliver ended before it was ready")
+    running.install(NO_STARTER + 1)
+    running.await_told("running", f"policy version {NO_STARTER + 1}")
+    assert load_site(running.site.folder).policy.version == NO_STARTER + 1
