@@ -18,7 +18,9 @@ class ToldSizes:
 
     def __init__(self, path: Path, kept_max: int) -> None:
         """Open or make it. Of more than twice `kept_max` numbers the newest `kept_max` stay."""
-        if not path.exists():
+        if path.exists():
+            durable.sync_directory(path.parent)  # who made it may have ended before that
+        else:
             durable.create(path, b"")
         content = path.read_bytes()
         whole = content[: len(content) - len(content) % _NUMBER.size]
