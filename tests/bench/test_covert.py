@@ -9,10 +9,11 @@ from guard.edge import landlock
 SLOW = Order(count=24, rate_per_s=4, delay_ms=150)
 STORED = ("release-id", "stage-log", "stage-feed")
 
-pytestmark = pytest.mark.skipif(
+_NEEDS = pytest.mark.skipif(
     landlock.abi() < landlock.ABI_RENAME_BETWEEN_DIRECTORIES,
     reason="this kernel has no Landlock, or one that denies renames between directories",
 )
+pytestmark = [_NEEDS, pytest.mark.long]
 
 
 @pytest.mark.parametrize("channel", CHANNELS)

@@ -18,6 +18,8 @@ from tests.system.hostile_stages.world import (
     pack_with,
 )
 
+pytestmark = pytest.mark.long
+
 # Each is done to two messages a run: to one that the policy passes, and to one that it refuses.
 DEEDS = (
     "nothing", "forward", "refuse", "hold", "change_and_say_so", "swap_whole", "swap_label",

@@ -11,10 +11,11 @@ import pytest
 from guard.edge import landlock
 from guard.trial.trial import Trial, trials
 
-pytestmark = pytest.mark.skipif(
+_NEEDS = pytest.mark.skipif(
     landlock.abi() < landlock.ABI_RENAME_BETWEEN_DIRECTORIES,
     reason="this kernel has no Landlock, or one that denies renames between directories",
 )
+pytestmark = [_NEEDS, pytest.mark.long]
 
 # Everything beside Python's own library that validators of both sides may have in common, and why.
 # A name stands for the module and what is below it.

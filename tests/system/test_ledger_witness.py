@@ -21,6 +21,8 @@ from schemas.entry import Kind
 from schemas.reasons import Reason
 from tests.system.test_sessions import Flow, wait
 
+pytestmark = pytest.mark.long
+
 EPOCH_S = 1
 OF_THE_LEDGER = ("ledger", "sealing", "sealed", "accepted")
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.system.netns_tool import ROOT, Tool, as_nobody, left_of, needs_pair
 
-pytestmark = needs_pair
+pytestmark = [needs_pair, pytest.mark.long]
 
 PATIENCE_S = 180
 

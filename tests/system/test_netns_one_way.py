@@ -13,7 +13,7 @@ from diode_sim.netns.cable import KINDS
 from tests.system.namespaces import diode_pair, needs_namespaces
 from tests.system.netns_tool import Tool, needs_pair, pair
 
-pytestmark = needs_pair
+pytestmark = [needs_pair, pytest.mark.long]
 
 HOSTILE = (sys.executable, "-m", "tests.system.hostile_end")
 QUIET_S = 2.5  # router solicitations begin after one second, MLD reports are repeated within one

@@ -28,7 +28,7 @@ from tests.system.netns_tool import (
     pair,
 )
 
-pytestmark = needs_pair
+pytestmark = [needs_pair, pytest.mark.long]
 
 RECEIVES = """
 import socket, sys

@@ -18,6 +18,8 @@ from guard.report.ledger_verifier import verify_ledger
 from schemas.entry import Entry, Kind
 from schemas.posture import FIRST_LINE
 
+pytestmark = pytest.mark.long
+
 SAMPLE = (pack_folder("c2") / "samples" / "position.cot").read_bytes()
 SETTLES_WITHIN_S = 90
 DECIDES = (Kind.COMMITTED, Kind.REFUSED, Kind.HELD)

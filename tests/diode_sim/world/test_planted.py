@@ -6,6 +6,8 @@ from diode_sim.world.campaign import drawn
 from diode_sim.world.guard_run import GuardRun
 from tests.diode_sim.world.planted import PLANTED, SEEDS, Planted
 
+pytestmark = pytest.mark.long
+
 
 def found_by(planted: Planted, seed: int) -> str | None:
     """The invariant that a seed's day finds broken with this bug in the guard, if any."""

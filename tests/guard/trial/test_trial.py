@@ -22,10 +22,11 @@ NOBODY = 65534
 ROOT = os.geteuid() == 0
 WITHIN_S = 300
 
-pytestmark = pytest.mark.skipif(
+_NEEDS = pytest.mark.skipif(
     landlock.abi() < landlock.ABI_RENAME_BETWEEN_DIRECTORIES,
     reason="this kernel has no Landlock, or one that denies renames between directories",
 )
+pytestmark = [_NEEDS, pytest.mark.long]
 
 # what the design names, each by an attempt of the real thing
 NEVER = {
