@@ -12,6 +12,7 @@ from diode_sim.world.channels import Datagrams
 from diode_sim.world.kernel import Kernel
 
 _HEADER_BYTES = 24
+_SHAPE_BYTES = 16  # where k, r and the symbol's index stand in a header: link §3
 _RECORDED_MAX = 4000
 _STRIKES_ONE_IN = 3
 _LATER_NS = 1_000_000
@@ -58,11 +59,19 @@ class CableBetween:
                 self._recorded.append(burst[at : at + segment_bytes])
         if self._chance.below(_STRIKES_ONE_IN):
             return
-        datagram = self._chance.choice(self._recorded)
+        fresh = self._chance.below(2)
+        datagram = burst[:segment_bytes] if fresh else self._chance.choice(self._recorded)
         if self._chance.below(2):
-            at = self._chance.below(self._chance.choice((_HEADER_BYTES, len(datagram))))
-            datagram = datagram[:at] + self._chance.octets(1) + datagram[at + 1 :]
-        self._kernel.at(self._kernel.now_ns + _LATER_NS, lambda: self._bring([datagram]))
+            at = self._chance.choice((
+                _SHAPE_BYTES + self._chance.below(3), self._chance.below(_HEADER_BYTES),
+                self._chance.below(len(datagram)),
+            ))  # fmt: skip
+            byte = self._chance.choice((b"\0", b"\xff", self._chance.octets(1)))
+            datagram = datagram[:at] + byte + datagram[at + 1 :]
+        if fresh:
+            self._bring([datagram])  # it overtakes the true one
+        else:
+            self._kernel.at(self._kernel.now_ns + _LATER_NS, lambda: self._bring([datagram]))
 
     def _arrange(self) -> None:
         due_ns = self._cable.next_ns()

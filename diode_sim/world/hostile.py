@@ -70,6 +70,10 @@ class HostileStage:
             for each in given:
                 outlet.give(each)
 
+    def _payload(self) -> bytes:
+        """What is right in form where it stands: the content of the message before, if there is."""
+        return self._before.payload if self._before is not None else _EVIL
+
     def _forward(self, frame: Frame, step: Step, _: Any) -> list[Frame]:
         """Passes everything unlooked at."""
         return [step(frame)]
@@ -77,13 +81,13 @@ class HostileStage:
     def _alter(self, frame: Frame, step: Step, _: Any) -> list[Frame]:
         """Another payload under the honest receipt."""
         given = step(frame)
-        evil = Message(given.message.meta_bytes, _EVIL)
+        evil = Message(given.message.meta_bytes, self._payload())
         return [self._frame(given.id, given.number, given.legs, evil)]
 
     def _lie(self, frame: Frame, _: Step, about: Any) -> list[Frame]:
         """Another payload, and a receipt that says so, as if it might change anything."""
         spec, place = about
-        evil = Message(frame.message.meta_bytes, _EVIL)
+        evil = Message(frame.message.meta_bytes, self._payload())
         got = message_digest(frame.message.meta_bytes, frame.message.payload)
         gave = message_digest(evil.meta_bytes, evil.payload)
         receipt = Receipt(

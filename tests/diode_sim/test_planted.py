@@ -93,6 +93,12 @@ BUGS = (
         "slow-radio", "pace",
     ),
     Bug(
+        "the decoder trusts k, r and all of a header before its tag is looked at",
+        "guard/link/receiver.py",
+        "            kept &= right\n", "            kept |= kept\n",
+        "corrupt", "counted-once",
+    ),
+    Bug(
         "a repeated symbol is counted nowhere", "guard/link/window.py",
         "self._counters[Reason.DATAGRAM_REPLAYED] += same", "same += 0",
         "duplicates", "counted-once",

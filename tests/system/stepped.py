@@ -14,7 +14,9 @@ from pathlib import Path
 
 OFFSET = struct.Struct("=q")  # seconds
 _CHILD = """#!{python} -I
-import sys
+import os, sys
+if sys.argv[1:4] != ["-I", "-m", "guard.process"]:  # no role: the interpreter as it is
+    os.execv({python!r}, [{python!r}, *sys.argv[1:]])
 sys.path.insert(0, {here!r})
 import stepped
 stepped.step({offset!r})
