@@ -157,6 +157,12 @@ class Spool:
             raise Broken(Reason.DISK, f"a drop cannot be removed: {error.strerror}") from error
         self._arrivals.answered(candidate)
 
+    @property
+    def all_offered(self) -> bool:
+        """Whether `candidates` has given all that was there at the start: a drop that a power cut
+        brought back is among them, and who forgets what was accepted must have seen it first."""
+        return self._arrivals.all_offered and not self._closed
+
     def sync(self) -> None:
         """What was discarded stays away. Raises `Broken(DISK)`."""
         try:

@@ -105,6 +105,11 @@ class Arrivals:
                 self._offer(due, key, look)
         return due
 
+    @property
+    def all_offered(self) -> bool:
+        """Whether nothing that a scan found, or may find yet, waits to be offered."""
+        return not (self._new or self._soon or self._closed or any(n for _, n in self._doubt))
+
     def is_offered(self, candidate: Candidate) -> bool:
         """Whether this very offer has no answer yet."""
         return self._offered.get((candidate.place, candidate.name)) is candidate

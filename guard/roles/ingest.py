@@ -87,7 +87,8 @@ class Ingest:
                 wait_readable(self._spool.fileno(), self._feeder.settled_fileno(), wait_ms=_IDLE_MS)
             if not self._feeder.hear_settled():
                 return
-            if self._journal.segments_below(self._feeder.settled):
+            forgets = self._journal.segments_below(self._feeder.settled) and not waiting
+            if forgets and self._spool.all_offered:
                 self._spool.sync()  # no power cut may bring back a drop that nobody knows any more
                 self._journal.drop_below(self._feeder.settled)
             self._feed.counters["depth_drop"] = len(waiting)

@@ -2,12 +2,11 @@
 
 import pytest
 
-from diode_sim.running import shipped
 from tests.campaigns import link_seeds
 
 
 def test_every_scenario_has_its_turn(capsys: pytest.CaptureFixture[str]) -> None:
-    count = len(shipped()) + 1
-    assert {job.scenario for job in link_seeds.jobs(count, 1)} == {*shipped(), "random"}
+    count = len(link_seeds.links()) + 1
+    assert {job.scenario for job in link_seeds.jobs(count, 1)} == {*link_seeds.links(), "random"}
     assert link_seeds.main(["--seeds", str(count), "--seed", "77", "--jobs", "1"]) == 0
     assert f"{count} of {count} seeds kept every promise" in capsys.readouterr().out

@@ -141,16 +141,6 @@ PLANTED = (
         first_seed=3,
     ),
     Planted(
-        "an interrupted delivery is not finished",
-        Mutation(
-            "guard.roles.deliver",
-            "        for ident in self._queue.recover(delivering):\n",
-            "        for ident in self._queue.recover(())[len(delivering) :]:\n",
-        ),
-        ("exact",),
-        first_seed=15,
-    ),
-    Planted(
         "after a failed sync the page cache is believed",
         Mutation(
             "guard.edge.journal_recovery",
