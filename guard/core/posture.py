@@ -15,6 +15,7 @@ from schemas.reasons import Reason
 from schemas.trust_root import TrustRoot
 
 NOTE_BYTES_MAX = TEXT_BYTES_MAX + 8192
+VERSIONS_AT_ONCE_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +40,22 @@ def read_posture_note(untrusted: bytes, what: str) -> SignedNote:
 def succeed(note: SignedNote, before: str, root: TrustRoot) -> InForce:
     """The posture of this note, if it may follow the text `before` ("": none was in force).
 
-    One policy key may tighten; what is looser in any way needs the root's quorum.
+    One policy key may tighten; what is looser in any way needs the root's quorum. So does a version
+    far above the one before: else one person could use up all that are left.
     """
     posture = read_posture(note.text)
     keys = policy_keys(root)
     signers = note.signers(keys, Reason.POSTURE_UNSIGNED)
     names = check_quorum(signers, keys, 1, note.what, Reason.POSTURE_UNSIGNED)
     found = InForce(note.text, posture, names)
-    if note.text == before or not before:
+    if note.text == before:
         return found
-    old = read_posture(before)
+    old = read_posture(before) if before else None
+    if posture.version > (old.version if old else 0) + VERSIONS_AT_ONCE_MAX:
+        what = f"{note.what}, which leaves out more than {VERSIONS_AT_ONCE_MAX:,} versions,"
+        check_quorum(signers, keys, root.policy_quorum, what, Reason.POSTURE_LOOSER)
+    if old is None:
+        return found
     if posture.version <= old.version:
         raise Forged(
             Reason.POSTURE_LOOSER,

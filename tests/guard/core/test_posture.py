@@ -65,6 +65,17 @@ def test_nothing_goes_back_to_an_older_version_whoever_signs() -> None:
     assert succeed(note(before, "alice"), before, ROOT).posture.version == 3
 
 
+def test_one_person_cannot_use_up_the_versions() -> None:
+    newest = 2**31
+    for before in ("", text(7, "stop = true\n")):
+        lone = note(text(newest, "stop = true\n"), "alice")
+        assert reason_of(lone, before) is Reason.POSTURE_LOOSER
+        both = note(text(newest, "stop = true\n"), "alice", "bob")
+        assert succeed(both, before, ROOT).posture.version == newest
+    assert succeed(note(text(1007, "stop = true\n"), "alice"), text(7), ROOT).posture.stop
+    assert reason_of(note(text(1008, "stop = true\n"), "alice"), text(7)) is Reason.POSTURE_LOOSER
+
+
 def test_who_is_no_policy_key_signs_nothing() -> None:
     stop = text(1, "stop = true\n")
     for made in (
