@@ -188,6 +188,8 @@ class GuardRun:
             self._kernel.signal(process, 15)
         deadline_ns = self._kernel.now_ns + 40 * SECOND_NS
         self._kernel.run(lambda: not self._supervisors or self._kernel.now_ns >= deadline_ns)
+        if self._supervisors:
+            raise Breach("stops", f"asked to stop, {', '.join(self._supervisors)} went on")
 
     def _hijack(self) -> None:
         """A stage of one side that may change nothing runs an attacker's code from the start."""

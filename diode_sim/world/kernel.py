@@ -79,13 +79,11 @@ class Process:
     greenlet: "greenlet.greenlet"
     descriptors: dict[int, Open] = field(default_factory=dict)
     condition: Condition = Condition.READY
-    stopped_while: Condition = Condition.READY
     exit_code: int | None = None
     handlers: dict[int, Callable[..., object]] = field(default_factory=dict)
     pending: list[int] = field(default_factory=list)
     doomed: bool = False
     wait: int = 0
-    exit_waiters: "dict[Process, None]" = field(default_factory=dict)
     end_is_open: "list[Open]" = field(default_factory=list)
     on_end: list[Callable[[], None]] = field(default_factory=list)
 
@@ -197,7 +195,6 @@ class Kernel:
     def stop(self, process: Process) -> None:
         """SIGSTOP."""
         if process.condition in (Condition.READY, Condition.WAITING):
-            process.stopped_while = process.condition
             process.condition = Condition.STOPPED
             if process in self._ready:
                 self._ready.remove(process)
@@ -274,8 +271,6 @@ class Kernel:
             process.condition = Condition.READY
             process.wait += 1
             self._ready.append(process)
-        elif process.condition is Condition.STOPPED:
-            process.stopped_while = Condition.READY
 
     # -- what is due -------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ tests of its own with real processes).
 """
 
 import json
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -56,8 +55,6 @@ class Machines:
         self.loader.stand_in("filters.catalog", entry=self.stages.entry, load=self.stages.load)
         self.loader.stand_in("guard.version", VERSION="simulated")  # no trace hangs on it
         self.hosts: list[Host] = []
-        self.said: list[tuple[int, str, str]] = []
-        self.crashes: list[str] = []
         self.hijacked: dict[tuple[str, str], HostileStage] = {}
 
     def host(self, name: str, capacity_bytes: int) -> Host:
@@ -149,8 +146,6 @@ class Machines:
         except Killed:
             raise
         except Exception as error:
-            shown = "".join(traceback.format_exception(error)[-6:])
-            self.crashes.append(f"{host.name}/{name}: {shown}")
             raise Crash(f"{host.name}/{name} ended with {type(error).__name__}: {error}") from error
         return 0
 
@@ -158,7 +153,6 @@ class Machines:
         self._say(host, "supervisor", json.dumps(event, sort_keys=True))
 
     def _say(self, host: Host, name: str, sentence: str) -> None:
-        self.said.append((self.kernel.now_ns, f"{host.name}/{name}", sentence))
         self.kernel.say(f"{host.name}/{name}", f"says: {sentence}")
 
     # -- breaking ----------------------------------------------------------------------------
