@@ -7,7 +7,7 @@ import click
 from guard.cli.output import EXIT_NO, console, fail, printable, sentences
 from guard.edge.policy_files import faults_of, read_policy_file
 from guard.edge.policy_install import finish, lay
-from guard.edge.policy_memory import policy_memory
+from guard.edge.policy_memory import whole_memory
 from guard.edge.running import await_status, tell_to_look
 from guard.edge.site import load_site
 
@@ -34,7 +34,7 @@ def install(folder: Path, side: Path) -> None:
         faults = faults_of(new, site.root)
         if faults:
             fail(f"{faults[0]}: not installed", EXIT_NO)
-        memory = policy_memory(site.folder)
+        memory = whole_memory(site.folder)
         found = lay(site, folder.absolute(), memory)
         digest = found.policy_digest.hex()
         if not tell_to_look(site.folder):

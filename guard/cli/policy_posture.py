@@ -13,7 +13,7 @@ from guard.core.posture import InForce, read_posture_note
 from guard.core.signed_note import PersonKey, SignedNote
 from guard.edge import durable
 from guard.edge.keys import public_of, read_secret
-from guard.edge.policy_memory import policy_memory
+from guard.edge.policy_memory import whole_memory
 from guard.edge.posture_files import apply_posture, posture_in_force
 from guard.edge.running import await_status, tell_to_look
 from guard.edge.site import load_site
@@ -88,7 +88,7 @@ def apply_command(file: Path, folder: Path) -> None:
     """
     with sentences():
         site = load_site(folder.absolute())
-        of_ledger = policy_memory(site.folder).posture
+        of_ledger = whole_memory(site.folder).posture
         found = apply_posture(site, file.read_bytes(), str(file), of_ledger)
         version = found.posture.version
         if not tell_to_look(site.folder):
@@ -106,7 +106,7 @@ def show_command(folder: Path, as_json: bool) -> None:
     """Show the posture in force on a side, and who signed it."""
     with sentences({} if as_json else None):
         site = load_site(folder.absolute())
-        found = posture_in_force(site, policy_memory(site.folder).posture)
+        found = posture_in_force(site, whole_memory(site.folder).posture)
     if as_json:
         print_json(_as_json(found))
     elif found is None:

@@ -72,8 +72,8 @@ class PolicyMemory:
 
 
 def policy_memory(folder: Path) -> PolicyMemory:
-    """From the whole ledger of a side. A damaged one is for the audit role to say: without it
-    nothing is released."""
+    """From the whole ledger of a side that starts. Of a damaged one, what comes before the damage:
+    that is for the audit role to say, and without it nothing is released."""
     memory = PolicyMemory()
     with contextlib.suppress(Malformed, OSError):
         for entry in _telling(folder):
@@ -82,7 +82,8 @@ def policy_memory(folder: Path) -> PolicyMemory:
 
 
 def whole_memory(folder: Path) -> PolicyMemory:
-    """The same. Raises `Malformed`, `OSError` for a ledger that cannot be read to its end."""
+    """The same, for who decides by it alone. Raises `Malformed`, `OSError` for a ledger that cannot
+    be read to its end."""
     memory = PolicyMemory()
     for entry in _telling(folder):
         memory = memory.with_entry(entry)
