@@ -201,7 +201,8 @@ def _users(folder: Path, file: SiteFile) -> Finding:
     try:
         policy = read_policy_file(folder / "policy.toml").policy
         chain = policy.source if file.side == "low" else policy.destination
-        stages += len(chain.stage) if chain is not None else 0
+        if chain is not None:  # of an isolated stage: who has its key, and who has its code
+            stages += len(chain.stage) * (2 if chain.isolation == "message" else 1)
     except CheckvalveError:
         stages = _ROLES_BESIDE_STAGES  # the policy is a finding of its own
     last = file.first_user + stages

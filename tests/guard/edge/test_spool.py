@@ -268,6 +268,24 @@ def test_a_file_that_a_scan_found_is_left_while_it_still_changes(site: Site) -> 
     assert found.payload == b"first half, second half"
 
 
+def test_who_forgets_what_was_accepted_waits_until_all_that_was_there_is_offered(
+    site: Site,
+) -> None:
+    """A drop that a power cut brought back is in doubt at first: it must be seen before."""
+    site.put("back.cot")
+    spool = site.open()
+    told = [spool.all_offered]
+    assert spool.candidates() == []
+    told.append(spool.all_offered)
+    (candidate,) = until(spool)
+    told.append(spool.all_offered)
+    site.put("new.cot")
+    until(spool)
+    told.append(spool.all_offered)
+    assert told == [False, False, True, True]
+    assert isinstance(spool.take(candidate), Taken)
+
+
 def test_a_sender_that_takes_its_file_back_leaves_no_trace(site: Site) -> None:
     spool = site.open()
     site.put("a")
