@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from schemas.reasons import Reason
+
 _NO_REASON = "none"
 
 
@@ -28,12 +30,18 @@ class Ended(NamedTuple):
 def cause_of(ended: list[Ended]) -> tuple[str, str]:
     """(a sentence that names the process at fault, a reason code) of those that ended together.
 
-    Which was the first is not known. But neighbours of one that failed end in good order, and a
-    stage is more often the reason than who waited for it.
+    Which was the first is not known. But neighbours of one that failed end in good order, a stage
+    is more often the reason than who waited for it, and why a ledger cannot be written only `audit`
+    knows: the others have seen it gone.
     """
-    one = min(ended, key=lambda each: (each.code == 0, not each.of_a_stage, not each.sentence))
+    one = min(ended, key=_guilt)
     told = f"{one.name}: {one.sentence}" if one.sentence else f"{one.name} ended ({_how(one.code)})"
     return told, one.reason or _NO_REASON
+
+
+def _guilt(each: Ended) -> tuple[bool, bool, bool, bool]:
+    saw_it_gone = each.reason == Reason.LEDGER_UNWRITABLE and each.name != "audit"
+    return each.code == 0, not each.of_a_stage, saw_it_gone, not each.sentence
 
 
 def write_status(path: Path, status: Mapping[str, Any]) -> None:
