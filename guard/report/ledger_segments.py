@@ -25,11 +25,16 @@ Find = Callable[[Reason, str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One whole record. after_gap: records are missing, or came in another order, before it."""
+    """One whole record, in this file; its payload begins at byte `payload_at` there.
+
+    after_gap: records are missing, or came in another order, before it.
+    """
 
     place: str
     payload: bytes
     after_gap: bool
+    file: str
+    payload_at: int
 
 
 class Segments:
@@ -144,7 +149,8 @@ class Segments:
                 place,
                 f"batch {self._expected} is next here: batches were taken out, put in or moved",
             )
-        batch = Batch(place, payload, self._gap)
+        at = offset + _RECORD_HEADER_BYTES
+        batch = Batch(place, payload, self._gap, path.name, at)
         self._expected, self._gap = number + 1, False
         return payload, batch
 

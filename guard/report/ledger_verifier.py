@@ -31,6 +31,27 @@ See = Callable[[int, Entry], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Tied:
+    """A batch that the tree ties to the first entry: where its text stands, and what it says.
+
+    file, at         the segment, and the byte there at which its first entry begins
+    first            the number of its first entry
+    entries, sizes   each entry, and the bytes of its line
+    links            of each entry, 32 bytes (§3)
+    """
+
+    file: str
+    at: int
+    first: int
+    entries: list[Entry]
+    sizes: list[int]
+    links: list[bytes]
+
+
+Watch = Callable[[Tied], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is not as it must be: a code, where, and what it means for a reader."""
 
@@ -48,6 +69,7 @@ class Verification:
 
     entries, checkpoints  whole and in their place, before the first break of the tree
     root                  over these entries, in hexadecimal
+    checkpoint            the newest one over them, a signed note
     pruned                so many of the first entries were let go (§9)
     anchored              so many of the first entries are under a checkpoint from elsewhere
     epoch, epoch_begins   whose key signed last, and the first entry under it
@@ -58,6 +80,7 @@ class Verification:
     entries: int = 0
     checkpoints: int = 0
     root: str = ""
+    checkpoint: str = ""
     pruned: int = 0
     anchored: int = 0
     epoch: int = 0
@@ -82,26 +105,29 @@ def verify_ledger(
     origin: str = "",
     witnessed: Iterable[bytes] = (),
     see: See | None = None,
+    watch: Watch | None = None,
 ) -> Verification:
     """Check a ledger, running or a copy.
 
     public_key_file: the Ed25519 public key of its first epoch, in hexadecimal. origin: the name it
     must have; "" takes the first checkpoint's. witnessed: checkpoints of it that were kept
-    elsewhere. see: is shown (number, entry) of each entry that the tree ties to the first. Raises
-    `OSError` and ValueError for a key that cannot be read; what stands in the ledger is a finding.
+    elsewhere. see: is shown (number, entry) of each entry that the tree ties to the first; watch:
+    the same, a batch at a time, with its place. Raises `OSError` and ValueError for a key that
+    cannot be read; what stands in the ledger is a finding.
     """
     public = bytes.fromhex(public_key_file.read_text("ascii").strip())
-    return _Verifier(public, origin, see).run(directory, list(witnessed))
+    return _Verifier(public, origin, see, watch).run(directory, list(witnessed))
 
 
 class _Verifier:
     """One pass over a ledger."""
 
-    def __init__(self, public: bytes, origin: str, see: See | None) -> None:
+    def __init__(self, public: bytes, origin: str, see: See | None, watch: Watch | None) -> None:
         self._epochs = [EpochKey(0, public)]
         self._keys = PublicKeys([public])
         self._form = EntryForm()
         self._see = see
+        self._watch = watch
         self._result = Verification(origin)
         self._tied = True  # whether what is read still goes on from entry 0
         self._link = bytes(32)
@@ -154,11 +180,14 @@ class _Verifier:
         formed = self._entries(place, body, lines)
         if batch.after_gap:
             self._stated = first
-        self._checkpoint(place, note, len(lines))
-        if self._tied:
-            self._tie(place, note, lines)
+        signed = self._checkpoint(place, note, len(lines))
+        links = self._tie(place, note, lines) if self._tied else []
         if self._tied:
             self._count(lines if formed else [], first)
+            if signed:
+                self._result.checkpoint = raw_note.decode()
+            if formed:
+                self._show(batch, first, lines, links)
         if EPOCH_MARK in body:
             self._follow(place, note, lines)
 
@@ -170,7 +199,8 @@ class _Verifier:
             return False
         return True
 
-    def _checkpoint(self, place: str, note: Note, count: int) -> None:
+    def _checkpoint(self, place: str, note: Note, count: int) -> bool:
+        """Whether it is the next one, as far as the note alone tells, and is signed."""
         result = self._result
         result.origin = result.origin or note.origin
         if note.origin != result.origin:
@@ -190,9 +220,11 @@ class _Verifier:
             self._find(
                 Reason.LEDGER_SIGNATURE, place, f"nobody vouches for its checkpoint: {error}"
             )
+            return False
+        return True
 
-    def _tie(self, place: str, note: Note, lines: list[bytes]) -> None:
-        """§3: the entries' links, the tree's root, and whether the checkpoint states it."""
+    def _tie(self, place: str, note: Note, lines: list[bytes]) -> list[bytes]:
+        """§3: the tree's root, and whether the checkpoint states it; gives the entries' links."""
         link, links = self._link, []
         for line in lines:
             link = sha256(b"\x00" + link + line).digest()
@@ -207,9 +239,9 @@ class _Verifier:
                 " entries, is not what was signed",
             )
             self._untie(place, "what follows is not tied to what was signed")
-            return
-        if note.size in self._wanted:
+        elif note.size in self._wanted:
             self._made[note.size] = note.root
+        return links
 
     def _grow(self, hashes: list[bytes]) -> None:
         """Add leaves to the tree; its root is then in `_root`."""
@@ -236,8 +268,16 @@ class _Verifier:
         if times_ms:
             result.first_ms = times_ms[0] if result.first_ms is None else result.first_ms
             result.last_ms = times_ms[-1]
+
+    def _show(self, batch: Batch, first: int, lines: list[bytes], links: list[bytes]) -> None:
+        if self._see is None and self._watch is None:
+            return
+        entries = parse_entries(lines)
+        if self._watch is not None:
+            sizes = list(map(len, lines))
+            self._watch(Tied(batch.file, batch.payload_at, first, entries, sizes, links))
         if self._see is not None:
-            for number, entry in enumerate(parse_entries(lines), first):
+            for number, entry in enumerate(entries, first):
                 self._see(number, entry)
 
     def _follow(self, place: str, note: Note, lines: list[bytes]) -> None:
