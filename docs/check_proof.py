@@ -1,8 +1,8 @@
-"""Check the proof that an entry stands in a ledger: python3 check_proof.py PROOF.json FIRST_KEY
+"""Check proofs that entries stand in a ledger: python3 check_proof.py PROOFS.json LEDGER=KEY...
 
-PROOF.json is what `guard audit show --proof` wrote. FIRST_KEY is the public key of the ledger's
-first epoch, 64 hexadecimal digits, from someone you trust and not from the proof. Needs Python 3.11
-and the package `cryptography`, and nothing of the guard. Prints the entry, or what is wrong.
+PROOFS.json is what `guard audit show --proof` wrote. LEDGER is a ledger's name and KEY the public
+key of its first epoch, 64 hexadecimal digits, from someone you trust and not from the proofs. Needs
+Python 3.11 and the package `cryptography`, nothing of the guard. Prints the entries, or the fault.
 """
 
 import base64
@@ -14,8 +14,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 
-def check(proof, first_key):
-    """The entry, if the proof holds. Raises ValueError with what is wrong."""
+def check(proof, keys):
+    """The entry, if the proof holds. keys: by ledger. Raises ValueError with what is wrong."""
+    first_key = keys[proof["ledger"]]
     text, _, signatures = proof["checkpoint"].partition("\n\n")
     origin, size, root = text.split("\n")[:3]
     if origin != proof["ledger"]:
@@ -81,15 +82,17 @@ def climb(leaf, number, size, path):
 
 
 def main():
-    """Print the entry, or what is wrong; exit code 0 or 1."""
+    """Print the entries, or what is wrong; exit code 0 or 1."""
+    keys = {name: bytes.fromhex(key) for name, key in (each.split("=") for each in sys.argv[2:])}
     with open(sys.argv[1], encoding="ascii") as file:
-        proof = json.load(file)
-    try:
-        entry = check(proof, bytes.fromhex(sys.argv[2]))
-    except (ValueError, KeyError, TypeError) as error:
-        sys.exit(f"the proof does not hold: {error}")
-    print(f"entry {proof['entry']} of {proof['ledger']} holds:")
-    print(json.dumps(entry, indent=2))
+        proofs = json.load(file)
+    for proof in proofs:
+        try:
+            entry = check(proof, keys)
+        except (ValueError, KeyError, TypeError) as error:
+            sys.exit(f"the proof does not hold: {error}")
+        print(f"entry {proof['entry']} of {proof['ledger']} holds:")
+        print(json.dumps(entry, indent=2))
 
 
 if __name__ == "__main__":

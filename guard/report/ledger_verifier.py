@@ -4,16 +4,17 @@ Takes a ledger's directory and public keys, gives findings (each with its place 
 from it) and a summary. May read files. Shares no code with the writer: follows docs/spec/ledger.md
 §6 and docs/spec/journal.md §3. Only bytes and files come in, so it can be carried elsewhere as it
 is, with the other modules of its name (ledger_segments, ledger_entries, ledger_notes, ledger_keys,
-ledger_anchor).
+ledger_anchor, ledger_findings).
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from guard.report.ledger_anchor import ANCHOR_NAME, AnchorError, read_anchor
 from guard.report.ledger_entries import Entry, EntryError, EntryForm, parse_entries
+from guard.report.ledger_findings import Finding, Verification
 from guard.report.ledger_keys import (
     EPOCH_MARK,
     EpochKey,
@@ -24,6 +25,8 @@ from guard.report.ledger_keys import (
 from guard.report.ledger_notes import Note, NoteError, PublicKeys, read_note
 from guard.report.ledger_segments import Batch, Segments
 from schemas.reasons import Reason
+
+__all__ = ["Finding", "Tied", "Verification", "verify_ledger"]
 
 FINDINGS_MAX = 100
 
@@ -51,53 +54,6 @@ class Tied:
 Watch = Callable[[Tied], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it must be: a code, where, and what it means for a reader."""
-
-    reason: Reason
-    place: str
-    consequence: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.consequence} ({self.reason})"
-
-
-@dataclass(slots=True)
-class Verification:
-    """What was found. `ok` when there is nothing to find; notes are no findings.
-
-    entries, checkpoints  whole and in their place, before the first break of the tree
-    root                  over these entries, in hexadecimal
-    checkpoint            the newest one over them, a signed note
-    pruned                so many of the first entries were let go (§9)
-    anchored              so many of the first entries are under a checkpoint from elsewhere
-    epoch, epoch_begins   whose key signed last, and the first entry under it
-    first_ms, last_ms     `time_ms` of the first and last entry; None when there is none
-    """
-
-    origin: str = ""
-    entries: int = 0
-    checkpoints: int = 0
-    root: str = ""
-    checkpoint: str = ""
-    pruned: int = 0
-    anchored: int = 0
-    epoch: int = 0
-    epoch_begins: int = 0
-    first_ms: int | None = None
-    last_ms: int | None = None
-    segments: int = 0
-    bytes_read: int = 0
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Whether all checks passed, on at least one checkpoint."""
-        return not self.findings
-
-
 def verify_ledger(
     directory: Path,
     public_key_file: Path,
@@ -106,17 +62,20 @@ def verify_ledger(
     witnessed: Iterable[bytes] = (),
     see: See | None = None,
     watch: Watch | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Verification:
     """Check a ledger, running or a copy.
 
     public_key_file: the Ed25519 public key of its first epoch, in hexadecimal. origin: the name it
     must have; "" takes the first checkpoint's. witnessed: checkpoints of it that were kept
     elsewhere. see: is shown (number, entry) of each entry that the tree ties to the first; watch:
-    the same, a batch at a time, with its place. Raises `OSError` and ValueError for a key that
-    cannot be read; what stands in the ledger is a finding.
+    the same, a batch at a time, with its place; progress: is told how many bytes were read.
+    Raises `OSError` and ValueError for a key that cannot be read; what stands in the ledger is a
+    finding.
     """
     public = bytes.fromhex(public_key_file.read_text("ascii").strip())
-    return _Verifier(public, origin, see, watch).run(directory, list(witnessed))
+    verifier = _Verifier(public, origin, see, watch)
+    return verifier.run(directory, list(witnessed), progress or (lambda _: None))
 
 
 class _Verifier:
@@ -138,13 +97,17 @@ class _Verifier:
         self._made: dict[int, bytes] = {}
         self._wanted: set[int] = set()
 
-    def run(self, directory: Path, witnessed: Sequence[bytes]) -> Verification:
+    def run(
+        self, directory: Path, witnessed: Sequence[bytes], progress: Callable[[int], None]
+    ) -> Verification:
+        """Read all, then hold it against what is known from elsewhere."""
         result = self._result
         notes = [note for raw in witnessed if (note := self._witnessed_note(raw)) is not None]
         self._wanted = {note.size for note in notes}
         segments = Segments(directory, self._find, self._begin(directory))
         for batch in segments.batches():
             self._batch(batch)
+            progress(segments.bytes_read + batch.payload_at + len(batch.payload))
         for note in notes:
             self._compare(note)
         if not result.checkpoints:

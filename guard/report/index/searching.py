@@ -21,6 +21,7 @@ from schemas.reasons import Reason
 PAGE_MAX = 10_000
 ID_CHARACTERS = 32
 _MESSAGES_MAX = 20
+_SHOWN_MAX = 5
 _FOUND_MAX = 2_000
 _FIRST_LINK = bytes(32)
 
@@ -154,7 +155,7 @@ class Index:
             raise Malformed(Reason.ARGUMENT, f"no ledger here knows {which!r}")
         sources = {self._source_id(ident) for ident in ids}
         if len(sources) > 1:
-            raise Malformed(Reason.ARGUMENT, f"{which!r} names {len(sources)} messages: say more")
+            raise Malformed(Reason.ARGUMENT, f"{which!r} names several: {_listed(sources)}")
         return self._all_of(sources.pop())
 
     def read(self, row: Row) -> Found:
@@ -208,6 +209,17 @@ class Index:
             [ledger, number, kind], "entries NOT INDEXED",
         )  # fmt: skip
         return self.read(rows[0]) if rows else None
+
+    def sending(self, ledger: int, number: int, sequence: int) -> Found | None:
+        """The entry that says that this message was handed to the link."""
+        for row in self._rows(
+            "ledger = ? AND number > ? AND kind = 'sent' ORDER BY number LIMIT ?",
+            [ledger, number, _FOUND_MAX], "entries NOT INDEXED",
+        ):  # fmt: skip
+            found = self.read(row)
+            if int(found.entry["last"]) >= sequence:
+                return found
+        return None
 
     def newest_before(self, ledger: int, number: int, kind: str) -> Found | None:
         """The newest entry of this kind before an entry."""
@@ -360,3 +372,8 @@ class Index:
         for ident in envelopes - {"", source_id}:
             found += [self.read(row) for row in self._rows("id = ? AND id != ''", [ident])]
         return sorted(found, key=lambda each: (each.indexed.side != "low", each.row.number))
+
+
+def _listed(ids: set[str]) -> str:
+    shown = sorted(ids)[:_SHOWN_MAX]
+    return ", ".join(shown) + (" and more" if len(ids) > len(shown) else "")
