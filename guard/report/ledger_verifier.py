@@ -93,7 +93,7 @@ class _Verifier:
         self._subtrees: list[tuple[int, bytes]] = []  # (leaves, root), largest first
         self._size = 0
         self._root = sha256(b"").digest()
-        self._stated = 0
+        self._stated = self._counted = 0  # entries until here, as the last checkpoint says, as read
         self._made: dict[int, bytes] = {}
         self._wanted: set[int] = set()
 
@@ -142,7 +142,7 @@ class _Verifier:
         place = f"{batch.place}, entries {first} to {note.size - 1}"
         formed = self._entries(place, body, lines)
         if batch.after_gap:
-            self._stated = first
+            self._stated = self._counted = first
         signed = self._checkpoint(place, note, len(lines))
         links = self._tie(place, note, lines) if self._tied else []
         if self._tied:
@@ -168,7 +168,7 @@ class _Verifier:
         result.origin = result.origin or note.origin
         if note.origin != result.origin:
             self._find(Reason.LEDGER_CHAIN, place, f"it is of another ledger, {note.origin!r}")
-        if note.size - count != self._stated:
+        if note.size - count not in (self._stated, self._counted):
             self._find(
                 Reason.LEDGER_CHAIN,
                 place,
@@ -176,7 +176,7 @@ class _Verifier:
                 " entries were taken out, put in, or stand in another order",
             )
             self._untie(place, "entries are missing or too many before it")
-        self._stated = note.size
+        self._counted, self._stated = self._stated + count, note.size
         try:
             self._keys.check(note)
         except NoteError as error:
@@ -313,6 +313,10 @@ class _Verifier:
         place = f"the witnessed checkpoint of {note.size} entries"
         if note.origin != self._result.origin:
             self._find(Reason.LEDGER_CHAIN, place, f"it is of another ledger, {note.origin!r}")
+        elif not self._tied and note.size > self._result.entries:
+            self._result.notes.append(
+                f"{place}: it cannot be held against what is not tied to the first entry"
+            )
         elif note.size > self._size:
             consequence = f"the ledger has only {self._size} entries: its end was cut off"
             self._find(Reason.LEDGER_CHAIN, place, consequence + self._unless(note))
