@@ -12,6 +12,7 @@ from guard.cli.lazy import Lazy
         "show": "guard.cli.audit_show:show",
         "search": "guard.cli.audit_search:search",
         "tail": "guard.cli.audit_tail:tail",
+        "report": "guard.cli.audit_report:report",
         "reconcile": "guard.cli.audit_reconcile:reconcile",
         "prune": "guard.cli.audit_prune:prune",
     },

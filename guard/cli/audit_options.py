@@ -12,6 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 
 from guard.cli.output import errors
 from guard.core.syslog import checkpoints_in
+from guard.edge.clock import now_ms
 from guard.report.index.building import bring_up_to_date
 from guard.report.index.places import Place, key_beside, ledgers_under
 from guard.report.index.searching import Index
@@ -58,7 +59,7 @@ def open_ledgers(sites: tuple[Path, ...], file: Path | None, *, quiet: bool) -> 
     places = ledgers_under(sites)
     connection = open_index(file or default_index(places))
     with bar("reading ledgers", quiet=quiet) as (told, _):
-        bring_up_to_date(connection, places, told)
+        bring_up_to_date(connection, places, now_ms(), told)
     return Index(connection)
 
 

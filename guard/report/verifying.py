@@ -37,11 +37,11 @@ def verify_whole(
             place.ledger, place.key, witnessed=witnessed, progress=progress,
             watch=lambda tied: _judge(sense, tied),
         )  # fmt: skip
-        return _together(place, found, sense)
+        return with_sense(place, found, sense)
     with ProcessPoolExecutor(1, mp_context=get_context("fork")) as other:
         judging = other.submit(_sense_of, place.ledger, now_ms)
         found = verify_ledger(place.ledger, place.key, witnessed=witnessed, progress=progress)
-        return _together(place, found, judging.result())
+        return with_sense(place, found, judging.result())
 
 
 def size_bytes(ledger: Path) -> int:
@@ -53,7 +53,8 @@ def _judge(sense: Sense, tied: Tied) -> None:
     sense.see_all(tied.first, tied.entries)
 
 
-def _together(place: Place, found: Verification, sense: Sense) -> Verification:
+def with_sense(place: Place, found: Verification, sense: Sense) -> Verification:
+    """What was found of the tree, and, if that holds, of what the entries say."""
     if found.ok:
         findings, notes = policy_findings(place.side_folder, sense.ran)
         found.findings += [*sense.findings, *findings]

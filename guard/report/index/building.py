@@ -23,7 +23,9 @@ from guard.report.index.tables import (
 from guard.report.ledger_anchor import ANCHOR_NAME
 from guard.report.ledger_entries import Entry
 from guard.report.ledger_keys import EPOCH_MARK
+from guard.report.ledger_sense import Sense
 from guard.report.ledger_verifier import Tied, verify_ledger
+from guard.report.verifying import with_sense
 
 ROWS_A_WRITE = 20_000
 _DIGESTS = ("accepted", "payload", "envelope", "sealed_payload")
@@ -36,8 +38,9 @@ Progress = Callable[[int], None]
 
 
 def bring_up_to_date(
-    connection: sqlite3.Connection, places: list[Place], progress: Progress | None = None
-) -> None:
+    connection: sqlite3.Connection, places: list[Place], now_ms: int,
+    progress: Progress | None = None,
+) -> None:  # fmt: skip
     """The index has just these ledgers, as they are now. progress: is told of entries read."""
     known = {
         str(directory): (ledger, fingerprint)
@@ -59,7 +62,7 @@ def bring_up_to_date(
         for table in ("ledgers", "files", "entries", "digests", "persons", "chunks"):
             connection.execute(f"DELETE FROM {table} WHERE ledger = ?", (ledger,))  # noqa: S608 - names of our own
     for place in stale:
-        _Builder(connection, place, progress).build()
+        _Builder(connection, place, Sense(now_ms), progress).build()
     make_indices(connection)
     connection.execute("ANALYZE")
     connection.commit()
@@ -81,9 +84,10 @@ class _Builder:
     """One ledger on its way into the tables."""
 
     def __init__(
-        self, connection: sqlite3.Connection, place: Place, progress: Progress | None
+        self, connection: sqlite3.Connection, place: Place, sense: Sense, progress: Progress | None
     ) -> None:
         self._connection, self._place, self._progress = connection, place, progress
+        self._sense = sense
         (highest,) = connection.execute("SELECT max(ledger) FROM ledgers").fetchone()
         self._ledger = (highest or 0) + 1
         self._files: dict[str, int] = {}
@@ -99,6 +103,7 @@ class _Builder:
         """Verify, and write what is tied to the first entry."""
         fingerprint = fingerprint_of(self._place.ledger)
         found = verify_ledger(self._place.ledger, self._place.key, watch=self._take)
+        with_sense(self._place, found, self._sense)
         self._write()
         self._connection.executemany(
             "INSERT INTO files VALUES (?, ?, ?)",
@@ -120,6 +125,7 @@ class _Builder:
         for number, (entry, size, link, at) in enumerate(rows, tied.first):
             self._one(number, entry, (file, at, size, link))
         self._grow(tied)
+        self._sense.see_all(tied.first, tied.entries)
         if len(self._entries) >= ROWS_A_WRITE:
             self._write()
 

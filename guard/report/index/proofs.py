@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 from guard.report.index.building import complete_root
-from guard.report.index.searching import Found, Index
+from guard.report.index.searching import Found, Index, Indexed
 from guard.report.index.tables import CHUNK_LEAVES
 from guard.report.ledger_anchor import read_anchor
 from guard.report.ledger_keys import EpochKey
@@ -32,7 +32,7 @@ def proof_of(index: Index, found: Found, first_key: bytes) -> dict[str, Any]:
             Reason.LEDGER_SIGNATURE,
             f"no signed checkpoint covers entry {row.number}: nobody vouches",
         )
-    root = _Roots(index, found, first_key).root
+    root = Roots(index, indexed, first_key).root
     return {
         "format": FORMAT,
         "ledger": indexed.origin,
@@ -64,13 +64,13 @@ def inclusion_path(root: Root, number: int, size: int) -> list[bytes]:
     return path[::-1]
 
 
-class _Roots:
+class Roots:
     """Roots over any leaves that the tree has as a subtree, from chunks where they are whole."""
 
-    def __init__(self, index: Index, found: Found, first_key: bytes) -> None:
-        self._index, self._ledger = index, found.row.ledger
+    def __init__(self, index: Index, indexed: Indexed, first_key: bytes) -> None:
+        self._index, self._ledger = index, indexed.ledger
         self._known: dict[tuple[int, int], bytes] = {}
-        anchor = read_anchor(found.indexed.directory, EpochKey(0, first_key), "")
+        anchor = read_anchor(indexed.directory, EpochKey(0, first_key), "")
         begin = 0
         for leaves, root in anchor.subtrees if anchor else ():
             self._known[begin, begin + leaves] = root

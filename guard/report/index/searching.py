@@ -107,10 +107,10 @@ class Found:
 
 
 class Index:
-    """An open index, to be asked."""
+    """An open index, to be asked; `connection` for who counts in its tables."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+        self.connection = self._connection = connection
         self._ledgers = {
             row[0]: Indexed(row[0], Path(row[1]), row[2], row[3], json.loads(row[4]),
                             json.loads(row[5]))

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guard.edge.keys import public_of
-from guard.edge.ledger_files import LedgerWriter
 from guard.report.index.building import bring_up_to_date
 from guard.report.index.places import ledgers_under
 from guard.report.index.proofs import inclusion_path, proof_of
@@ -25,61 +23,9 @@ from schemas.errors import Malformed
 from schemas.reasons import Reason
 from tests.guard.core.test_merkle import definition_path, definition_root, leaves_of
 from tests.guard.ledgers import keys_of, open_ledger
+from tests.guard.sites import NOW_MS, SEEDS, hexed, high_entries, low_entries, write
 
-SEEDS = {"low": bytes(range(32)), "high": bytes(range(1, 33))}
 SCRIPT = Path(__file__).parents[3] / "docs" / "check_proof.py"
-
-
-def hexed(number: int, what: str) -> str:
-    return sha256(f"{what} {number}".encode()).hexdigest()
-
-
-def low_entries(count: int) -> list[Entry]:
-    entries: list[Entry] = [{"kind": "run", "time_ms": 1000, "side": "low", "policy_version": 1}]
-    for n in range(1, count + 1):
-        base: Entry = {
-            "id": hexed(n, "id")[:32], "time_ms": 1000 + 10 * n, "number": n,
-            "accepted_s": n // 100 + 1, "accepted": hexed(n, "accepted"),
-            "sender": "alpha" if n % 2 else "bravo", "name": f"{n:05d}-event.cot",
-            "label": "RESTRICTED" if n % 5 == 0 else "UNCLASSIFIED",
-            "stages": f"a/1 pass\nb/1 changed {hexed(n, 'b')}: x",
-        }  # fmt: skip
-        if n % 10 == 0:
-            entries.append(base | {"kind": "refused", "stage": "words", "reason": "dirty-word"})
-            continue
-        last = n - n // 10
-        entries.append(base | {
-            "kind": "committed", "sequence": last, "payload": hexed(n, "payload"),
-            "sealed": last - 1, "envelope": hexed(n, "envelope"),
-        })  # fmt: skip
-        entries.append({"kind": "sent", "time_ms": 1001 + 10 * n, "count": 1, "last": last})
-    return entries
-
-
-def high_entries(low: list[Entry]) -> list[Entry]:
-    entries: list[Entry] = [{"kind": "run", "time_ms": 1000, "side": "high"}]
-    for entry in low:
-        if entry["kind"] == "committed":
-            entries.append({"kind": "delivering", "time_ms": int(entry["time_ms"]) + 3,
-                            "id": entry["id"], "sequence": entry["sequence"],
-                            "sealed_payload": entry["payload"]})  # fmt: skip
-            entries.append({"kind": "delivered", "time_ms": int(entry["time_ms"]) + 4, "count": 1})
-    return entries
-
-
-def write(folder: Path, side: str, entries: list[Entry], batch: int = 7) -> LedgerWriter:
-    ledger = folder / side / "ledger"
-    ledger.parent.mkdir(parents=True, exist_ok=True)
-    writer = open_ledger(ledger, SEEDS[side], f"checkvalve/c2/{side}", segment_bytes_max=30_000)
-    for at in range(0, len(entries), batch):
-        writer.append(entries[at : at + batch])
-        if at and at % (batch * 20) == 0:
-            writer.ratchet(int(entries[at]["time_ms"]))
-    trust = folder / side / "trust"
-    trust.mkdir(exist_ok=True)
-    (trust / "ledger.pub").write_text(public_of(SEEDS[side]).hex() + "\n")
-    writer.close()
-    return writer
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +39,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def index_of(site: Path, file: Path) -> Index:
     connection = open_index(file)
-    bring_up_to_date(connection, ledgers_under((site,)))
+    bring_up_to_date(connection, ledgers_under((site,)), NOW_MS)
     return Index(connection)
 
 
@@ -217,14 +163,14 @@ def test_what_has_not_changed_is_not_read_again_and_what_has_is(tmp_path: Path) 
     write(tmp_path, "low", low)
     connection = open_index(tmp_path / "index")
     read: list[int] = []
-    bring_up_to_date(connection, ledgers_under((tmp_path,)), read.append)
-    bring_up_to_date(connection, ledgers_under((tmp_path,)), read.append)
+    bring_up_to_date(connection, ledgers_under((tmp_path,)), NOW_MS, read.append)
+    bring_up_to_date(connection, ledgers_under((tmp_path,)), NOW_MS, read.append)
     before = Index(connection).ledgers[0].size
     assert sum(read) == before
     writer = open_ledger(tmp_path / "low" / "ledger", SEEDS["low"], "checkvalve/c2/low")
     writer.append([{"kind": "stop", "time_ms": 9}])
     writer.close()
-    bring_up_to_date(connection, ledgers_under((tmp_path,)), read.append)
+    bring_up_to_date(connection, ledgers_under((tmp_path,)), NOW_MS, read.append)
     assert Index(connection).ledgers[0].size == before + 1
 
 
