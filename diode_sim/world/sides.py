@@ -23,7 +23,7 @@ _PACKS = Path(schemas.__file__ or "").parent / "packs"
 
 LOW, HIGH = "/low", "/high"
 _LOW_FOLDERS = (
-    "accepted", "sealed", "cursor", "held", "ledger", "sealing", "export", "run",
+    "accepted", "sealed", "cursor", "decisions", "held", "ledger", "sealing", "export", "run",
     "posture", "trust", "spool", "spool/drop", "spool/claimed", "spool/refused", "replies",
 )  # fmt: skip
 _HIGH_FOLDERS = (
