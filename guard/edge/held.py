@@ -32,17 +32,22 @@ class HeldStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._superseded: dict[str, int] = {}
+
+    def supersede(self, ident: str, number: int) -> None:
+        """Reviewers decided this hold: the next that is kept of this message takes its place."""
+        self._superseded[ident] = number
 
     def keep(
         self, ident: str, accepted: bytes, output: bytes, record: Mapping[str, object]
     ) -> None:
-        """Keep one, durably. Keeping the same hold again changes nothing; another takes its place.
+        """Keep one, durably. Keeping the same id again changes nothing, unless `supersede` allows.
 
         record: `number` says which hold it is, where there can be more than one.
         """
-        final = self._folder / ident
+        final, gone = self._folder / ident, self._superseded.pop(ident, None)
         if final.exists():
-            if self._number(ident) == record.get("number"):
+            if gone is None or self._number(ident) not in (gone, None):
                 durable.sync_directory(self._folder)  # the sync after its renaming may have failed
                 return
             self._remove(ident)
@@ -143,6 +148,11 @@ def read_part(path: Path, bytes_max: int) -> bytes:
         raise _malformed(path, f"cannot be read ({error.strerror})") from error
     finally:
         os.close(descriptor)
+
+
+def read_output(kept: Path, bytes_max: int) -> bytes:
+    """What would be released, of a hold that has an output: an empty one has no file."""
+    return read_part(kept / OUTPUT, bytes_max) if (kept / OUTPUT).exists() else b""
 
 
 def _whole(descriptor: int, bytes_max: int) -> bytes:

@@ -137,6 +137,7 @@ class Release:
         if decided is None:
             return self._decide_message(notice, arrival, None)
         self._reviews.close(decided.review.number)
+        self._held.supersede(decided.review.id, decided.review.number)
         entries = self._decide_message(notice, arrival, decided)
         return [each | decided.told() if "id" in each else each for each in entries]
 
@@ -202,7 +203,9 @@ class Release:
         if decided.outcome is Decision.REFUSE:
             sentence = "the reviewers refused it"
             if self._spec.values["keep_refused"]:
-                self._keep(notice, [Held(REVIEW, Reason.REVIEW_REFUSED)], sentence, None, "refuse")
+                self._keep(
+                    notice, [Held(REVIEW, Reason.REVIEW_REFUSED)], sentence, None, "", "refuse"
+                )
             entry = self._entry(Kind.REFUSED, notice, REVIEW, Reason.REVIEW_REFUSED, sentence, "")
             return entry | {"accepted": review.input}
         sentence = "the reviewers disagreed: all of it must be decided again"
@@ -231,14 +234,14 @@ class Release:
         sentence = f"posture: {why}" if why else AGAIN.get(holds[0].reason, "")
         if isinstance(judgement, Stopped):
             sentence = judgement.sentence
-        held = self._keep(notice, holds, sentence, cleared.message if cleared else None)
-        return held | {"stages": summary(judgement.receipts)}
+        output = cleared.message if cleared else None
+        return self._keep(notice, holds, sentence, output, summary(judgement.receipts))
 
     def _refuse(self, notice: Notice, stopped: Stopped) -> Entry:
-        held = Held(stopped.stage, stopped.reason)
+        held, stages = Held(stopped.stage, stopped.reason), summary(stopped.receipts)
         if self._spec.values["keep_refused"]:
-            self._keep(notice, [held], stopped.sentence, None, "refuse")
-        return self._entry(Kind.REFUSED, notice, *held, stopped.sentence, summary(stopped.receipts))
+            self._keep(notice, [held], stopped.sentence, None, stages, "refuse")
+        return self._entry(Kind.REFUSED, notice, *held, stopped.sentence, stages)
 
     def _commit(self, notice: Notice, frame: Frame, cleared: Cleared) -> Entry:
         payload = cleared.message.payload
@@ -312,7 +315,7 @@ class Release:
         return Message(meta_bytes, payload), message_digest(meta_bytes, payload).hex()
 
     def _keep(self, notice: Notice, holds: list[Held], sentence: str, output: Message | None,
-              verdict: str = "hold") -> Entry:  # fmt: skip
+              stages: str = "", verdict: str = "hold") -> Entry:  # fmt: skip
         """The accepted bytes, and what would have been released, into `held/ID`; the entry of it.
 
         verdict: "refuse" for what is only kept.
@@ -324,6 +327,7 @@ class Release:
         record = {
             "id": notice.id.hex(), "number": notice.number, "verdict": verdict,
             "time_ms": now_ms(), "stage": stage, "reason": reason, "sentence": sentence, **said,
+            "stages": stages,
             "meta": accepted.meta_bytes.decode("ascii"),
             "output_meta": output.meta_bytes.decode("ascii") if output else "",
             "policy_version": self._spec.number("policy_version"),
@@ -334,7 +338,7 @@ class Release:
         self._held.keep(
             notice.id.hex(), accepted.payload, output.payload if output else b"", record
         )
-        return self._entry(Kind.HELD, notice, stage, reason, sentence, "") | said
+        return self._entry(Kind.HELD, notice, stage, reason, sentence, stages) | said
 
     def _reply(self, entries: list[Entry]) -> None:
         """Tell senders the outcome and its coarse class, never the rule, word or place."""

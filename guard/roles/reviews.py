@@ -21,7 +21,7 @@ from guard.core.review import (
 )
 from guard.edge.clock import monotonic_ns, now_ms
 from guard.edge.decisions import DecisionFolder, Waiting
-from guard.edge.held import INPUT, OUTPUT, read_part, read_record, review_of
+from guard.edge.held import INPUT, read_output, read_part, read_record, review_of
 from guard.edge.spec import Spec
 from guard.edge.spool_names import escaped
 from schemas.entry import Entry, Kind
@@ -162,7 +162,7 @@ class ReviewDesk:
         found = {"input": _digest(message)}
         if review.output != NO_OUTPUT:
             output_meta = str(record["output_meta"]).encode("ascii", "replace")
-            output = read_part(kept / OUTPUT, self._bytes_max)
+            output = read_output(kept, self._bytes_max)
             found["output"] = _digest(Message(output_meta, output))
         for name, digest in found.items():
             if digest != getattr(review, name):
