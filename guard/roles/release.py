@@ -175,7 +175,7 @@ class Release:
         if cleared and decided is None and not holds:
             return self._commit(notice, frame, cleared)
         if decided is not None:
-            output = cleared.receipts[-1].gave.hex() if cleared else NO_OUTPUT
+            output = _digest(cleared.message) if cleared else NO_OUTPUT
             again = self._reviews.lets(decided, holds, output, self._orders.seen.version)
             if cleared and not again:
                 return self._commit(notice, frame, cleared)
@@ -312,7 +312,8 @@ class Release:
     def _accepted_message(self, notice: Notice) -> tuple[Message, str]:
         """What stands in the journal, and its digest in hexadecimal."""
         meta_bytes, _, payload = read_accepted(self._accepted.read(notice.place))
-        return Message(meta_bytes, payload), message_digest(meta_bytes, payload).hex()
+        message = Message(meta_bytes, payload)
+        return message, _digest(message)
 
     def _keep(self, notice: Notice, holds: list[Held], sentence: str, output: Message | None,
               stages: str = "", verdict: str = "hold") -> Entry:  # fmt: skip
@@ -322,7 +323,7 @@ class Release:
         """
         accepted, digest = self._accepted_message(notice)
         stage, reason = holds[0]
-        gave = message_digest(output.meta_bytes, output.payload).hex() if output else ""
+        gave = _digest(output) if output else ""
         said = {"accepted": digest, "output": gave, "holds": written(holds)}
         record = {
             "id": notice.id.hex(), "number": notice.number, "verdict": verdict,
@@ -349,3 +350,7 @@ class Release:
                 keys = ("id", "sender", "name", "kind", "accepted_s")
                 reply = {key: entry[key] for key in keys}
                 self._replies.tell(json.dumps(reply, separators=(",", ":")).encode())
+
+
+def _digest(message: Message) -> str:
+    return message_digest(message.meta_bytes, message.payload).hex()
