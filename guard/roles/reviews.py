@@ -118,6 +118,10 @@ class ReviewDesk:
         """Add one that counts. Raises `Malformed`, `Forged` for one that does not."""
         review = signed.review
         persons = {person.name for person in self._reviewers.signers(signed)}
+        if not (self._held / review.id).exists():
+            raise Forged(
+                Reason.REVIEW_STALE, f"nothing is held as {review.id}: it was decided, or never was"
+            )
         record = read_record(self._held / review.id)
         kept = review_of(record, self._flow, self._policy, orders.version, review.decision)
         if kept != review:
