@@ -6,6 +6,8 @@ What a terminal would act on is escaped. CBOR is read by the strict, bounded rea
 """
 
 import difflib
+import hashlib
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -16,9 +18,9 @@ from schemas.errors import Malformed
 LINES_SHOWN_MAX = 400
 LINE_CHARACTERS_MAX = 2000
 DIFF_LINES_MAX = 2000
+SHOWN_BYTES_MAX = 256 * 1024
 _HEX_BYTES = 16
-_MODEL_BYTES_MAX = 1024 * 1024
-_ALLOWED = "\t\r"
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 class View(NamedTuple):
@@ -29,14 +31,22 @@ class View(NamedTuple):
 
 
 def view(untrusted: bytes) -> View:
-    """The lines of a payload."""
+    """The lines of a payload; of a long one (`SHOWN_BYTES_MAX`) those of its beginning."""
     if (text := _text(untrusted)) is not None:
-        return View("text", [_line(line) for line in text.split("\n")])
+        rest = text[SHOWN_BYTES_MAX:].encode()
+        return View("text", [*map(_line, text[:SHOWN_BYTES_MAX].split("\n")), *_rest(rest)])
     try:
-        model = decode(untrusted, CborLimits(bytes_max=_MODEL_BYTES_MAX))
+        model = decode(untrusted, CborLimits(bytes_max=SHOWN_BYTES_MAX))
     except Malformed:
-        return View("binary", list(_hex(untrusted)))
+        rest = untrusted[SHOWN_BYTES_MAX:]
+        return View("binary", [*_hex(untrusted[:SHOWN_BYTES_MAX]), *_rest(rest)])
     return View("model", [_line(line) for line in _diagnostic(model, "")])
+
+
+def _rest(untrusted: bytes) -> list[str]:
+    """Two payloads that differ in what is not shown have different lines all the same."""
+    digest = hashlib.sha256(untrusted).hexdigest()
+    return [f"… and {len(untrusted):,} bytes more, SHA-256 {digest}"] if untrusted else []
 
 
 def changes(before: View, after: View) -> list[str]:
@@ -61,8 +71,7 @@ def _text(untrusted: bytes) -> str | None:
         text = untrusted.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    controls = any(ord(c) < 0x20 and c not in "\t\r\n" for c in text)
-    return None if controls else text
+    return None if _CONTROL.search(text) else text
 
 
 def _line(text: str) -> str:
