@@ -107,6 +107,9 @@ def held_messages(side: Path) -> list[HeldMessage]:
 
 def held_message(side: Path, which: str) -> HeldMessage:
     """The one whose id is this, or begins so. Raises `Malformed(ARGUMENT)`."""
+    whole = side / "held" / which
+    if _ID.fullmatch(which) and whole.is_dir():
+        return _held(whole)
     matching = [it for it in held_messages(side) if it.ident.startswith(which)]
     if len(matching) != 1:
         told = f"{len(matching)} messages begin so" if matching else "nothing is held under it"

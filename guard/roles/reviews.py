@@ -32,6 +32,7 @@ from schemas.reasons import Reason
 from schemas.receipt import message_digest
 
 LOOK_NS = 1_000_000_000
+READY_MAX = 8  # each with its payload: a process may have 32 of the largest
 _NO_ID = "0" * 32
 
 
@@ -141,8 +142,11 @@ class ReviewDesk:
         hold.persons |= persons
 
     def _ready(self, holds: dict[str, _Hold], voids: list[Void]) -> list[Ready]:
-        found = []
+        """At most as many as fit in memory; the others at the next look."""
+        found: list[Ready] = []
         for ident, hold in holds.items():
+            if len(found) == READY_MAX:
+                break
             if len(hold.persons) < self._reviewers.quorum:
                 continue
             try:

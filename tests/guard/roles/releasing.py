@@ -145,9 +145,10 @@ class Releasing:
         entries: list[Entry] = json.loads(packet)
         return entries
 
-    def held(self, decision: Decision = Decision.RELEASE, posture: int = 0) -> Review:
+    def held(self, decision: Decision = Decision.RELEASE, posture: int = 0,
+             ident: str = META.id) -> Review:  # fmt: skip
         """What a reviewer would sign of what is held now."""
-        record = read_record(self.folder / "held" / META.id)
+        record = read_record(self.folder / "held" / ident)
         return review_of(record, "c2", POLICY, posture, decision)
 
     def hold(self, message: Message = MESSAGE) -> Review:

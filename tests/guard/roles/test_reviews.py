@@ -10,9 +10,11 @@ import pytest
 from guard.core.review import Decision, Review, read_origin
 from guard.edge.decisions import FOLDER, lay_decision
 from guard.edge.spec import Spec
-from guard.roles.reviews import LOOK_NS, Ready, ReviewDesk, Void
+from guard.roles.reviews import LOOK_NS, READY_MAX, Ready, ReviewDesk, Void
+from schemas.message import Message
 from schemas.orders import Orders
 from tests.guard.roles.releasing import (
+    HOLD,
     MESSAGE,
     META,
     Releasing,
@@ -218,3 +220,22 @@ def test_without_reviewers_nothing_is_looked_at(tmp_path: Path) -> None:
     spec = Spec("ingest", "x:y", "low", {}, values(tmp_path, reviewers=nobody))
     (tmp_path / FOLDER / "junk").touch()
     assert ReviewDesk(spec, tmp_path).due(Orders()) == ([], [])
+
+
+def test_not_more_is_taken_at_once_than_memory_is_for(tmp_path: Path) -> None:
+    make_side(tmp_path)
+    lane = Releasing.start(tmp_path)
+    idents = [f"{number:032x}" for number in range(READY_MAX + 2)]
+    for ident in idents:
+        message = Message.make(replace(META, id=ident), b"<event/>")
+        lane.feed(lane.accept(message, "fd00.1.2.3.61"), message, HOLD)
+        for each in decision(lane.held(ident=ident), "anna", "bert"):
+            lay_decision(tmp_path, each.note.write())
+    lane.stop()
+    desk = ReviewDesk(Spec("ingest", "x:y", "low", {}, values(tmp_path)), tmp_path)
+    first, _ = desk.due(Orders())
+    assert len(first) == READY_MAX
+    desk.remove(name for each in first for name in each.names)
+    desk._next_ns = 0
+    second, _ = desk.due(Orders())
+    assert {each.message.meta.id for each in (*first, *second)} == set(idents)
