@@ -169,7 +169,8 @@ class Decided:
         return {
             "hold": self.review.number,
             "decision": self.outcome.value,
-            "signers": ", ".join(f"{name} {it.value}" for name, it in self.signers.items()),
+            "reviewers": ",".join(self.signers),
+            "decisions": ", ".join(f"{name} {it.value}" for name, it in self.signers.items()),
             "review": "".join(each.note.write().decode() for each in self.notes),
         }
 

@@ -64,11 +64,13 @@ class HeldStore:
 
     def discard(self, ident: str, number: int) -> None:
         """Let a message go that is held no more; not if it was held again since."""
+        self._superseded.pop(ident, None)
         if (self._folder / ident).exists() and self._number(ident) in (number, None):
             self._remove(ident)
 
     def renew(self, ident: str, changes: Mapping[str, object]) -> None:
         """The same files under another hold: changes has its `number`. Raises `Malformed`."""
+        self._superseded.pop(ident, None)
         record = read_record(self._folder / ident)
         if record.get("number") != changes["number"]:
             content = json.dumps({**record, **changes}).encode()

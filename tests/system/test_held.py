@@ -146,7 +146,7 @@ def test_two_release_what_a_stage_held_and_it_is_delivered(flow: Demonstration) 
     held, committed = fates(flow, line["id"])
     assert (held["kind"], committed["kind"]) == (Kind.HELD, Kind.COMMITTED)
     assert committed["hold"] == held["number"]
-    assert committed["signers"] == "reviewer-1 release, reviewer-2 release"
+    assert committed["decisions"] == "reviewer-1 release, reviewer-2 release"
     assert exact(flow)
     wait_for(lambda: listed(flow) == [])
     assert reply(flow, line["id"]) == "released"

@@ -62,11 +62,12 @@ def test_two_who_agree_are_an_outcome_and_two_who_do_not_have_disagreed() -> Non
         Decision.RELEASE, {"alice": Decision.RELEASE, "bob": Decision.RELEASE},
     )  # fmt: skip
     told = decided.told()
-    assert told["signers"] == "alice release, bob release"
+    assert told["decisions"] == "alice release, bob release"
+    assert told["reviewers"] == "alice,bob"
     assert (told["hold"], told["review"]) == (1234, ANSWERS["both"])
     apart = REVIEWERS.decided(read_origin(ANSWERS["origin_disagreed"]))
     assert apart.outcome is Decision.DISAGREED
-    assert apart.told()["signers"] == "alice release, bob refuse"
+    assert apart.told()["decisions"] == "alice release, bob refuse"
 
 
 @pytest.mark.parametrize("name", ANSWERS["do_not_count"])

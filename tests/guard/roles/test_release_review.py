@@ -44,7 +44,7 @@ def test_what_two_release_is_committed_with_all_of_it_in_the_ledger(lane: Releas
     review = lane.hold()
     (entry,) = lane.reviewed(decision(review, "anna", "bert"))
     assert (entry["kind"], entry["number"], entry["hold"]) == ("committed", 1, 0)
-    assert (entry["decision"], entry["signers"]) == ("release", "anna release, bert release")
+    assert (entry["decision"], entry["decisions"]) == ("release", "anna release, bert release")
     assert str(entry["review"]).startswith(review.text())
     assert entry["sequence"] == 1
     lane.stop_and_find_nothing_held()
@@ -56,7 +56,7 @@ def test_what_two_refuse_is_refused_for_good(lane: Releasing) -> None:
     assert (entry["kind"], entry["stage"], entry["reason"], entry["hold"]) == (
         "refused", "review", "review-refused", 0,
     )  # fmt: skip
-    assert entry["signers"] == "anna refuse, bert refuse"
+    assert entry["decisions"] == "anna refuse, bert refuse"
     lane.stop_and_find_nothing_held()
 
 
@@ -66,7 +66,7 @@ def test_who_disagree_start_over_and_what_they_signed_fits_no_more(lane: Releasi
     apart = [*decision(review, "anna"), *decision(refuses, "bert")]
     (entry,) = lane.without_chain(apart)
     assert (entry["kind"], entry["number"], entry["hold"]) == ("held", 1, 0)
-    assert (entry["decision"], entry["signers"]) == ("disagreed", "anna release, bert refuse")
+    assert (entry["decision"], entry["decisions"]) == ("disagreed", "anna release, bert refuse")
     again = lane.held()
     assert again == replace(review, number=1)
     (told,) = lane.reviewed(decision(review, "anna", "bert"))
