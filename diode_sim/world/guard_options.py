@@ -23,6 +23,7 @@ class GuardOptions(BaseModel):
     link            what the cable does until the end; then it is clean
     attacker        whether somebody on the cable records datagrams and sends old and changed ones
     hijack          whether one stage of one side, a filter or a route, is taken over
+    review          what has dirty words is held, and two reviewers decide on all that is held
     rollback        the low side's disk is put back to an older state, and it goes on from there
     small_segments  journals change to a new segment every 24 KiB
     link_lines      the policy's `[link]` table
@@ -39,6 +40,7 @@ class GuardOptions(BaseModel):
     link: Options = Options()
     attacker: bool = False
     hijack: bool = False
+    review: bool = False
     rollback: bool = False
     small_segments: bool = False
     link_lines: str = "rate_bit_per_s = 20000000\n"

@@ -10,11 +10,14 @@ from schemas.sequences import RangeSet
 
 DELIVERING_MAX = 100_000
 HANDLED_RANGES_MAX = 4096
+REVIEWED_RANGES_MAX = 4096
+CLOSING_MAX = 256
 
 
 class SourceFacts:
-    """The source side: which accepted messages are settled, how far the outbox is sealed, and the
-    newest session of the link (`session`, for `send`: its counter is never below it)."""
+    """The source side: which accepted messages are settled, how far the outbox is sealed, the
+    newest session of the link (`session`, for `send`: its counter is never below it), and which
+    holds reviewers have decided (`reviewed`; `closing`: id -> number of the last that went on)."""
 
     def __init__(self) -> None:
         self.settled = 0
@@ -22,6 +25,8 @@ class SourceFacts:
         self.sealed = 0
         self.envelope = ""
         self.session = 0
+        self.reviewed = RangeSet()
+        self.closing: dict[str, int] = {}
 
     def see(self, entry: Entry) -> None:
         """Take one entry, in the ledger's order."""
@@ -31,6 +36,11 @@ class SourceFacts:
             self.settled, self.session = int(entry["settled"]), int(entry["session"])
             self.sequence, self.sealed = int(entry["sequence"]), int(entry["sealed"])
             self.envelope = str(entry["envelope"])
+            self.reviewed = RangeSet.read(str(entry.get("reviewed", "")))
+            lines = (line.split(" ") for line in str(entry.get("closing", "")).splitlines())
+            self.closing = {ident: int(number) for ident, number in lines}
+        if "hold" in entry:
+            self._reviewed(entry)
         if entry["kind"] in (Kind.SESSION, Kind.SESSION_RESET):
             self.session = max(self.session, int(entry["session"]))
         if entry["kind"] == Kind.COMMITTED:
@@ -38,16 +48,29 @@ class SourceFacts:
             self.sealed = int(entry["sealed"]) + 1
             self.envelope = str(entry["envelope"])
 
+    def _reviewed(self, entry: Entry) -> None:  # held §6 (3)
+        """The entry of what became of a held message after review."""
+        self.reviewed.add(int(entry["hold"]))
+        while len(self.reviewed) > REVIEWED_RANGES_MAX:
+            self.reviewed.close_lowest_hole()
+        if entry["kind"] != Kind.HELD:
+            self.closing[str(entry["id"])] = int(entry["hold"])
+            while len(self.closing) > CLOSING_MAX:
+                del self.closing[next(iter(self.closing))]
+
     def state(self) -> dict[str, int | str]:
         """settled: accepted numbers below it are settled; sequence: the last one given;
         sealed: records of the sealed journal that the ledger covers; envelope: the digest of the
-        last of them.
+        last of them; reviewed: numbers of decided holds, as ranges; closing: "ID NUMBER" lines of
+        the last that left `held/`.
         """
         return {
             "settled": self.settled,
             "sequence": self.sequence,
             "sealed": self.sealed,
             "envelope": self.envelope,
+            "reviewed": self.reviewed.text(),
+            "closing": "\n".join(f"{ident} {number}" for ident, number in self.closing.items()),
         }
 
     def entry(self, time_ms: int) -> Entry:

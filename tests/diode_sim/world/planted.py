@@ -159,4 +159,10 @@ PLANTED = (
         ("exact", "sessions", "noticed"),
         first_seed=8,
     ),
+    Planted(
+        "one reviewer is enough",
+        Mutation("guard.core.review", 'int(values["quorum"])', "1"),
+        ("approved",),
+        first_seed=20,
+    ),
 )
