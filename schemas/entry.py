@@ -19,6 +19,8 @@ class Kind(StrEnum):
     HELD = "held"  # either side: kept for people
     SPOOL_REFUSED = "spool-refused"  # source: a drop that never became a message
     SENT = "sent"  # source: handed to the link, up to a sequence number
+    RESEND = "resend"  # source: about to send these numbers again, asked for by whom
+    RESENT = "resent"  # source: they were handed to the link again, but for those refused
     DELIVERING = "delivering"  # destination: about to be renamed into the output queue
     DELIVERED = "delivered"  # destination: the renames of the batch before are done
     DUPLICATE = "duplicate"  # destination: came again, was dropped

@@ -13,6 +13,8 @@ _COMMANDS = {
     "status": "guard.cli.status:status",
     "try": "guard.cli.trying:try_files",
     "policy": "guard.cli.policy:policy",
+    "gaps": "guard.cli.gaps:gaps",
+    "resend": "guard.cli.resend:resend",
     "audit": "guard.cli.audit:audit",
     "doctor": "guard.cli.doctor:doctor",
     "link": "guard.cli.link:link",

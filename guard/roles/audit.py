@@ -3,7 +3,7 @@
 Hears entries from the roles of its side (packets of JSON lists), writes a batch with its signed
 checkpoint, and tells the tail of the lane how many packets are durable, with the ledger's size
 and root; `ingest` hears how many of its own are. The first thing it tells is where to go on, read
-from the ledger itself. `send` hears first the newest session of the link that the ledger has, then
+from the ledger itself. `send` hears first its newest session of the link and newest resend, then
 how many of its own packets are durable, and statements for the link's heartbeats. The sealing key
 is this process's alone: it changes from epoch to epoch, and each is destroyed after its last batch.
 If the ledger cannot be written the process ends, and with it the lane: nothing is released unheard.
@@ -30,12 +30,28 @@ from schemas.reasons import Reason
 
 PACKETS_A_BATCH_MAX = 64
 _IDLE_MS = 500
+_NOTICE_AHEAD_S_MAX = 2 * 86_400  # the supervisor takes a day: docs/spec/gap-notice.md §3 (2)
 _OF_SEND: dict[str, frozenset[str]] = {
     Kind.SENT: frozenset({"kind", "time_ms", "count", "last"}),
     Kind.SESSION: frozenset({"kind", "time_ms", "session"}),
+    Kind.RESEND: frozenset(
+        {
+            "kind",
+            "time_ms",
+            "resend",
+            "who",
+            "numbers",
+            "count",
+            "notice",
+            "notice_s",
+        }
+    ),
+    Kind.RESENT: frozenset({"kind", "time_ms", "resend", "count", "refused", "sentence"}),
     Kind.SESSION_RESET: frozenset({"kind", "time_ms", "session", "signers", "proposal"}),
 }
-_TEXTS = frozenset({"kind", "signers", "proposal"})
+_TEXTS = frozenset({
+    "kind", "signers", "proposal", "who", "numbers", "notice", "refused", "sentence",
+})  # fmt: skip
 _OF_INGEST = frozenset({"kind", "time_ms", "id", "sender", "name", "stage", "reason", "sentence"})
 _OF_THE_TAIL = {
     "low": frozenset({Kind.COMMITTED, Kind.REFUSED, Kind.HELD, Kind.ALARM, Kind.POSTURE}),
@@ -78,7 +94,7 @@ class Audit:
         facts = SourceFacts() if self._spec.side == "low" else DestinationFacts()
         self._ledger = self._open(Path(self._spec.text("folder")), facts)
         if self._witness is not None and isinstance(facts, SourceFacts):
-            self._witness.tell(json.dumps({"session": facts.session}).encode())
+            self._witness.tell(json.dumps(facts.of_send()).encode())
         self._append([self._run_entry()])
         self._durable.tell(json.dumps(facts.state()).encode())
         while self._ears:
@@ -199,7 +215,7 @@ class Audit:
         amount = 1
         if entry["kind"] == Kind.GAP:
             amount = int(entry["last"]) - int(entry["first"]) + 1
-        elif entry["kind"] in (Kind.SENT, Kind.DELIVERED):
+        elif entry["kind"] in (Kind.SENT, Kind.RESENT, Kind.DELIVERED):
             amount = int(entry["count"])
         self._feed.add("entry|" + "|".join(parts), amount)
 
@@ -260,4 +276,5 @@ def _may_send_tell(entry: Entry) -> bool:
         and all(type(it) is str and len(it) <= PROPOSAL_BYTES_MAX for it in texts)
         and all(type(it) is int and 0 <= it <= INTEGER_MAX for it in numbers)
         and entry.get("session", 1) in range(1, SESSION_MAX + 1)
+        and int(entry.get("notice_s", 0)) <= now_ms() // 1000 + _NOTICE_AHEAD_S_MAX
     )

@@ -12,7 +12,7 @@ def committed(number: int, sequence: int) -> Entry:
 
 
 def test_a_new_source_side_begins_at_the_beginning() -> None:
-    state = {"settled": 0, "sequence": 0, "sealed": 0, "envelope": ""}
+    state = {"settled": 0, "sequence": 0, "sealed": 0, "envelope": "", "sent": 0}
     assert SourceFacts().state() == state
 
 
@@ -25,7 +25,7 @@ def test_the_source_side_goes_on_after_what_the_ledger_has() -> None:
     for entry in entries:
         facts.see(entry)
     assert facts.state() == {
-        "settled": 4, "sequence": 2, "sealed": 2, "envelope": f"{2:064x}",
+        "settled": 4, "sequence": 2, "sealed": 2, "envelope": f"{2:064x}", "sent": 2,
     }  # fmt: skip
 
 
