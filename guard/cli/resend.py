@@ -53,8 +53,8 @@ _NUMBERS = re.compile(r"([1-9][0-9]{0,18})(?:-([1-9][0-9]{0,18}))?", re.ASCII)
     "--site", "folder", required=True, metavar="LOW",
     type=click.Path(path_type=Path, file_okay=False), help="The low side's folder.",
 )  # fmt: skip
-@click.option("--rerun", "again", is_flag=True, help="Drop what was sealed under another policy once"
-              " more, as a new message, if its accepted bytes are still kept.")  # fmt: skip
+@click.option("--rerun", "again", is_flag=True, help="Drop what was sealed under another policy"
+              " once more, as a new message, if its accepted bytes are still kept.")  # fmt: skip
 @click.option(
     "--timeout", "timeout_s", default=60.0, show_default=True, metavar="SECONDS",
     type=click.FloatRange(0.1, 86_400), help="How long to wait for a side that runs.",

@@ -106,28 +106,27 @@ def plan(site: Site, ranges: Iterable[Range], note: str = "") -> Plan:
     number = next_number(site, memory)
     refusals = _Refusals()
     parts: dict[str, RangeSet] = {}
+    sent = memory.facts.sent
+    never = f"it was never sent: the last that was is {sent}"
+    above = wanted.above(sent)
     for sequence, record in kept_records(site.folder / "sealed", wanted.ranges()):
         entry = memory.messages.get(sequence)
-        if entry is None or sequence > memory.facts.sent:
-            refusals.add(sequence, Reason.RESEND, _never_sent(memory, sequence))
+        if entry is None:
+            gone = "its entry was let go with the ledger's oldest (guard audit prune)"
+            refusals.add(sequence, sequence, Reason.RESEND, gone)
             continue
         try:
             _check(site, orders, entry, record)
         except (Malformed, Forged) as error:
-            refusals.add(sequence, error.reason, error.sentence)
+            refusals.add(sequence, sequence, error.reason, error.sentence)
             continue
         parts.setdefault(str(entry["sender"]), RangeSet()).add(sequence)
+    for first, last in above:
+        refusals.add(first, last, Reason.RESEND, never)
     told = tuple((sender, found.text()) for sender, found in sorted(parts.items()))
     return Plan(
         ResendRequest(number, told, note), refusals.all(), memory.messages, memory.facts.notice_s
     )
-
-
-def _never_sent(memory: Memory, sequence: int) -> str:
-    facts = memory.facts
-    if sequence <= min(facts.sequence, facts.sent):
-        return "its entry was let go with the ledger's oldest (guard audit prune)"
-    return f"it was never sent: the last that was is {facts.sent}"
 
 
 def _check(site: Site, orders: Orders, entry: Entry, record: bytes | None) -> None:
@@ -215,12 +214,12 @@ class _Refusals:
     def __init__(self) -> None:
         self._found: list[Refusal] = []
 
-    def add(self, sequence: int, reason: Reason, sentence: str) -> None:
-        last = self._found[-1] if self._found else None
-        first = sequence
-        if last and (last.last + 1, last.reason, last.sentence) == (sequence, reason, sentence):
+    def add(self, first: int, last: int, reason: Reason, sentence: str) -> None:
+        before = self._found[-1] if self._found else None
+        told = (before.last + 1, before.reason, before.sentence) if before else None
+        if before is not None and told == (first, reason, sentence):
             first = self._found.pop().first
-        self._found.append(Refusal(first, sequence, reason, sentence))
+        self._found.append(Refusal(first, last, reason, sentence))
 
     def all(self) -> tuple[Refusal, ...]:
         return tuple(self._found)

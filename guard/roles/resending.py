@@ -14,7 +14,7 @@ from guard.core.verification import Accepts, open_envelope
 from guard.edge.clock import now_ms
 from guard.edge.keys import verifier
 from guard.edge.resend_order import OrderFile
-from guard.edge.sealed_archive import FIRST_SEQUENCE, kept_records
+from guard.edge.sealed_archive import kept_records
 from guard.edge.spec import Spec
 from guard.link.sender import Sender
 from schemas.entry import Entry, Kind
@@ -93,16 +93,17 @@ class Resending:
         self._order = order
         self._senders = order.senders()
         self._stale = not interrupted and 0 < order.notice_s <= self._notice_s
+        self._refused, self._why = RangeSet(wanted.above(self._sender.complete_below - 1)), ""
+        if self._refused:
+            self._why = "a number that was never sent"
         self._records = kept_records(self._sealed, wanted.ranges())
         self._waiting: Message | None = None
         self._offered = False
-        self._below = self._sender.complete_below  # what is not below it was never sent
         self._last = self._count = 0
-        self._refused, self._why = RangeSet(), ""
         self._turn_ns = 0
         self._durable_from = self._tell([{
             "kind": Kind.RESEND, "time_ms": now_ms(), "resend": order.number, "who": order.who,
-            "numbers": wanted.text(), "count": wanted.count, "notice": order.notice,
+            "numbers": order.wanted().text(), "count": order.wanted().count, "notice": order.notice,
             "notice_s": order.notice_s,
         }])  # fmt: skip
         self._begun = order.number
@@ -162,8 +163,6 @@ class Resending:
             raise Forged(
                 Reason.GAP_NOTICE_STALE, "its gap notice, or a newer one, was taken before"
             )
-        if not FIRST_SEQUENCE <= sequence < self._below:
-            raise Malformed(Reason.RESEND, "it was never sent")
         if record is None:
             raise Malformed(Reason.RESEND, "it is no longer kept")
         found, precedence, _, envelope = read_sealed(record)
