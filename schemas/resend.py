@@ -109,6 +109,7 @@ def _parts(untrusted: Any) -> tuple[Part, ...]:
     _check(type(untrusted) is list and len(untrusted) <= SENDERS_MAX)
     for sender, text in untrusted:
         _check(type(sender) is str and len(sender) <= _SENDER_CHARACTERS_MAX)
+        _check(type(text) is str)
         RangeSet.read(text)
     found = tuple((sender, text) for sender, text in untrusted)
     _check(len({sender for sender, _ in found}) == len(found))

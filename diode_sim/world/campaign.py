@@ -45,6 +45,7 @@ def drawn(seed: int) -> GuardOptions:
         rollback=chance.below(12) == 0,
         small_segments=chance.below(3) == 0,
         link_lines=chance.choice(_LINES),
+        resend=chance.below(3) == 0,
     )
 
 

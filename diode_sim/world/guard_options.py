@@ -24,6 +24,7 @@ class GuardOptions(BaseModel):
     attacker        whether somebody on the cable records datagrams and sends old and changed ones
     hijack          whether one stage of one side, a filter or a route, is taken over
     rollback        the low side's disk is put back to an older state, and it goes on from there
+    resend          at the end what was lost is asked for again, and something breaks meanwhile
     small_segments  journals change to a new segment every 24 KiB
     link_lines      the policy's `[link]` table
     """
@@ -40,6 +41,7 @@ class GuardOptions(BaseModel):
     attacker: bool = False
     hijack: bool = False
     rollback: bool = False
+    resend: bool = False
     small_segments: bool = False
     link_lines: str = "rate_bit_per_s = 20000000\n"
 

@@ -17,6 +17,7 @@ from diode_sim.link_world import Outcome
 from diode_sim.trace import Trace
 from diode_sim.violation import Violation
 from diode_sim.world import sides, traffic
+from diode_sim.world.asked_again import AskedAgain
 from diode_sim.world.cable_between import CableBetween
 from diode_sim.world.faults import Fault, Faults, draw, step_fault
 from diode_sim.world.guard_options import GuardOptions
@@ -66,6 +67,9 @@ class GuardRun:
         self._to_come = 0
         self._faults = Faults(self._machines, self._stream("faults"), self._start)
         self._kernel.before_step = self._faults.before_step
+        self._asked_again = AskedAgain(
+            self._machines, self._observer, self._stream("resend"), self._start
+        )
         if options.hijack:
             self._hijack()
         if options.poison:
@@ -104,6 +108,8 @@ class GuardRun:
             self._roll_back()
             return
         self._rest()
+        if self._options.resend:
+            self._asked_again.run(self._low)
         self._stop_both()
         self._observer.check_end(
             self._verify, may_hold=bool(planned or self._options.poison or self._options.hijack)
