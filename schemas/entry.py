@@ -28,6 +28,7 @@ class Kind(StrEnum):
     WITNESS = "witness"  # destination: a checkpoint of the source side's ledger
     SESSION = "session"  # either side: a new session of the link began
     SESSION_RESET = "session-reset"  # source: two persons set the session counter
+    REMOVED = "removed"  # either side: about to be let go after its time, as the site says
     LINK_STATE = "link-state"  # destination: the link's receiver wrote down all it has
     FACTS = "facts"  # either side: what entries said that may be let go now
     EPOCH = "epoch"  # either side: the ledger's next key, certified by the one before

@@ -53,11 +53,13 @@ _TEXTS = frozenset({
     "kind", "signers", "proposal", "who", "numbers", "notice", "refused", "sentence",
 })  # fmt: skip
 _OF_INGEST = frozenset({"kind", "time_ms", "id", "sender", "name", "stage", "reason", "sentence"})
+_OF_REMOVED = frozenset({"kind", "time_ms", "what", "count", "names"})
 _OF_THE_TAIL = {
-    "low": frozenset({Kind.COMMITTED, Kind.REFUSED, Kind.HELD, Kind.ALARM, Kind.POSTURE}),
+    "low": frozenset({Kind.COMMITTED, Kind.REFUSED, Kind.HELD, Kind.ALARM, Kind.POSTURE,
+                      Kind.REMOVED}),
     "high": frozenset({
         Kind.DELIVERING, Kind.DELIVERED, Kind.DUPLICATE, Kind.HELD, Kind.GAP, Kind.WITNESS,
-        Kind.SESSION, Kind.LINK_STATE, Kind.ALARM, Kind.POSTURE,
+        Kind.SESSION, Kind.LINK_STATE, Kind.ALARM, Kind.POSTURE, Kind.REMOVED,
     }),
 }  # fmt: skip
 
@@ -86,6 +88,7 @@ class Audit:
         self._heard_from_tail = 0
         self._heard_from_ingest = self._told_ingest = 0
         self._heard_from_send = self._told_send = 0
+        self._sent = 0
         self._publisher: Publisher | None = None
         self._epoch_ms = 1000 * spec.number("ledger_epoch_s")
 
@@ -95,6 +98,7 @@ class Audit:
         self._ledger = self._open(Path(self._spec.text("folder")), facts)
         if self._witness is not None and isinstance(facts, SourceFacts):
             self._witness.tell(json.dumps(facts.of_send()).encode())
+        self._sent = facts.sent if isinstance(facts, SourceFacts) else 0
         self._append([self._run_entry()])
         self._durable.tell(json.dumps(facts.state()).encode())
         while self._ears:
@@ -102,7 +106,9 @@ class Audit:
             if batch:
                 self._append(batch)
                 self._durable.tell(
-                    DURABLE.pack(self._heard_from_tail, self._ledger.size, self._ledger.root)
+                    DURABLE.pack(
+                        self._heard_from_tail, self._ledger.size, self._ledger.root, self._sent
+                    )
                 )
                 self._tell_ingest()
             self._ratchet_if_due()
@@ -213,9 +219,11 @@ class Audit:
     def _count(self, entry: Entry) -> None:
         parts = [str(entry["kind"]), str(entry.get("stage", "")), str(entry.get("reason", ""))]
         amount = 1
+        if entry["kind"] == Kind.SENT:
+            self._sent = max(self._sent, int(entry["last"]))
         if entry["kind"] == Kind.GAP:
             amount = int(entry["last"]) - int(entry["first"]) + 1
-        elif entry["kind"] in (Kind.SENT, Kind.RESENT, Kind.DELIVERED):
+        elif entry["kind"] in (Kind.SENT, Kind.RESENT, Kind.DELIVERED, Kind.REMOVED):
             amount = int(entry["count"])
         self._feed.add("entry|" + "|".join(parts), amount)
 
@@ -257,6 +265,8 @@ def of_tail(packet: bytes, side: str) -> list[Entry]:
 
 
 def _may_ingest_tell(entry: Entry) -> bool:
+    if entry["kind"] == Kind.REMOVED:
+        return _may_tell_removed(entry)
     texts = [entry[name] for name in _OF_INGEST - {"time_ms"}]
     return (
         entry.keys() == _OF_INGEST
@@ -264,6 +274,18 @@ def _may_ingest_tell(entry: Entry) -> bool:
         and all(type(it) is str for it in texts)
         and type(entry["time_ms"]) is int
         and 0 <= entry["time_ms"] <= INTEGER_MAX
+    )
+
+
+def _may_tell_removed(entry: Entry) -> bool:
+    """Of `ingest`: what it has let go of what it had refused."""
+    numbers = entry["time_ms"], entry["count"]
+    return (
+        entry.keys() == _OF_REMOVED
+        and entry["what"] == "refused"
+        and type(entry["names"]) is str
+        and len(entry["names"]) <= PROPOSAL_BYTES_MAX
+        and all(type(it) is int and 0 <= it <= INTEGER_MAX for it in numbers)
     )
 
 

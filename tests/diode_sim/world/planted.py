@@ -123,7 +123,7 @@ PLANTED = (
             "guard.roles.audit",
             "                self._append(batch)\n                self._durable.tell(\n",
             "                self._durable.tell(\n"
-            "                    DURABLE.pack(self._heard_from_tail, 0, bytes(32))\n"
+            "                    DURABLE.pack(self._heard_from_tail, 0, bytes(32), 0)\n"
             "                )\n"
             "                self._append(batch)\n"
             "                self._durable.tell(\n",
