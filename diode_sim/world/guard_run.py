@@ -53,7 +53,7 @@ class GuardRun:
         self._trace = trace
         self._machines = Machines(seed, trace, (*small, *mutations))
         self._kernel = self._machines.kernel
-        self._sites = sides.sites("events", options.link_lines)
+        self._sites = sides.sites("events", options.link_lines, options.resend_days)
         self._low = self._machines.host("low", _CAPACITY_BYTES)
         self._high = self._machines.host("high", _CAPACITY_BYTES)
         for host, site in zip((self._low, self._high), self._sites, strict=True):

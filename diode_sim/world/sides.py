@@ -75,12 +75,13 @@ def public(name: str) -> bytes:
 
 
 @cache
-def sites(pack: str, link_lines: str) -> tuple[SideParts, SideParts]:
+def sites(pack: str, link_lines: str, resend_days: int = 0) -> tuple[SideParts, SideParts]:
     """(low, high) of a pack's flow. link_lines: the policy's `[link]` table."""
     folder = _PACKS / pack
     text = (folder / "policy.toml").read_text("utf-8") + "\n[link]\n" + link_lines
     policy = read_policy(text.encode())
     low = _site(folder, policy, text, "low", policy.source, LOW)
+    low.file["resend_days"] = resend_days
     head, table, tail = text.partition("[destination]\n")
     accepting = f'{head}{table}accepts = ["{policy.version}:{low.policy_digest.hex()}"]\n{tail}'
     policy = read_policy(accepting.encode())

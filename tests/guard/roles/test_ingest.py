@@ -76,7 +76,8 @@ def start(folder: Path) -> Running:
     descriptors = {name: pair[1].detach() for name, pair in pairs.items()}
     descriptors |= {"settled": settled[0].detach(), "ingest-durable": durable[0].detach()}
     values: dict[str, Value] = {
-        "folder": str(folder), "flow": "c2", "senders": ["patrol"], "payload_bytes_max": 1000, "keep_days": 0,
+        "folder": str(folder), "flow": "c2", "senders": ["patrol"], "payload_bytes_max": 1000,
+        "keep_days": 0,
         "scope": SCOPE.hex(),
     }  # fmt: skip
     ingest = Ingest(Spec("ingest", "x:y", "low", descriptors, values, {"head": HEAD_KEY}))
