@@ -10,6 +10,7 @@ to judge (guard/roles/resending.py). Follows docs/spec/resend.md.
 
 import contextlib
 import os
+import stat
 from pathlib import Path
 
 from guard.core.gap_notice import approved_by, check_bounds, notice_digest, read_gap_notice
@@ -21,7 +22,7 @@ from guard.edge.posture_files import PostureKeeper
 from guard.edge.resend_order import ORDER
 from guard.edge.session_reset import link_key_of
 from guard.edge.site import Site
-from schemas.errors import CheckvalveError, Forged
+from schemas.errors import CheckvalveError, Forged, Malformed
 from schemas.reasons import Reason
 from schemas.resend import BYTES_MAX, ResendOrder, ResendRequest
 from schemas.sequences import RangeSet
@@ -31,11 +32,22 @@ _READABLE = 0o644
 
 
 def lay_request(folder: Path, request: ResendRequest) -> None:
-    """For the supervisor to take up. Raises `Forged(RESEND)` while another one waits."""
-    path = folder / FOLDER / REQUEST
-    if path.exists():
-        raise Forged(Reason.RESEND, f"{path} waits to be taken up: one at a time")
-    durable.replace(path, request.write())
+    """For the supervisor to take up: whole, or not there.
+
+    Raises `Forged(RESEND)` while another one waits, `Malformed(RESEND)` for one that is too large.
+    """
+    path, content = folder / FOLDER / REQUEST, request.write()
+    if len(content) > BYTES_MAX:
+        raise Malformed(Reason.RESEND, "the numbers are too scattered: ask for fewer at once")
+    made = path.with_name(f".{REQUEST}.{os.getpid()}.tmp")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(made)
+    durable.write_new(made, content, sync=True)
+    try:
+        durable.publish(made, path)
+    except FileExistsError as error:
+        os.unlink(made)
+        raise Forged(Reason.RESEND, f"{path} waits to be taken up: one at a time") from error
 
 
 class OrdersKeeper(PostureKeeper):
@@ -53,7 +65,10 @@ def _take_request(site: Site) -> dict[str, str] | None:
     again."""
     path = site.folder / FOLDER / REQUEST
     try:
-        owner = os.stat(path).st_uid
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        owner = found.st_uid
         with path.open("rb") as file:
             untrusted = file.read(BYTES_MAX + 1)
     except OSError:
@@ -70,7 +85,8 @@ def _take_request(site: Site) -> dict[str, str] | None:
         event["cause"] = error.sentence
     except OSError as error:
         event["cause"] = f"{path.parent} cannot be written: {error.strerror}"
-    durable.remove(path.parent, [REQUEST])
+    with contextlib.suppress(OSError):  # then the same is made of it at the next look
+        durable.remove(path.parent, [REQUEST])
     return event
 
 

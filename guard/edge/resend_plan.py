@@ -9,9 +9,11 @@ import contextlib
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from guard.core.facts import SourceFacts
 from guard.core.ledger import read_entry, split_batch
@@ -48,12 +50,24 @@ class Refusal:
     sentence: str
 
 
+class Known(NamedTuple):
+    """What the ledger has of a message that was sealed; number: of the accepted record."""
+
+    number: int
+    sender: str
+    label: str
+    type: str
+    payload_bytes: int
+    policy_digest: str
+    envelope: bytes
+
+
 @dataclass(slots=True)
 class Memory:
     """What the ledger has: of the flow, and of the messages that are asked for."""
 
     facts: SourceFacts = field(default_factory=SourceFacts)
-    messages: dict[int, Entry] = field(default_factory=dict)
+    messages: dict[int, Known] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +77,7 @@ class Plan:
 
     request: ResendRequest
     refusals: tuple[Refusal, ...]
-    messages: dict[int, Entry]
+    messages: dict[int, Known]
     notice_s: int
 
 
@@ -78,10 +92,20 @@ def memory_of(site: Site, wanted: RangeSet) -> Memory:
             if _COMMITTED in line:
                 told = _SEQUENCE.search(line)
                 if told is not None and int(told[1]) in wanted:
-                    memory.messages[int(told[1])] = read_entry(line)
+                    memory.messages[int(told[1])] = _known(read_entry(line))
             elif _TELLING.search(line):
                 memory.facts.see(read_entry(line))
     return memory
+
+
+def _known(entry: Entry) -> Known:
+    """The texts are shared: there may be a million of these."""
+    sender, label, kind, policy = (
+        sys.intern(str(entry[name])) for name in ("sender", "label", "type", "policy_digest")
+    )
+    digest = bytes.fromhex(str(entry["envelope"]))
+    size = int(entry["payload_bytes"])
+    return Known(int(entry["number"]), sender, label, kind, size, policy, digest)
 
 
 def next_number(site: Site, memory: Memory) -> int:
@@ -116,11 +140,11 @@ def plan(site: Site, ranges: Iterable[Range], note: str = "") -> Plan:
             refusals.add(sequence, sequence, Reason.RESEND, gone)
             continue
         try:
-            _check(site, orders, entry, record)
+            _check(site, orders, sequence, entry, record)
         except (Malformed, Forged) as error:
             refusals.add(sequence, sequence, error.reason, error.sentence)
             continue
-        parts.setdefault(str(entry["sender"]), RangeSet()).add(sequence)
+        parts.setdefault(entry.sender, RangeSet()).add(sequence)
     for first, last in above:
         refusals.add(first, last, Reason.RESEND, never)
     told = tuple((sender, found.text()) for sender, found in sorted(parts.items()))
@@ -129,9 +153,9 @@ def plan(site: Site, ranges: Iterable[Range], note: str = "") -> Plan:
     )
 
 
-def _check(site: Site, orders: Orders, entry: Entry, record: bytes | None) -> None:
+def _check(site: Site, orders: Orders, sequence: int, entry: Known, record: bytes | None) -> None:
     """Raises `Malformed` or `Forged` with the reason why it may not go again."""
-    running, its = site.policy_digest.hex(), str(entry["policy_digest"])
+    running, its = site.policy_digest.hex(), entry.policy_digest
     if its != running:
         raise Forged(
             Reason.MANIFEST_POLICY,
@@ -144,21 +168,17 @@ def _check(site: Site, orders: Orders, entry: Entry, record: bytes | None) -> No
             "it is no longer kept in sealed/ (site.toml: resend_days, resend_mb)."
             f" {_of_accepted(site, entry)}",
         )
-    sequence, precedence, _, envelope = read_sealed(record)
-    digest = hashlib.sha256(envelope).hexdigest()
-    if (sequence, digest) != (entry["sequence"], entry["envelope"]):
+    found, precedence, _, envelope = read_sealed(record)
+    if (found, hashlib.sha256(envelope).digest()) != (sequence, entry.envelope):
         raise Forged(Reason.RECORD_MALFORMED, "what is kept is not what the ledger has of it")
-    why = orders.holds(
-        str(entry["sender"]), str(entry["label"]), str(entry["type"]), precedence,
-        int(entry["payload_bytes"]),
-    )  # fmt: skip
+    why = orders.holds(entry.sender, entry.label, entry.type, precedence, entry.payload_bytes)
     if why:
         raise Forged(Reason.POSTURE, f"posture: {why}")
 
 
-def _of_accepted(site: Site, entry: Entry) -> str:
+def _of_accepted(site: Site, entry: Known) -> str:
     firsts = first_numbers(site.folder / "accepted")
-    if not firsts or int(entry["number"]) < firsts[0]:
+    if not firsts or entry.number < firsts[0]:
         return f"Its accepted bytes are no longer kept: {_DROP_AGAIN}"
     return "Its accepted bytes are still kept: --rerun drops them once more, as a new message"
 
@@ -172,13 +192,13 @@ def _accepted(site: Site, number: int) -> bytes | None:
         return None
 
 
-def rerun(site: Site, entry: Entry) -> str:
+def rerun(site: Site, entry: Known) -> str:
     """Drop the accepted bytes of a message once more, as its sender's: it becomes a new message
     with a new number, and passes all that is running now. Gives the name of the drop.
 
     Raises `Malformed` when they are no longer kept, or the sender is none any more.
     """
-    record = _accepted(site, int(entry["number"]))
+    record = _accepted(site, entry.number)
     if record is None:
         raise Malformed(Reason.RESEND, f"its accepted bytes are no longer kept: {_DROP_AGAIN}")
     meta_bytes, _, payload = read_accepted(record)

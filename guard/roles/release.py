@@ -89,14 +89,12 @@ class Release:
         """What is past its time: the ledger hears first. resend §5"""
         if self._sweeper.due(now_ns):
             sweep_held(self._sweeper, self._scribe)
-        if now_ns < self._let_go_ns:
+        days, mb = self._spec.number("resend_days"), self._spec.number("resend_mb")
+        if now_ns < self._let_go_ns or not (days or mb):
             return
         self._let_go_ns = now_ns + _LET_GO_NS
         segments = self._sealed.closed_segments()
-        stays = first_to_stay(
-            segments, self._scribe.sent, now_s(),
-            self._spec.number("resend_days"), self._spec.number("resend_mb"),
-        )  # fmt: skip
+        stays = first_to_stay(segments, self._scribe.sent, now_s(), days, mb)
         if stays:
             first = segments[0].first
             self._scribe.write([{

@@ -168,22 +168,4 @@ PLANTED = (
         ),
         ("sent-again",),
     ),
-    Planted(
-        "what is sent again is told to have left before it has",
-        Mutation(
-            "guard.roles.resending",
-            "        return first is None or first > self._last\n",
-            "        return self._offered or first is None\n",
-        ),
-        ("sent-again",),
-    ),
-    Planted(
-        "sealed messages are let go before they were sent",
-        Mutation(
-            "guard.core.retention",
-            "        if each.after > sent or not (old or much):\n",
-            "        if not (old or much):\n",
-        ),
-        ("exact",),
-    ),
 )
