@@ -49,6 +49,7 @@ class ResendRequest:
         try:
             found = cls(values["number"], _parts(values["parts"]), values["note"])
             _check(found.write() == untrusted and type(found.note) is str)
+            found.note.encode()  # no lone surrogate
             _check_number(found.number)
         except (ValueError, TypeError, KeyError) as error:
             raise _malformed("request") from error

@@ -60,11 +60,6 @@ class Resending:
         self._look_ns = 0
         self.ordered = 0
 
-    @property
-    def under_way(self) -> bool:
-        """Whether an order is being carried out."""
-        return self._order is not None
-
     def step(self, orders: Orders, durable: int, now_ns: int) -> None:
         """Go on; orders: the posture in force; durable: packets of ours that the ledger has."""
         if self._order is None:
@@ -92,7 +87,8 @@ class Resending:
         wanted = order.wanted()
         self._order = order
         self._senders = order.senders()
-        self._stale = not interrupted and 0 < order.notice_s <= self._notice_s
+        newest_s = self._notice_s - interrupted  # of an interrupted order it is the newest
+        self._stale = 0 < order.notice_s <= newest_s
         self._refused, self._why = RangeSet(wanted.above(self._sender.complete_below - 1)), ""
         if self._refused:
             self._why = "a number that was never sent"

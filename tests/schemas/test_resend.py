@@ -26,6 +26,7 @@ def test_a_request_and_an_order_come_back_as_they_were_written() -> None:
     "changes",
     [
         {"number": 0}, {"number": True}, {"number": "3"}, {"number": 2**60}, {"note": 7},
+        {"note": "\ud800"},
         {"parts": [["alpha", "20-1"]]}, {"parts": [["alpha"]]}, {"parts": [["alpha", 7]]},
         {"parts": [["alpha", "1"], ["alpha", "2"]]}, {"parts": "x"}, {"parts": [[7, "1"]]},
         {"more": 1},

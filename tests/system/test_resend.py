@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from guard.cli.main import main
+from guard.demonstration import Demonstration, LinkFaults
 from guard.edge.making import pack_folder
 from guard.edge.resend_files import lay_request
 from guard.edge.resend_order import read_order
@@ -21,7 +22,7 @@ from schemas.reasons import Reason
 from schemas.resend import ResendRequest
 from tests.system.test_policy_change import POSTURE, new_policy
 from tests.system.test_policy_change import apply as apply_posture
-from tests.system.test_sessions import Flow, wait
+from tests.system.test_sessions import EVENT, Flow, wait
 
 HEARTBEAT = 1
 
@@ -54,7 +55,7 @@ def lose(flow: Flow, count: int) -> None:
     flow.tap.loses = lambda datagram: False
 
 
-def notice(flow: Flow, *operators: int) -> Path:
+def notice(flow: Demonstration, *operators: int) -> Path:
     """A notice of the open gaps, signed by these of the demonstration's operators."""
     file = flow.folder.parent / "gaps.txt"
     file.unlink(missing_ok=True)
@@ -69,7 +70,7 @@ def notice(flow: Flow, *operators: int) -> Path:
     return file
 
 
-def resend(flow: Flow, *words: object) -> tuple[int, dict[str, Any]]:
+def resend(flow: Demonstration, *words: object) -> tuple[int, dict[str, Any]]:
     return answer("resend", "c2", *words, "--site", flow.made.low)
 
 
@@ -125,6 +126,32 @@ def test_what_was_lost_comes_by_a_notice_that_two_persons_carry(flow: Flow) -> N
     assert (again[0]["numbers"], again[0]["who"]) == ("4-8", "demonstration-1,demonstration-2")
     assert again[2]["who"] == f"uid {os.geteuid()}"
     assert [(e["first"], e["last"]) for e in high if e["kind"] == Kind.GAP] == [(4, 8)]
+
+
+@pytest.mark.long
+def test_over_a_link_that_loses_more_than_half_notices_bring_all_in_the_end(
+    open_folder: Path,
+) -> None:
+    """The simulated link of the demo; what is sent again is lost again, and named again."""
+    count = 150
+    faults = LinkFaults(loss=0.6, seed=7)
+    with Demonstration(open_folder / "site", pack_folder("c2"), faults) as flow:
+        for _ in range(count):
+            flow.drop(EVENT, "event.cot")
+        wait(flow.settled, "not every message came to its place")
+        lost = flow.follow().gaps
+        assert lost > 0
+        for _ in range(40):
+            if not flow.follow().gaps:
+                break
+            before = flow.account.gaps
+            code, told = resend(flow, "--gap", notice(flow, 1, 2))
+            assert (code, told["sent"], told["refused"]) == (0, before, [])
+            time.sleep(1.1)  # a notice's time is in whole seconds
+        wait(lambda: len(flow.follow().delivered) == count, "not all came in the end")
+        account = flow.account
+        assert (account.gaps, account.late, account.lost) == (0, lost, 0)
+        assert account.duplicates == 0
 
 
 @pytest.mark.long

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from guard.cli.run import _teller
 from guard.core.gap_notice import GapNotice
 from guard.core.sealing import seal
 from guard.edge.clock import now_s
@@ -229,3 +230,11 @@ def test_the_side_and_the_flow_must_be_those_that_are_meant(
     assert guard("gaps", "c2", "--site", low).exit_code == 3
     assert guard("gaps", "events", "--site", high).exit_code == 3
     assert guard("gaps", "c2").exit_code == 2
+
+
+@pytest.mark.parametrize("event", ["resend", "resend-refused"])
+def test_a_side_in_a_terminal_says_what_was_asked_of_it(
+    event: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _teller("low", as_json=False)({"event": event, "cause": "resend 3, asked for by uid 0"})
+    assert "resend 3, asked for by uid 0" in capsys.readouterr().err
