@@ -126,6 +126,7 @@ class Reason(StrEnum):
     LEDGER_SILENT = "ledger-silent"
     LEDGER_UNPROVEN = "ledger-unproven"
     LEDGER_UNWRITABLE = "ledger-unwritable"
+    CLOCK = "clock"
     DISK = "disk"
 
     # configuration

@@ -39,6 +39,7 @@ _AGAIN_NS = SECOND_NS
 _MORE = 6
 _NOTICED_NS = 120 * SECOND_NS
 _SMALL_SEGMENTS = Mutation("guard.edge.journal", "64 * 1024 * 1024", "24 * 1024")
+_SOON_KEPT = Mutation("guard.edge.ledger_resume", "25_000", "60")
 
 
 class GuardRun:
@@ -47,7 +48,7 @@ class GuardRun:
     def __init__(
         self, options: GuardOptions, seed: int, trace: Trace, mutations: tuple[Mutation, ...] = ()
     ) -> None:  # fmt: skip
-        small = (_SMALL_SEGMENTS,) if options.small_segments else ()
+        small = (_SMALL_SEGMENTS, _SOON_KEPT) if options.small_segments else ()
         self._seed = seed
         self._options = options
         self._trace = trace

@@ -85,6 +85,7 @@ class DestinationFacts:
         self.handled = RangeSet()
         self.delivering: dict[str, str] = {}
         self.delivered = True
+        self.sent = 0  # this side sends nothing
 
     def see(self, entry: Entry) -> None:
         """Take one entry, in the ledger's order."""

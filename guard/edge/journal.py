@@ -67,9 +67,13 @@ class JournalWriter:
         os.pwrite(self._mark, write_mark(self.marked_number), 0)
 
     @classmethod
-    def open(cls, directory: Path, segment_bytes_max: int = SEGMENT_BYTES_MAX) -> Self:
+    def open(
+        cls, directory: Path, segment_bytes_max: int = SEGMENT_BYTES_MAX, *, known: int = 0
+    ) -> Self:
         """Open or make the journal and recover it: its last record is the last whole one.
 
+        known: who opens it has seen the records below this one whole: closed segments of such
+        records only are not read again.
         A tail that was never synced is cut off. The mark stays where it was: call `mark` before
         the first `append` unless it is at the end already. Raises `Malformed(RECORD_MALFORMED)`
         for damage, `Broken(DISK)` when another process writes this journal, `OSError`.
@@ -81,7 +85,7 @@ class JournalWriter:
             raise Broken(Reason.DISK, f"another process writes the journal {directory}") from error
         try:
             mark = read_mark_file(directory)
-            return cls(directory, segment_bytes_max, held, recover(directory, mark), mark)
+            return cls(directory, segment_bytes_max, held, recover(directory, mark, known), mark)
         except BaseException:
             os.close(held)
             raise

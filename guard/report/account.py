@@ -99,8 +99,8 @@ class Account:
     def lost(self) -> int:
         """Sent, and neither delivered nor held there nor reported: must be 0."""
         found = RangeSet(self.gap_ranges)
-        for ident in self.delivered:
-            found.add(self.delivering[ident])
+        for number in sorted(self.delivering[ident] for ident in self.delivered):
+            found.add(number)
         for number in self.held_high:
             found.add(number)
         return sum(last - first + 1 for first, last in found.missing(1, self.sent))

@@ -17,8 +17,10 @@ from guard.core.durable_words import DURABLE, HEARD
 from guard.core.facts import DestinationFacts, SourceFacts
 from guard.core.ledger import INTEGER_MAX, Checkpoint
 from guard.core.session_reset import PROPOSAL_BYTES_MAX, SESSION_MAX
+from guard.core.witnessing import Points
 from guard.edge.clock import now_ms
 from guard.edge.ledger_files import LedgerWriter
+from guard.edge.ledger_resume import Resume, ResumeFile
 from guard.edge.link_parameters import link_params
 from guard.edge.sealing_keys import SealingKeys
 from guard.edge.sockets import Ear, Mouth, readable
@@ -26,6 +28,7 @@ from guard.edge.spec import Spec
 from guard.roles.feed import Feed
 from guard.roles.publishing import Publisher
 from schemas.entry import Entry, Kind, alarm
+from schemas.errors import Forged, Malformed
 from schemas.reasons import Reason
 
 PACKETS_A_BATCH_MAX = 64
@@ -34,21 +37,12 @@ _NOTICE_AHEAD_S_MAX = 2 * 86_400  # the supervisor takes a day: docs/spec/gap-no
 _OF_SEND: dict[str, frozenset[str]] = {
     Kind.SENT: frozenset({"kind", "time_ms", "count", "last"}),
     Kind.SESSION: frozenset({"kind", "time_ms", "session"}),
-    Kind.RESEND: frozenset(
-        {
-            "kind",
-            "time_ms",
-            "resend",
-            "who",
-            "numbers",
-            "count",
-            "notice",
-            "notice_s",
-        }
-    ),
+    Kind.RESEND: frozenset({
+        "kind", "time_ms", "resend", "who", "numbers", "count", "notice", "notice_s",
+    }),
     Kind.RESENT: frozenset({"kind", "time_ms", "resend", "count", "refused", "sentence"}),
     Kind.SESSION_RESET: frozenset({"kind", "time_ms", "session", "signers", "proposal"}),
-}
+}  # fmt: skip
 _TEXTS = frozenset({
     "kind", "signers", "proposal", "who", "numbers", "notice", "refused", "sentence",
 })  # fmt: skip
@@ -88,44 +82,69 @@ class Audit:
         self._heard_from_tail = 0
         self._heard_from_ingest = self._told_ingest = 0
         self._heard_from_send = self._told_send = 0
-        self._sent = 0
         self._publisher: Publisher | None = None
         self._epoch_ms = 1000 * spec.number("ledger_epoch_s")
 
     def work(self) -> None:
         """Recover the ledger, write the run's first entry, say where to go on, write what comes."""
-        facts = SourceFacts() if self._spec.side == "low" else DestinationFacts()
-        self._ledger = self._open(Path(self._spec.text("folder")), facts)
-        if self._witness is not None and isinstance(facts, SourceFacts):
-            self._witness.tell(json.dumps(facts.of_send()).encode())
-        self._sent = facts.sent if isinstance(facts, SourceFacts) else 0
+        self._open(Path(self._spec.text("folder")))
+        if self._witness is not None and isinstance(self._facts, SourceFacts):
+            self._witness.tell(json.dumps(self._facts.of_send()).encode())
+        state = self._facts.state()
         self._append([self._run_entry()])
-        self._durable.tell(json.dumps(facts.state()).encode())
+        self._durable.tell(json.dumps(state).encode())
         while self._ears:
             batch = self._collect()
             if batch:
                 self._append(batch)
                 self._durable.tell(
                     DURABLE.pack(
-                        self._heard_from_tail, self._ledger.size, self._ledger.root, self._sent
+                        self._heard_from_tail,
+                        self._ledger.size,
+                        self._ledger.root,
+                        self._facts.sent,
                     )
                 )
                 self._tell_ingest()
             self._ratchet_if_due()
+            self._keep_if_due()
             self._tell_statement()
             self._feed.tell_if_due()
         self._append([{"kind": Kind.STOP, "time_ms": now_ms()}])
         self._feed.tell()
 
-    def _open(self, folder: Path, facts: SourceFacts | DestinationFacts) -> LedgerWriter:
-        keys = SealingKeys(folder / "sealing")
-        first_key = bytes.fromhex(self._spec.text("ledger_public"))
+    def _open(self, folder: Path) -> None:
+        """From what was kept of it, or from the beginning if that does not fit."""
+        self._resume = ResumeFile(folder / "sealing" / "resume")
+        kept = self._resume.read()
+        try:
+            self._read_on(folder, kept)
+        except (Malformed, Forged):
+            if kept is None:
+                raise
+            self._resume.forget()
+            self._read_on(folder, None)
+
+    def _read_on(self, folder: Path, kept: Resume | None) -> None:
+        self._facts = SourceFacts() if self._spec.side == "low" else DestinationFacts()
         if self._witness is not None:
-            params = link_params(self._spec)
-            self._publisher = Publisher(folder / "sealing" / "told", params)
-        grown = self._publisher.grown if self._publisher else None
-        origin = self._spec.text("origin")
-        return LedgerWriter.open(folder / "ledger", keys, first_key, origin, facts.see, grown=grown)
+            told = folder / "sealing" / "told"
+            self._publisher = Publisher(told, link_params(self._spec))
+        self._ledger = LedgerWriter.open(
+            folder / "ledger",
+            SealingKeys(folder / "sealing"),
+            bytes.fromhex(self._spec.text("ledger_public")),
+            self._spec.text("origin"),
+            self._facts.see,
+            follower=self._publisher,
+            resume=kept,
+        )
+
+    def _keep_if_due(self) -> None:
+        """So that the next start need not read all that this one has read or written."""
+        if self._resume.is_due(self._ledger.size):
+            points = self._publisher.points if self._publisher else Points()
+            self._resume.write(self._ledger.resume(self._facts.entry(now_ms()), points))
 
     def _ratchet_if_due(self) -> None:
         """End the epoch when its time is over and there is something to protect in it."""
@@ -208,6 +227,8 @@ class Audit:
         for entry in entries:
             entry["policy_digest"] = self._policy_digest
         self._took(self._ledger.append(entries))
+        for entry in entries:
+            self._facts.see(entry)
         self._feed.add("entries", len(entries))
         self._feed.counters["ledger_size"] = self._ledger.size
         for entry in entries:
@@ -219,8 +240,6 @@ class Audit:
     def _count(self, entry: Entry) -> None:
         parts = [str(entry["kind"]), str(entry.get("stage", "")), str(entry.get("reason", ""))]
         amount = 1
-        if entry["kind"] == Kind.SENT:
-            self._sent = max(self._sent, int(entry["last"]))
         if entry["kind"] == Kind.GAP:
             amount = int(entry["last"]) - int(entry["first"]) + 1
         elif entry["kind"] in (Kind.SENT, Kind.RESENT, Kind.DELIVERED, Kind.REMOVED):

@@ -72,7 +72,7 @@ class Release:
     def work(self) -> None:
         """Go on where the ledger says, then settle what comes until the chain ends."""
         state = self._scribe.first_state()
-        self._sealed = JournalWriter.open(self._sealed_folder)
+        self._sealed = JournalWriter.open(self._sealed_folder, known=int(state["sealed"]))
         self._recover(state)
         self._accepted = JournalReader(self._accepted_folder, 0)
         self._settled.tell(json.dumps(state).encode())
