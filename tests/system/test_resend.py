@@ -126,6 +126,9 @@ def test_what_was_lost_comes_by_a_notice_that_two_persons_carry(flow: Flow) -> N
     assert (again[0]["numbers"], again[0]["who"]) == ("4-8", "demonstration-1,demonstration-2")
     assert again[2]["who"] == f"uid {os.geteuid()}"
     assert [(e["first"], e["last"]) for e in high if e["kind"] == Kind.GAP] == [(4, 8)]
+    ledgers = (flow.made.low / "ledger", flow.made.high / "ledger")
+    code, told = answer("audit", "reconcile", *ledgers)
+    assert (code, told["sent"], told["delivered"], told["gaps"], told["lost"]) == (0, 11, 11, 0, 0)
 
 
 @pytest.mark.long
