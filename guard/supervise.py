@@ -23,9 +23,9 @@ from guard.edge.durable import hold_alone
 from guard.edge.listener import open_listener
 from guard.edge.ownership import User, hand_over, users_of
 from guard.edge.policy_memory import PolicyMemory
-from guard.edge.posture_files import PostureKeeper
 from guard.edge.processes import PROGRAM
 from guard.edge.processes import start as start_process
+from guard.edge.resend_files import OrdersKeeper
 from guard.edge.rights import MEMORY_BYTES_MAX, write_rights
 from guard.edge.role_keys import keys_for
 from guard.edge.role_values import values_of
@@ -59,7 +59,7 @@ class Supervisor:
         self._journey = journey
         self._memory = memory
         self._alone = _hold(site)
-        self._posture = PostureKeeper(site, memory.posture)
+        self._posture = OrdersKeeper(site, memory.posture)
         self._tell = tell
         self._insecure = insecure
         self._seats = self._seats_for(site)

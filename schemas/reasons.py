@@ -120,6 +120,10 @@ class Reason(StrEnum):
     PROPOSAL_SIGNATURES = "proposal-signatures"
     PROPOSAL_STALE = "proposal-stale"
     GAP = "gap"
+    GAP_NOTICE_MALFORMED = "gap-notice-malformed"
+    GAP_NOTICE_SIGNATURES = "gap-notice-signatures"
+    GAP_NOTICE_STALE = "gap-notice-stale"
+    RESEND = "resend"
 
     # files, journals and the ledger
     RECORD_MALFORMED = "record-malformed"

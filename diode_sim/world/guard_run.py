@@ -17,6 +17,7 @@ from diode_sim.link_world import Outcome
 from diode_sim.trace import Trace
 from diode_sim.violation import Violation
 from diode_sim.world import sides, traffic
+from diode_sim.world.asked_again import AskedAgain
 from diode_sim.world.cable_between import CableBetween
 from diode_sim.world.faults import Fault, Faults, draw, step_fault
 from diode_sim.world.guard_options import GuardOptions
@@ -55,7 +56,7 @@ class GuardRun:
         self._machines = Machines(seed, trace, (*small, *mutations))
         self._kernel = self._machines.kernel
         review = options.review and not (options.hijack or options.rollback)
-        self._sites = sides.sites("events", options.link_lines, review=review)
+        self._sites = sides.sites("events", options.link_lines, options.resend_days, review=review)
         self._low = self._machines.host("low", _CAPACITY_BYTES)
         self._high = self._machines.host("high", _CAPACITY_BYTES)
         for host, site in zip((self._low, self._high), self._sites, strict=True):
@@ -74,6 +75,9 @@ class GuardRun:
                 self._kernel, self._low, self._sites[0], self._machines.loader,
                 self._stream("reviewers"), self._observer,
             ).on_hold  # fmt: skip
+        self._asked_again = AskedAgain(
+            self._machines, self._observer, self._stream("resend"), self._start
+        )
         if options.hijack:
             self._hijack()
         if options.poison:
@@ -112,6 +116,8 @@ class GuardRun:
             self._roll_back()
             return
         self._rest()
+        if self._options.resend:
+            self._asked_again.run(self._low)
         self._stop_both()
         self._observer.check_end(
             self._verify, may_hold=bool(planned or self._options.poison or self._options.hijack)

@@ -18,6 +18,7 @@ exact           at the end: accepted = committed + refused + held, and committed
 kept            of what is held on the low side the accepted bytes are on disk
 verified        both ledgers verify, by the verifier that shares no code with the writer
 noticed         a low side put back to an older state raises an alarm on the high side
+sent-again      what was lost and is asked for again arrives, once and as it was sealed
 memory          what waits in sockets is bounded
 """
 
@@ -89,6 +90,10 @@ class Observer:
             side == "high" and reason.startswith("ledger-")
             for side, reason, _ in self.alarms[self._alarms_before :]
         )
+
+    def open_gaps(self) -> set[int]:
+        """What was reported lost and has not come since."""
+        return self.gaps - self._delivered_sequences - self.held_high
 
     def dropped(self, message: Message) -> None:
         """A sender has renamed it into place."""

@@ -76,7 +76,9 @@ def public(name: str) -> bytes:
 
 
 @cache
-def sites(pack: str, link_lines: str, *, review: bool = False) -> tuple[SideParts, SideParts]:
+def sites(
+    pack: str, link_lines: str, resend_days: int = 0, *, review: bool = False
+) -> tuple[SideParts, SideParts]:
     """(low, high) of a pack's flow. link_lines: the policy's `[link]` table; review: the low side
     holds dirty words for people."""
     folder = _PACKS / pack
@@ -85,6 +87,7 @@ def sites(pack: str, link_lines: str, *, review: bool = False) -> tuple[SidePart
         text = text.replace(_WORDS, f'{_WORDS}parameters = {{ found = "hold" }}\n', 1)
     policy = read_policy(text.encode())
     low = _site(folder, policy, text, "low", policy.source, LOW)
+    low.file["resend_days"] = resend_days
     head, table, tail = text.partition("[destination]\n")
     accepting = f'{head}{table}accepts = ["{policy.version}:{low.policy_digest.hex()}"]\n{tail}'
     policy = read_policy(accepting.encode())

@@ -14,6 +14,8 @@ _COMMANDS = {
     "try": "guard.cli.trying:try_files",
     "policy": "guard.cli.policy:policy",
     "held": "guard.cli.held:held",
+    "gaps": "guard.cli.gaps:gaps",
+    "resend": "guard.cli.resend:resend",
     "audit": "guard.cli.audit:audit",
     "doctor": "guard.cli.doctor:doctor",
     "link": "guard.cli.link:link",

@@ -72,6 +72,8 @@ def _teller(side: str, as_json: bool) -> Any:
             "policy-refused": f"the new policy is not taken up: {event['cause']}",
             "posture": str(event["cause"]),
             "posture-refused": f"the new posture is not taken up: {event['cause']}",
+            "resend": str(event["cause"]),
+            "resend-refused": f"nothing is sent again: {event['cause']}",
             "failed": f"the {event.get('domain')} could not start: {event['cause']}",
         }
         errors.print(printable(words[event["event"]]), markup=False, soft_wrap=True)

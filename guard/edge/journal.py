@@ -5,6 +5,7 @@ no more use and its process ends: opening again recovers. Follows docs/spec/jour
 """
 
 import contextlib
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from guard.core.journal_record import (
     write_mark,
     write_record_header,
 )
+from guard.core.retention import Closed
 from guard.edge import durable
 from guard.edge.journal_reader import JournalReader
 from guard.edge.journal_recovery import (
@@ -162,6 +164,14 @@ class JournalWriter:
     def segments_below(self, number: int) -> int:
         """How many segments `drop_below(number)` would remove."""
         return sum(following <= number for following in self._firsts[1:])
+
+    def closed_segments(self) -> list[Closed]:
+        """All but the last, oldest first. A segment's age is that of its last write."""
+        found = []
+        for first, after in itertools.pairwise(self._firsts):
+            status = os.stat(segment_path(self._directory, first))
+            found.append(Closed(first, after, status.st_size, status.st_mtime_ns // 10**9))
+        return found
 
     def drop_below(self, number: int) -> None:
         """Remove the segments that hold only records below `number`; the last always stays."""

@@ -47,6 +47,9 @@ def values_of(site: Site, nonce: bytes) -> dict[str, Value]:
         "trust_root_version": site.root.version,
         "demo": int(site.file.demo),
         "software_digest": site.software,
+        "resend_days": site.file.resend_days,
+        "resend_mb": site.file.resend_mb,
+        "keep_days": site.file.keep_days,
         "patience_ms": max(PATIENCE_MS, 2 * slowest_ms),
         **site.ledger_values(),
     }

@@ -50,6 +50,9 @@ class SiteFile(Closed):
     first_user  as root, roles run as this user id and the next ones; 0: all as one user
     ledger_epoch_s  seconds until the ledger's sealing key is followed by the next and destroyed
     export      collector of the ledger: "" none, "file" export/ledger.log, or unix:PATH (syslog)
+    resend_days  low: sealed messages that were sent are let go after so many days; 0: never
+    resend_mb   low: the same of the oldest while all are more than so many MB; 0: no bound
+    keep_days   what is held or was refused, and replies, are removed after so many days; 0: never
     demo        keys were made by `guard init --demo` in one place: not for real traffic
     software_manifest  a signed list of the software, in this folder: only that software starts
     trust_root  "sha256:" and the digest of trust/root, which came here by another way than the file
@@ -66,6 +69,9 @@ class SiteFile(Closed):
     first_user: Annotated[int, Field(ge=0, le=2**31)] = 61_000
     ledger_epoch_s: Annotated[int, Field(ge=1, le=31_536_000)] = 3600
     export: Annotated[str, Field(pattern=r"^(|file|unix:/[^\x00]{1,100})$")] = ""
+    resend_days: Annotated[int, Field(ge=0, le=36_500)] = 0
+    resend_mb: Annotated[int, Field(ge=0, le=10**9)] = 0
+    keep_days: Annotated[int, Field(ge=0, le=36_500)] = 0
     demo: bool = False
     software_manifest: Annotated[str, Field(pattern=r"^[A-Za-z0-9/._-]{0,200}$")] = ""
 

@@ -1,8 +1,9 @@
 """The account of a flow: every dropped message in exactly one place, from the two ledgers alone.
 
-Takes ledger entries, gives counts and what does not add up. Pure: whoever calls reads the
-ledgers. `sent = delivered + held_high + gaps + lost`; an id that is committed twice or delivered
-twice is a duplicate.
+Takes ledger entries, gives counts and what does not add up. Pure: whoever calls reads the ledgers.
+`sent = delivered + held_high + gaps + lost`: a gap is one that is still open, and what came late,
+after its gap was told, counts as delivered. An id that is committed twice or delivered twice is a
+duplicate.
 """
 
 from collections import Counter
@@ -23,10 +24,12 @@ class Account:
     delivered: set[str] = field(default_factory=set)
     under_way: set[str] = field(default_factory=set)
     held_high: set[int] = field(default_factory=set)
+    late: int = 0
     handled: RangeSet = field(default_factory=RangeSet)
     refusals: Counter[str] = field(default_factory=Counter)
     duplicates: int = 0
     sent_last: int = 0
+    told_lost: RangeSet = field(default_factory=RangeSet)
     gap_ranges: list[tuple[int, int]] = field(default_factory=list)
 
     def see_low(self, entry: Entry) -> None:
@@ -56,6 +59,7 @@ class Account:
         kind = entry["kind"]
         if kind == Kind.DELIVERING:
             self.duplicates += str(entry["id"]) in self.delivering
+            self.late += self._was_told_lost(int(entry["sequence"]))
             self.delivering[str(entry["id"])] = int(entry["sequence"])
             self.under_way.add(str(entry["id"]))
             self.handled.add(int(entry["sequence"]))
@@ -67,6 +71,11 @@ class Account:
             self.held_high |= {int(entry["sequence"])} - {0}
         elif kind == Kind.GAP:
             self.gap_ranges.append((int(entry["first"]), int(entry["last"])))
+            self.told_lost.add(*self.gap_ranges[-1])
+
+    def _was_told_lost(self, sequence: int) -> bool:
+        """Whether it comes after a gap that has it, for the first time."""
+        return sequence in self.told_lost and sequence not in self.handled
 
     @property
     def decided(self) -> int:

@@ -3,7 +3,7 @@
 Hears entries from the roles of its side (packets of JSON lists), writes a batch with its signed
 checkpoint, and tells the tail of the lane how many packets are durable, with the ledger's size
 and root; `ingest` hears how many of its own are. The first thing it tells is where to go on, read
-from the ledger itself. `send` hears first the newest session of the link that the ledger has, then
+from the ledger itself. `send` hears first its newest session of the link and newest resend, then
 how many of its own packets are durable, and statements for the link's heartbeats. The sealing key
 is this process's alone: it changes from epoch to epoch, and each is destroyed after its last batch.
 If the ledger cannot be written the process ends, and with it the lane: nothing is released unheard.
@@ -33,18 +33,27 @@ from schemas.reasons import Reason
 
 PACKETS_A_BATCH_MAX = 64
 _IDLE_MS = 500
+_NOTICE_AHEAD_S_MAX = 2 * 86_400  # the supervisor takes a day: docs/spec/gap-notice.md §3 (2)
 _OF_SEND: dict[str, frozenset[str]] = {
     Kind.SENT: frozenset({"kind", "time_ms", "count", "last"}),
     Kind.SESSION: frozenset({"kind", "time_ms", "session"}),
+    Kind.RESEND: frozenset({
+        "kind", "time_ms", "resend", "who", "numbers", "count", "notice", "notice_s",
+    }),
+    Kind.RESENT: frozenset({"kind", "time_ms", "resend", "count", "refused", "sentence"}),
     Kind.SESSION_RESET: frozenset({"kind", "time_ms", "session", "signers", "proposal"}),
-}
-_TEXTS = frozenset({"kind", "signers", "proposal"})
+}  # fmt: skip
+_TEXTS = frozenset({
+    "kind", "signers", "proposal", "who", "numbers", "notice", "refused", "sentence",
+})  # fmt: skip
 _OF_INGEST = frozenset({"kind", "time_ms", "id", "sender", "name", "stage", "reason", "sentence"})
+_OF_REMOVED = frozenset({"kind", "time_ms", "what", "count", "names"})
 _OF_THE_TAIL = {
-    "low": frozenset({Kind.COMMITTED, Kind.REFUSED, Kind.HELD, Kind.ALARM, Kind.POSTURE}),
+    "low": frozenset({Kind.COMMITTED, Kind.REFUSED, Kind.HELD, Kind.ALARM, Kind.POSTURE,
+                      Kind.REMOVED}),
     "high": frozenset({
         Kind.DELIVERING, Kind.DELIVERED, Kind.DUPLICATE, Kind.HELD, Kind.GAP, Kind.WITNESS,
-        Kind.SESSION, Kind.LINK_STATE, Kind.ALARM, Kind.POSTURE,
+        Kind.SESSION, Kind.LINK_STATE, Kind.ALARM, Kind.POSTURE, Kind.REMOVED,
     }),
 }  # fmt: skip
 
@@ -79,8 +88,8 @@ class Audit:
     def work(self) -> None:
         """Recover the ledger, write the run's first entry, say where to go on, write what comes."""
         self._open(Path(self._spec.text("folder")))
-        if self._witness is not None:
-            self._witness.tell(json.dumps({"session": self._facts.session}).encode())
+        if self._witness is not None and isinstance(self._facts, SourceFacts):
+            self._witness.tell(json.dumps(self._facts.of_send()).encode())
         state = self._facts.state()
         self._append([self._run_entry()])
         self._durable.tell(json.dumps(state).encode())
@@ -89,7 +98,12 @@ class Audit:
             if batch:
                 self._append(batch)
                 self._durable.tell(
-                    DURABLE.pack(self._heard_from_tail, self._ledger.size, self._ledger.root)
+                    DURABLE.pack(
+                        self._heard_from_tail,
+                        self._ledger.size,
+                        self._ledger.root,
+                        self._facts.sent,
+                    )
                 )
                 self._tell_ingest()
             self._ratchet_if_due()
@@ -228,7 +242,7 @@ class Audit:
         amount = 1
         if entry["kind"] == Kind.GAP:
             amount = int(entry["last"]) - int(entry["first"]) + 1
-        elif entry["kind"] in (Kind.SENT, Kind.DELIVERED):
+        elif entry["kind"] in (Kind.SENT, Kind.RESENT, Kind.DELIVERED, Kind.REMOVED):
             amount = int(entry["count"])
         self._feed.add("entry|" + "|".join(parts), amount)
 
@@ -270,6 +284,8 @@ def of_tail(packet: bytes, side: str) -> list[Entry]:
 
 
 def _may_ingest_tell(entry: Entry) -> bool:
+    if entry["kind"] == Kind.REMOVED:
+        return _may_tell_removed(entry)
     texts = [entry[name] for name in _OF_INGEST - {"time_ms"}]
     return (
         entry.keys() == _OF_INGEST
@@ -277,6 +293,18 @@ def _may_ingest_tell(entry: Entry) -> bool:
         and all(type(it) is str for it in texts)
         and type(entry["time_ms"]) is int
         and 0 <= entry["time_ms"] <= INTEGER_MAX
+    )
+
+
+def _may_tell_removed(entry: Entry) -> bool:
+    """Of `ingest`: what it has let go of what it had refused."""
+    numbers = entry["time_ms"], entry["count"]
+    return (
+        entry.keys() == _OF_REMOVED
+        and entry["what"] == "refused"
+        and type(entry["names"]) is str
+        and len(entry["names"]) <= PROPOSAL_BYTES_MAX
+        and all(type(it) is int and 0 <= it <= INTEGER_MAX for it in numbers)
     )
 
 
@@ -289,4 +317,5 @@ def _may_send_tell(entry: Entry) -> bool:
         and all(type(it) is str and len(it) <= PROPOSAL_BYTES_MAX for it in texts)
         and all(type(it) is int and 0 <= it <= INTEGER_MAX for it in numbers)
         and entry.get("session", 1) in range(1, SESSION_MAX + 1)
+        and int(entry.get("notice_s", 0)) <= now_ms() // 1000 + _NOTICE_AHEAD_S_MAX
     )

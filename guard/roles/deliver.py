@@ -19,8 +19,9 @@ from guard.edge.orders import OrdersFile
 from guard.edge.output_queue import OutputQueue
 from guard.edge.sockets import Ear, Mouth
 from guard.edge.spec import Spec
+from guard.edge.sweeping import Sweeper
 from guard.roles.feed import Feed
-from guard.roles.tail import Arrival, Lane, Scribe, judge_of
+from guard.roles.tail import Arrival, Lane, Scribe, judge_of, sweep_held
 from schemas.entry import Entry, Kind, alarm
 from schemas.errors import CheckvalveError, Forged
 from schemas.reasons import Reason
@@ -51,6 +52,8 @@ class Deliver:
         self._queue_folder = folder / "queue"
         self._landed_folder = folder / "landed"
         self._held = HeldStore(folder / "held")
+        days = spec.number("keep_days")
+        self._sweeper = Sweeper(folder / "held", days, monotonic_ns(), folders=True)
         self._orders = OrdersFile(folder)
         self._feed = Feed(spec)
         self._handled = RangeSet()
@@ -68,6 +71,8 @@ class Deliver:
             self._scribe.write_any(self._orders.news(now_ms()))
             if batch:
                 self._settle(batch)
+            if self._sweeper.due(monotonic_ns()):
+                sweep_held(self._sweeper, self._scribe)
             self._feed.tell_if_due()
 
     def _recover(self, state: dict[str, int | str]) -> None:

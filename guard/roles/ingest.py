@@ -17,7 +17,7 @@ from pathlib import Path
 from guard.core.durable_words import HEARD
 from guard.core.notice import Place
 from guard.core.review import takes_chain
-from guard.edge.clock import now_ms, now_s
+from guard.edge.clock import monotonic_ns, now_ms, now_s
 from guard.edge.journal import JournalReader, JournalWriter, Position
 from guard.edge.keys import new_id
 from guard.edge.orders import OrdersFile
@@ -25,6 +25,7 @@ from guard.edge.sockets import Ear, Mouth
 from guard.edge.spec import Spec
 from guard.edge.spool import Refused, Spool, Taken
 from guard.edge.spool_arrivals import Candidate
+from guard.edge.sweeping import Sweeper, removed
 from guard.edge.waiting import wait_readable
 from guard.roles.feed import Feed
 from guard.roles.head import Fed, Feeder
@@ -64,6 +65,9 @@ class Ingest:
         self._entries = Mouth(spec.descriptors["ingest-entries"])
         self._durable = Ear(spec.descriptors["ingest-durable"])
         self._told = 0
+        days, now_ns = spec.number("keep_days"), monotonic_ns()
+        refused = self._spool_folder / "refused"
+        self._sweepers = [Sweeper(refused / name, days, now_ns) for name in self._senders]
         self._feed = Feed(spec)
         self._stopping = False
         signal.signal(signal.SIGTERM, self._stop)
@@ -96,6 +100,7 @@ class Ingest:
             if forgets and self._spool.all_offered:
                 self._spool.sync()  # no power cut may bring back a drop that nobody knows any more
                 self._journal.drop_below(self._feeder.settled)
+            self._let_go_refused()
             self._feed.counters["depth_drop"] = len(waiting)
             self._feed.counters["depth_accepted"] = self._journal.next_number - self._feeder.settled
             self._feed.tell_if_due()
@@ -246,6 +251,14 @@ class Ingest:
             if packet is None:
                 raise Broken(Reason.LEDGER_UNWRITABLE, "the ledger cannot be written")
             (durable,) = HEARD.unpack(packet)
+
+    def _let_go_refused(self) -> None:
+        """Drops that were refused, past their time: the ledger hears first. resend §5"""
+        for sweeper in self._sweepers:
+            names = sweeper.old(now_s()) if sweeper.due(monotonic_ns()) else []
+            if names:
+                self._tell([removed("refused", names)])
+                sweeper.remove(names)
 
 
 def was_accepted(taken: Taken, known: set[bytes]) -> bool:

@@ -14,18 +14,20 @@ from pathlib import Path
 from guard.core.frame import Frame
 from guard.core.notice import Notice, What
 from guard.core.release import Cleared, Stopped, summary
+from guard.core.retention import first_to_stay
 from guard.core.review import NO_OUTPUT, ORIGIN, Decided, Decision, Held
 from guard.core.sealing import sealer
-from guard.edge.clock import monotonic_ns, now_ms
+from guard.edge.clock import monotonic_ns, now_ms, now_s
 from guard.edge.held import HeldStore
 from guard.edge.journal import JournalReader, JournalWriter
 from guard.edge.keys import signer
 from guard.edge.orders import OrdersFile
 from guard.edge.sockets import Ear, Mouth
 from guard.edge.spec import Spec
+from guard.edge.sweeping import Sweeper
 from guard.roles.feed import Feed
 from guard.roles.reviewing import ReviewJudge, holds_in, written
-from guard.roles.tail import Arrival, Lane, Scribe, judge_of
+from guard.roles.tail import Arrival, Lane, Scribe, judge_of, sweep_held
 from schemas.accepted import read_accepted
 from schemas.entry import Entry, Kind, alarm
 from schemas.errors import Broken, CheckvalveError, Forged, Malformed
@@ -40,6 +42,7 @@ AGAIN: dict[str, str] = {
     Reason.REVIEW_STALE: "another policy or posture is in force than was decided under",
     Reason.REVIEW_OUTPUT: "its output is another than was decided on",
 }
+_LET_GO_NS = 10_000_000_000
 
 
 def prepare(spec: Spec) -> Callable[[], None]:
@@ -66,6 +69,9 @@ class Release:
         self._sealed_folder = folder / "sealed"
         self._accepted_folder = folder / "accepted"
         self._held = HeldStore(folder / "held")
+        now_ns = monotonic_ns()
+        self._sweeper = Sweeper(folder / "held", spec.number("keep_days"), now_ns, folders=True)
+        self._let_go_ns = now_ns + _LET_GO_NS
         self._orders = OrdersFile(folder)
         self._reviews = ReviewJudge(spec)
         self._feed = Feed(spec)
@@ -84,7 +90,26 @@ class Release:
             self._scribe.write_any(self._orders.news(now_ms()))
             if batch:
                 self._settle(batch)
+            self._let_go_old(monotonic_ns())
             self._feed.tell_if_due()
+
+    def _let_go_old(self, now_ns: int) -> None:
+        """What is past its time: the ledger hears first. resend §5"""
+        if self._sweeper.due(now_ns):
+            sweep_held(self._sweeper, self._scribe)
+        days, mb = self._spec.number("resend_days"), self._spec.number("resend_mb")
+        if now_ns < self._let_go_ns or not (days or mb):
+            return
+        self._let_go_ns = now_ns + _LET_GO_NS
+        segments = self._sealed.closed_segments()
+        stays = first_to_stay(segments, self._scribe.sent, now_s(), days, mb)
+        if stays:
+            first = segments[0].first
+            self._scribe.write([{
+                "kind": Kind.REMOVED, "time_ms": now_ms(), "what": "sealed",
+                "count": stays - first, "first": first + 1, "last": stays,
+            }])  # fmt: skip
+            self._sealed.drop_below(stays)
 
     def _recover(self, state: dict[str, int | str]) -> None:
         """Cut off what the ledger does not have; its sequence numbers are free again."""

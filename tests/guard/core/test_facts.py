@@ -18,7 +18,7 @@ def committed(number: int, sequence: int) -> Entry:
 
 
 def test_a_new_source_side_begins_at_the_beginning() -> None:
-    state = {"settled": 0, "sequence": 0, "sealed": 0, "envelope": ""}
+    state = {"settled": 0, "sequence": 0, "sealed": 0, "envelope": "", "sent": 0}
     assert SourceFacts().state() == state | {"reviewed": "", "closing": ""}
 
 
@@ -31,7 +31,7 @@ def test_the_source_side_goes_on_after_what_the_ledger_has() -> None:
     for entry in entries:
         facts.see(entry)
     assert facts.state() == {
-        "settled": 4, "sequence": 2, "sealed": 2, "envelope": f"{2:064x}",
+        "settled": 4, "sequence": 2, "sealed": 2, "envelope": f"{2:064x}", "sent": 2,
         "reviewed": "", "closing": "",
     }  # fmt: skip
 
@@ -110,3 +110,34 @@ def test_the_newest_batch_is_known_until_the_next_one_is_told() -> None:
     facts.see(delivering(2, 3))
     state = facts.state()
     assert (state["delivering"], state["delivered"]) == (f"{3:032x} new", 0)
+
+
+def test_what_was_sent_again_and_the_newest_notice_are_known_after_a_start() -> None:
+    facts = SourceFacts()
+
+    def resend(number: int, notice_s: int = 0) -> Entry:
+        return {"kind": Kind.RESEND, "resend": number, "notice_s": notice_s}
+
+    def ended(number: int) -> Entry:
+        return {"kind": Kind.RESENT, "resend": number}
+
+    for entry in (resend(1, 50), ended(1), resend(2, 40)):
+        facts.see(entry)
+    assert facts.of_send() == {"session": 0, "resend": 2, "resent": 1, "notice_s": 50}
+    for entry in (resend(9, 99), resend(2**53, 99), ended(9)):
+        facts.see(entry)  # a `send` that was taken over does not use up the numbers
+    assert facts.of_send() == {"session": 0, "resend": 2, "resent": 1, "notice_s": 50}
+    again = SourceFacts()
+    again.see(facts.entry(1))
+    assert (again.of_send(), again.state()) == (facts.of_send(), facts.state())
+    again.see({"kind": Kind.RESENT, "resend": 2})
+    assert again.of_send()["resent"] == 2
+
+
+def test_facts_of_an_older_version_have_nothing_that_was_sent_again() -> None:
+    old = SourceFacts().entry(1)
+    for name in ("sent", "resend", "resent", "notice_s"):
+        del old[name]
+    facts = SourceFacts()
+    facts.see(old)
+    assert facts.of_send() == {"session": 0, "resend": 0, "resent": 0, "notice_s": 0}

@@ -70,6 +70,14 @@ def test_nothing_that_came_twice_hides_a_loss() -> None:
 def test_a_gap_that_arrived_late_is_none() -> None:
     made = account(sent(9), [gap(2, 9), *(e for n in range(1, 10) for e in deliver(n))])
     assert places(made) == (9, 9, 0, 0, 0)
+    assert made.late == 8
+    assert account(sent(3), [gap(1, 2), *deliver(3), *deliver(2)]).late == 1
+    assert account(sent(1), [*deliver(1), gap(1, 1)]).late == 0
+
+
+def test_what_comes_late_and_is_held_is_no_gap_any_more() -> None:
+    made = account(sent(3), [gap(1, 2), *deliver(3), hold(1)])
+    assert places(made) == (3, 1, 1, 1, 0)
 
 
 def test_a_gap_as_large_as_numbers_go_costs_nothing() -> None:
