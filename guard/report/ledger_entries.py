@@ -18,7 +18,7 @@ _ENTRY_BYTES_MAX = 131_072
 _SHAPES_MAX = 32
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _PLAIN = rb"[ !#-\[\]-~\x7f]*+"
-_PLAIN_TEXT = rb'"' + _PLAIN + rb"(?:\\n" + _PLAIN + rb')*+"'
+_PLAIN_TEXT = rb'"' + _PLAIN + rb"(?:\\n" + _PLAIN + rb')*"'
 _SHORT_INTEGER = rb"(?:0|-?[1-9][0-9]{0,17}+)"
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
