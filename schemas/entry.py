@@ -17,6 +17,7 @@ class Kind(StrEnum):
     COMMITTED = "committed"  # source: released, sealed, may be sent
     REFUSED = "refused"  # source: stopped by a stage or by ingest's own rules
     HELD = "held"  # either side: kept for people
+    REVIEW = "review"  # source: a reviewer's decision that does not count
     SPOOL_REFUSED = "spool-refused"  # source: a drop that never became a message
     SENT = "sent"  # source: handed to the link, up to a sequence number
     RESEND = "resend"  # source: about to send these numbers again, asked for by whom

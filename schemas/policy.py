@@ -23,6 +23,7 @@ BITS_PER_MBIT = 1_000_000
 RATE_MBIT_PER_S = 1000
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Person = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Domain = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_-]{0,31}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Accepted = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,9}:[0-9a-f]{64}$")]
@@ -172,7 +173,10 @@ class LinkLine(Closed):
 
 
 class Policy(Closed):
-    """A flow's policy. A side needs its own chain; a policy for `guard try` may have both."""
+    """A flow's policy. A side needs its own chain; a policy for `guard try` may have both.
+
+    sender_persons  sender -> the persons who are that sender: they review nothing that it sent
+    """
 
     format: Literal[1]
     version: Annotated[int, Field(ge=1, le=2**31)]
@@ -181,9 +185,17 @@ class Policy(Closed):
     destination_domain: Domain
     payload_bytes_max: Annotated[int, Field(ge=1, le=PAYLOAD_BYTES_MAX)] = 1024 * 1024
     senders: Annotated[list[Name], Field(min_length=1, max_length=64)]
+    sender_persons: dict[Name, Annotated[list[Person], Field(max_length=64)]] = {}
     source: SourceChain | None = None
     destination: DestinationChain | None = None
     link: LinkLine = LinkLine()
+
+    @model_validator(mode="after")
+    def _persons_are_of_senders(self) -> Self:
+        for name in self.sender_persons:
+            if name not in self.senders:
+                raise ValueError(f"sender_persons names {name}, which is none of the senders")
+        return self
 
     @model_validator(mode="after")
     def _dictionary_is_a_document(self) -> Self:

@@ -45,6 +45,7 @@ def drawn(seed: int) -> GuardOptions:
         rollback=chance.below(12) == 0,
         small_segments=chance.below(3) == 0,
         link_lines=chance.choice(_LINES),
+        review=chance.below(4) == 0,
         resend=chance.below(3) == 0,
     )
     keeps = day.resend or chance.below(3)

@@ -27,6 +27,7 @@ from diode_sim.world.kernel import SECOND_NS, Host, Process
 from diode_sim.world.loading import Mutation
 from diode_sim.world.machine import Crash, Machines
 from diode_sim.world.observer import Breach, Observer
+from diode_sim.world.reviewers import Reviewers
 from filters import catalog
 from guard.core.journey import Journey
 from schemas.stage import Kind
@@ -54,7 +55,8 @@ class GuardRun:
         self._trace = trace
         self._machines = Machines(seed, trace, (*small, *mutations))
         self._kernel = self._machines.kernel
-        self._sites = sides.sites("events", options.link_lines, options.resend_days)
+        review = options.review and not (options.hijack or options.rollback)
+        self._sites = sides.sites("events", options.link_lines, options.resend_days, review=review)
         self._low = self._machines.host("low", _CAPACITY_BYTES)
         self._high = self._machines.host("high", _CAPACITY_BYTES)
         for host, site in zip((self._low, self._high), self._sites, strict=True):
@@ -71,6 +73,11 @@ class GuardRun:
         self._asked_again = AskedAgain(
             self._machines, self._observer, self._stream("resend"), self._start
         )
+        if review:
+            self._observer.on_hold = Reviewers(
+                self._kernel, self._low, self._sites[0], self._machines.loader,
+                self._stream("reviewers"), self._observer,
+            ).on_hold  # fmt: skip
         if options.hijack:
             self._hijack()
         if options.poison:

@@ -13,6 +13,7 @@ from guard.cli.lazy import Lazy
         "search": "guard.cli.audit_search:search",
         "tail": "guard.cli.audit_tail:tail",
         "report": "guard.cli.audit_report:report",
+        "evidence": "guard.cli.audit_evidence:evidence",
         "reconcile": "guard.cli.audit_reconcile:reconcile",
         "prune": "guard.cli.audit_prune:prune",
     },

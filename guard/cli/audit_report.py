@@ -6,6 +6,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -47,7 +48,7 @@ def report(
         found = gather(known, begin_ms, end_ms, flow, now_ms())
         found.controls = controls_in(controls_file())
         try:
-            files = dict(_files(found, wanted))
+            files = dict(files_of(found, wanted))
         except (ImportError, OSError) as error:
             if isinstance(error, OSError) and "pango" not in str(error).lower():
                 raise
@@ -63,7 +64,7 @@ def report(
     sys.exit(0 if found.ok else EXIT_NO)
 
 
-def controls_file() -> dict[str, object]:
+def controls_file() -> dict[str, Any]:
     """docs/controls.toml, which an installed package has beside this command."""
     here = Path(__file__).resolve()
     for path in (here.with_name("controls.toml"), here.parents[2] / "docs" / "controls.toml"):
@@ -72,7 +73,8 @@ def controls_file() -> dict[str, object]:
     return {"control": []}
 
 
-def _files(found: Assessment, wanted: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+def files_of(found: Assessment, wanted: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+    """File name -> content, in these formats. Raises ImportError, `OSError` as `as_pdf` does."""
     made: dict[str, bytes] = {}
     if "text" in wanted:
         made["report.txt"] = as_text(found).encode()

@@ -21,11 +21,12 @@ _TITLES = {
     Kind.HELD: "held for people",
     Kind.SPOOL_REFUSED: "refused before it was a message",
     Kind.DELIVERING: "delivered: verified, rebuilt, in the output queue",
+    Kind.REVIEW: "a reviewer's decision that does not count",
     Kind.DUPLICATE: "came again and was dropped",
 }
 _FIELDS = (
     "sequence", "sender", "name", "type", "label", "queues", "stage", "reason", "sentence",
-    "signers", "reviewers", "decision",
+    "signers", "hold", "reviewers", "decision", "decisions",
 )  # fmt: skip
 _DIGESTS = ("accepted", "payload", "envelope", "sealed_payload", "policy_digest", "source_policy")
 

@@ -15,6 +15,7 @@ _COMMANDS = {
     "policy": "guard.cli.policy:policy",
     "gaps": "guard.cli.gaps:gaps",
     "resend": "guard.cli.resend:resend",
+    "held": "guard.cli.held:held",
     "audit": "guard.cli.audit:audit",
     "doctor": "guard.cli.doctor:doctor",
     "link": "guard.cli.link:link",

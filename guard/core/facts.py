@@ -10,12 +10,15 @@ from schemas.sequences import RangeSet
 
 DELIVERING_MAX = 100_000
 HANDLED_RANGES_MAX = 4096
+REVIEWED_RANGES_MAX = 4096
+CLOSING_MAX = 256
 
 
 class SourceFacts:
     """The source side: which accepted messages are settled, how far the outbox is sealed and sent,
-    and what `send` goes on from: the newest session of the link (`session`: its counter is never
-    below it), the newest resend begun and ended, and the time of the newest gap notice."""
+    what `send` goes on from (the newest session of the link: its counter is never below it; the
+    newest resend begun and ended; the time of the newest gap notice), and which holds reviewers
+    have decided (`reviewed`; `closing`: id -> number of the last that went on)."""
 
     def __init__(self) -> None:
         self.settled = 0
@@ -25,6 +28,8 @@ class SourceFacts:
         self.session = 0
         self.sent = 0
         self.resend = self.resent = self.notice_s = 0
+        self.reviewed = RangeSet()
+        self.closing: dict[str, int] = {}
 
     def see(self, entry: Entry) -> None:
         """Take one entry, in the ledger's order."""
@@ -34,9 +39,14 @@ class SourceFacts:
             self.settled, self.session = int(entry["settled"]), int(entry["session"])
             self.sequence, self.sealed = int(entry["sequence"]), int(entry["sealed"])
             self.envelope = str(entry["envelope"])
+            self.reviewed = RangeSet.read(str(entry.get("reviewed", "")))
+            lines = (line.split(" ") for line in str(entry.get("closing", "")).splitlines())
+            self.closing = {ident: int(number) for ident, number in lines}
             self.sent = int(entry.get("sent", 0))
             self.resend, self.resent = int(entry.get("resend", 0)), int(entry.get("resent", 0))
             self.notice_s = int(entry.get("notice_s", 0))
+        if "hold" in entry:
+            self._reviewed(entry)
         if entry["kind"] == Kind.SENT:
             self.sent = max(self.sent, int(entry["last"]))
         if entry["kind"] == Kind.RESEND and int(entry["resend"]) == self.resend + 1:
@@ -51,10 +61,21 @@ class SourceFacts:
             self.sealed = int(entry["sealed"]) + 1
             self.envelope = str(entry["envelope"])
 
+    def _reviewed(self, entry: Entry) -> None:  # held §6 (3)
+        """The entry of what became of a held message after review."""
+        self.reviewed.add(int(entry["hold"]))
+        while len(self.reviewed) > REVIEWED_RANGES_MAX:
+            self.reviewed.close_lowest_hole()
+        if entry["kind"] != Kind.HELD:
+            self.closing[str(entry["id"])] = int(entry["hold"])
+            while len(self.closing) > CLOSING_MAX:
+                del self.closing[next(iter(self.closing))]
+
     def state(self) -> dict[str, int | str]:
         """settled: accepted numbers below it are settled; sequence: the last one given;
         sealed: records of the sealed journal that the ledger covers; envelope: the digest of the
-        last of them; sent: the last sequence that was handed to the link.
+        last of them; sent: the last sequence that was handed to the link; reviewed: numbers of
+        decided holds, as ranges; closing: "ID NUMBER" lines of the last that left `held/`.
         """
         return {
             "settled": self.settled,
@@ -62,6 +83,8 @@ class SourceFacts:
             "sealed": self.sealed,
             "envelope": self.envelope,
             "sent": self.sent,
+            "reviewed": self.reviewed.text(),
+            "closing": "\n".join(f"{ident} {number}" for ident, number in self.closing.items()),
         }
 
     def of_send(self) -> dict[str, int]:

@@ -30,7 +30,7 @@ from schemas.reasons import Reason
 
 PACKS = Path(__file__).resolve().parents[2] / "schemas" / "packs"
 _BOTH = ("held", "ledger", "sealing", "export", "run", "keys", "trust")
-_LOW_FOLDERS = ("accepted", "sealed", "cursor", *_BOTH)
+_LOW_FOLDERS = ("accepted", "sealed", "cursor", "decisions", *_BOTH)
 _HIGH_FOLDERS = ("landed", "attempt", *_BOTH)
 _CERTIFICATE_DAYS = 365
 _CLOCK_SKEW_S = 300

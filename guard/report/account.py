@@ -19,7 +19,7 @@ class Account:
 
     committed: dict[str, tuple[int, str]] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
-    held: set[str] = field(default_factory=set)
+    held: dict[str, int] = field(default_factory=dict)
     delivering: dict[str, int] = field(default_factory=dict)
     delivered: set[str] = field(default_factory=set)
     under_way: set[str] = field(default_factory=set)
@@ -40,6 +40,8 @@ class Account:
         if kind not in (Kind.COMMITTED, Kind.REFUSED, Kind.SPOOL_REFUSED, Kind.HELD):
             return
         ident = str(entry["id"])
+        if "hold" in entry and self.held.get(ident) == int(entry["hold"]):
+            del self.held[ident]  # reviewers decided it: this entry is what became of it
         again = ident in self.committed or ident in self.refused or ident in self.held
         if again and kind == Kind.SPOOL_REFUSED and ident in self.refused:
             return  # told again after a crash before it was moved away: the same drop
@@ -47,7 +49,7 @@ class Account:
         if kind == Kind.COMMITTED:
             self.committed[ident] = (int(entry["sequence"]), str(entry["name"]))
         elif kind == Kind.HELD:
-            self.held.add(ident)
+            self.held[ident] = int(entry.get("number", 0))
         else:
             self.refused.add(ident)
             self.refusals[str(entry["reason"])] += 1

@@ -79,6 +79,9 @@ def _ends(old: Policy, new: Policy) -> Found:
 
 def _senders(old: Policy, new: Policy) -> Found:
     yield from _members("may drop", old.senders, new.senders, Effect.OPENS)
+    for sender in sorted({*old.sender_persons, *new.sender_persons}):
+        before, after = old.sender_persons.get(sender, []), new.sender_persons.get(sender, [])
+        yield from _members(f"may not review what {sender} sends:", before, after, Effect.CLOSES)
 
 
 def _link(old: Policy, new: Policy) -> Found:

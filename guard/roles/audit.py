@@ -256,7 +256,7 @@ def of_send(untrusted_packet: bytes) -> list[Entry]:
 
 
 def of_ingest(untrusted_packet: bytes) -> list[Entry]:
-    """The same of `ingest`, which stands at the drop directories: entries of one kind, with no
+    """The same of `ingest`, which stands at the drop directories: entries of two kinds, with no
     field by which another place would go on."""
     return _told(untrusted_packet, _may_ingest_tell, "ingest")
 
@@ -289,7 +289,7 @@ def _may_ingest_tell(entry: Entry) -> bool:
     texts = [entry[name] for name in _OF_INGEST - {"time_ms"}]
     return (
         entry.keys() == _OF_INGEST
-        and entry["kind"] == Kind.SPOOL_REFUSED
+        and entry["kind"] in (Kind.SPOOL_REFUSED, Kind.REVIEW)
         and all(type(it) is str for it in texts)
         and type(entry["time_ms"]) is int
         and 0 <= entry["time_ms"] <= INTEGER_MAX

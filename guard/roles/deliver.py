@@ -187,14 +187,15 @@ class Deliver:
 
     def _hold_for_posture(self, notice: Notice, cleared: Cleared, why: str) -> Entry:
         sentence = f"posture: {why}"
-        self._keep(notice, Reason.POSTURE, sentence, cleared.message.payload)
+        self._keep(notice, "deliver", Reason.POSTURE, sentence, cleared.message.payload)
         self._handled.add(int(notice.about["sequence"]))
         stages = summary(cleared.receipts)
         return self._entry(Kind.HELD, notice, "deliver", Reason.POSTURE, sentence, stages)
 
     def _stop(self, notice: Notice, stopped: Stopped) -> Entry:
         """A refusal here is held too: the source side's checks had passed it, people must look."""
-        self._keep(notice, stopped.reason, stopped.sentence, stopped.message.payload)
+        payload = stopped.message.payload
+        self._keep(notice, stopped.stage, stopped.reason, stopped.sentence, payload)
         self._handled.add(int(notice.about["sequence"]))
         return self._entry(
             Kind.HELD, notice, stopped.stage, stopped.reason, stopped.sentence,
@@ -206,14 +207,18 @@ class Deliver:
         sentence = str(notice.about.get("sentence", ""))
         if fault is not None:
             reason, sentence = fault.reason, fault.sentence
-        self._keep(notice, reason, sentence, b"")
-        told = alarm(now_ms(), reason, f"{notice.id.hex()}: {sentence}")
         stage = "verify" if fault is None else "deliver"
+        self._keep(notice, stage, reason, sentence, b"")
+        told = alarm(now_ms(), reason, f"{notice.id.hex()}: {sentence}")
         return [self._entry(Kind.HELD, notice, stage, reason, sentence, ""), told]
 
-    def _keep(self, notice: Notice, reason: str, sentence: str, output: bytes) -> None:
+    def _keep(self, notice: Notice, stage: str, reason: str, sentence: str,
+              output: bytes) -> None:  # fmt: skip
         _, _, envelope = read_landed(self._landed.read(notice.place))
-        record = {"reason": reason, "sentence": sentence, **notice.about}
+        record = {
+            "time_ms": now_ms(), "stage": stage, "reason": reason, "sentence": sentence,
+            **notice.about,
+        }  # fmt: skip
         self._held.keep(notice.id.hex(), envelope, output, record)
 
     @staticmethod

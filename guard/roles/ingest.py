@@ -2,7 +2,8 @@
 
 Takes files from `spool/drop/SENDER/`, copies their bytes into the `accepted` journal, makes a
 batch durable, removes the drops, and feeds the chain. What is no message (a link, a device, a name
-that is no name) is moved to `spool/refused/` and reported. Nothing here looks inside a file.
+that is no name) is moved to `spool/refused/` and reported. Nothing here looks inside a file. Held
+messages on which reviewers have decided (`guard.roles.reviews`) come in again the same way.
 
 After a start it first feeds again, one at a time, what the ledger does not have yet.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from guard.core.durable_words import HEARD
 from guard.core.notice import Place
+from guard.core.review import takes_chain
 from guard.edge.clock import monotonic_ns, now_ms, now_s
 from guard.edge.journal import JournalReader, JournalWriter, Position
 from guard.edge.keys import new_id
@@ -27,6 +29,7 @@ from guard.edge.sweeping import Sweeper, removed
 from guard.edge.waiting import wait_readable
 from guard.roles.feed import Feed
 from guard.roles.head import Fed, Feeder
+from guard.roles.reviews import ReviewDesk
 from schemas.accepted import read_accepted, write_accepted
 from schemas.entry import Entry, Kind
 from schemas.errors import Broken
@@ -58,6 +61,7 @@ class Ingest:
         self._journal_folder = folder / "accepted"
         self._feeder = Feeder(spec, self._journal_folder)
         self._orders = OrdersFile(folder)
+        self._reviews = ReviewDesk(spec, folder)
         self._entries = Mouth(spec.descriptors["ingest-entries"])
         self._durable = Ear(spec.descriptors["ingest-durable"])
         self._told = 0
@@ -80,6 +84,7 @@ class Ingest:
         known = self._refeed()
         waiting: list[Candidate] = []
         while not self._stopping:
+            self._take_decisions(known)
             waiting += self._spool.candidates()
             stopped, waiting = self._stopped(waiting)
             batch, waiting = self._take(waiting, known)
@@ -124,6 +129,28 @@ class Ingest:
                     place = reader.position(number)
                     message = Message(meta_bytes, payload)
                     yield self._fed(number, message.meta, message, place, origin)
+
+    def _take_decisions(self, known: set[bytes]) -> None:
+        """What reviewers decided goes on: durable first, then the decisions go, then it is fed."""
+        ready, voids = self._reviews.due(self._orders.now())
+        while voids:
+            some, voids = voids[:BATCH_MAX], voids[BATCH_MAX:]
+            self._tell([void.entry() for void in some])
+            self._reviews.remove(void.name for void in some)
+        if not ready:
+            return
+        accepted = []
+        for each in ready:
+            if each.origin in known:  # accepted before a crash undid the removal of the decisions
+                continue
+            record = write_accepted(each.message.meta_bytes, each.origin, each.message.payload)
+            accepted.append((self._journal.append(record), each))
+        self._journal.sync()
+        self._journal.mark(self._journal.next_number)
+        self._reviews.remove(name for each in ready for name in each.names)
+        for position, each in accepted:
+            meta = each.message.meta
+            self._feeder.feed(self._fed(position.number, meta, each.message, position, each.origin))
 
     def _take(
         self, candidates: list[Candidate], known: set[bytes]
@@ -182,13 +209,15 @@ class Ingest:
     @staticmethod
     def _fed(number: int, meta: Meta, message: Message, at: Position, origin: bytes) -> Fed:
         place = Place(at.segment, at.offset, at.length)
+        told = origin.decode("ascii")
         about: dict[str, int | str] = {
             "sender": meta.sender,
             "name": meta.name,
             "accepted_s": meta.accepted_s,
-            "origin": origin.decode("ascii"),
+            "origin": told,
         }
-        return Fed(number, bytes.fromhex(meta.id), message, place, about)
+        chain = takes_chain(told)
+        return Fed(number, bytes.fromhex(meta.id), message, place, about, chain)
 
     def _refuse(self, refused: list[tuple[Candidate, Refused]]) -> None:
         """In the ledger first, then moved away; a crash in between tells it twice, by one id."""
@@ -207,13 +236,13 @@ class Ingest:
             }
             for candidate, found in refused
         ]
-        self._write(entries)
+        self._tell(entries)
         for candidate, found in refused:
             self._spool.quarantine(candidate, found.id)
         self._feed.add("spool_refused", len(refused))
 
-    def _write(self, entries: list[Entry]) -> None:
-        """Tell the ledger, and wait until it has them."""
+    def _tell(self, entries: list[Entry]) -> None:
+        """Into the ledger; waits until they are durable."""
         self._entries.tell(json.dumps(entries, separators=(",", ":")).encode())
         self._told += 1
         durable = 0
@@ -228,7 +257,7 @@ class Ingest:
         for sweeper in self._sweepers:
             names = sweeper.old(now_s()) if sweeper.due(monotonic_ns()) else []
             if names:
-                self._write([removed("refused", names)])
+                self._tell([removed("refused", names)])
                 sweeper.remove(names)
 
 

@@ -168,4 +168,10 @@ PLANTED = (
         ),
         ("sent-again",),
     ),
+    Planted(
+        "one reviewer is enough",
+        Mutation("guard.core.review", 'int(values["quorum"])', "1"),
+        ("approved",),
+        first_seed=20,
+    ),
 )

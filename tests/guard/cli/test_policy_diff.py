@@ -125,6 +125,18 @@ def test_what_changes_nothing_that_comes_through_exits_0(
     assert [said in it["sentence"] for it in told["changes"]] == [True]
 
 
+def test_a_person_who_may_not_review_any_more_stops_more_and_back(
+    changed: Changed, guard: Guard
+) -> None:
+    link = "[link]\nrate"
+    one, other = changed(link, f'[sender_persons]\nalpha = ["dora"]\n\n{link}')
+    code, told = between(guard, one, other)
+    (change,) = told["changes"]
+    assert (code, change["effect"]) == (0, "stops more")
+    assert "may not review what alpha sends: dora" in change["sentence"]
+    assert between(guard, other, one)[0] == 1
+
+
 def test_a_stage_more_stops_more_and_a_stage_less_lets_more_through(
     changed: Changed, guard: Guard
 ) -> None:

@@ -1,6 +1,12 @@
 """Where a side goes on after a crash, from its ledger's entries alone."""
 
-from guard.core.facts import HANDLED_RANGES_MAX, DestinationFacts, SourceFacts
+from guard.core.facts import (
+    CLOSING_MAX,
+    HANDLED_RANGES_MAX,
+    REVIEWED_RANGES_MAX,
+    DestinationFacts,
+    SourceFacts,
+)
 from schemas.entry import Entry, Kind
 
 
@@ -13,7 +19,7 @@ def committed(number: int, sequence: int) -> Entry:
 
 def test_a_new_source_side_begins_at_the_beginning() -> None:
     state = {"settled": 0, "sequence": 0, "sealed": 0, "envelope": "", "sent": 0}
-    assert SourceFacts().state() == state
+    assert SourceFacts().state() == state | {"reviewed": "", "closing": ""}
 
 
 def test_the_source_side_goes_on_after_what_the_ledger_has() -> None:
@@ -26,7 +32,40 @@ def test_the_source_side_goes_on_after_what_the_ledger_has() -> None:
         facts.see(entry)
     assert facts.state() == {
         "settled": 4, "sequence": 2, "sealed": 2, "envelope": f"{2:064x}", "sent": 2,
+        "reviewed": "", "closing": "",
     }  # fmt: skip
+
+
+def reviewed(kind: Kind, number: int, hold: int) -> Entry:
+    return {"kind": kind, "number": number, "hold": hold, "id": f"{number:032x}"}
+
+
+def test_the_source_side_knows_which_holds_were_decided_and_what_left_held() -> None:
+    facts = SourceFacts()
+    entries = [reviewed(Kind.HELD, 5, 2), reviewed(Kind.REFUSED, 6, 5),
+               committed(7, 1) | reviewed(Kind.COMMITTED, 7, 3)]  # fmt: skip
+    for entry in entries:
+        facts.see(entry)
+    state = facts.state()
+    assert state["reviewed"] == "2-3,5"
+    assert state["closing"] == f"{6:032x} 5\n{7:032x} 3"
+    again = SourceFacts()
+    again.see(facts.entry(1))
+    assert again.state() == state
+    older = facts.entry(1)
+    del older["reviewed"], older["closing"]
+    again.see(older)  # of a ledger that an older version pruned
+    assert again.state() == state | {"reviewed": "", "closing": ""}
+
+
+def test_what_is_known_of_reviews_has_a_bound() -> None:
+    facts = SourceFacts()
+    for hold in range(0, 20_000, 2):
+        facts.see(committed(hold + 1, 1) | reviewed(Kind.COMMITTED, hold + 1, hold))
+    assert len(facts.reviewed) == REVIEWED_RANGES_MAX
+    assert 1 in facts.reviewed
+    assert 19_997 not in facts.reviewed
+    assert len(facts.closing) == CLOSING_MAX
 
 
 def delivering(number: int, sequence: int) -> Entry:
