@@ -85,9 +85,12 @@ class Sweeper:
 
     @staticmethod
     def _remove_folder(path: Path) -> None:
+        """What people put beside it stays, hidden."""
         for inner in os.listdir(path):
-            os.unlink(path / inner)
-        os.rmdir(path)
+            with contextlib.suppress(OSError):
+                os.unlink(path / inner)
+        with contextlib.suppress(OSError):
+            os.rmdir(path)
 
 
 def removed(what: str, names: list[str]) -> Entry:
