@@ -38,7 +38,8 @@ META = Meta("0123456789abcdef" * 2, "c2", "alpha", "a.cot", 1_700_000_000)
 MESSAGE = Message.make(META, b"<event/>")
 HOLD = Hold(Reason.DIRTY_WORD, "entry 1 of words.txt was found")
 STATE: dict[str, int | str] = {
-    "settled": 0, "sequence": 0, "sealed": 0, "envelope": "", "reviewed": "", "closing": "", "sent": 0,
+    "settled": 0, "sequence": 0, "sealed": 0, "envelope": "", "reviewed": "", "closing": "",
+    "sent": 0,
 }  # fmt: skip
 _RECEIPTS = Receipts(Place("words", 1, Kind.FILTER, 1, 10_000), SCOPE, STAGE_KEY)
 
@@ -62,7 +63,7 @@ def values(folder: Path, **more: Value) -> dict[str, Value]:
         "keep_days": 0, "resend_days": 0, "resend_mb": 0,
         "scope": SCOPE.hex(), "senders": ["alpha"], "stages": [["words", "words"]],
         "manifest": "full", "name_crosses": 0, "keep_refused": 0, "replies": 1, "demo": 0,
-        "reviewers": reviewers, "keep_days": 0, "resend_days": 0, "resend_mb": 0,
+        "reviewers": reviewers,
     }  # fmt: skip
     return found | more
 
