@@ -89,6 +89,7 @@ class Reason(StrEnum):
     # the sealed message
     MANIFEST_MALFORMED = "manifest-malformed"
     MANIFEST_SIGNATURE = "manifest-signature"
+    MANIFEST_KEY = "manifest-key"
     MANIFEST_OTHER_FLOW = "manifest-other-flow"
     MANIFEST_DIGEST = "manifest-digest"
     MANIFEST_SEQUENCE = "manifest-sequence"

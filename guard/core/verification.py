@@ -9,7 +9,6 @@ docs/spec/manifest.md; a compact envelope is read in `guard.core.compact_verific
 import hashlib
 import io
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,9 +157,13 @@ def _bound_by_signature(
             accepts.flow, accepts.source_domain, accepts.destination_domain, sequence, digest,
             accepts.demonstration,
         )  # fmt: skip
-        with suppress(Forged):
+        try:
             verify(*signed_by(untrusted_envelope, bound))
-            return bound
+        except Forged as error:
+            if error.reason is not Reason.MANIFEST_SIGNATURE:
+                raise  # whose signature it is, is known
+            continue
+        return bound
     raise Forged(Reason.MANIFEST_SIGNATURE, "the signature does not verify")
 
 

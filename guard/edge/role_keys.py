@@ -12,7 +12,10 @@ from guard.edge.seats import Seat
 def keys_for(
     seat: Seat, own: Mapping[str, bytes], receipt_keys: Mapping[str, bytes]
 ) -> dict[str, bytes]:
-    """own: `seal` and `link`; receipt_keys: `head`, and `stage:NAME` for each stage."""
+    """own: `seal`, `link` and, once it is known, `link-next`.
+
+    receipt_keys: `head`, and `stage:NAME` for each stage.
+    """
     may = seat.role.may
     given: dict[str, bytes] = {}
     if May.HEAD_KEY in may:
@@ -24,5 +27,5 @@ def keys_for(
     if May.SEALING_KEY in may:
         given["seal"] = own["seal"]
     if May.LINK_KEY in may:
-        given["link"] = own["link"]
+        given |= {name: own[name] for name in ("link", "link-next") if name in own}
     return given

@@ -32,7 +32,6 @@ def values_of(site: Site, nonce: bytes) -> dict[str, Value]:
         "stages": [told_of(line) for line in chain.stage],
         "nonce": nonce.hex(),
         "scope": scope.hex(),
-        "seal_public": site.seal_public.hex(),
         "link": policy.link.model_dump(),
         "manifest": policy.link.manifest,
         "link_address": site.file.link,
@@ -45,6 +44,7 @@ def values_of(site: Site, nonce: bytes) -> dict[str, Value]:
         "demo": int(site.file.demo),
         "software_digest": site.software,
         "patience_ms": max(PATIENCE_MS, 2 * slowest_ms),
+        **site.key_values(),
         **site.ledger_values(),
     }
     if isinstance(chain, SourceChain):

@@ -22,7 +22,7 @@ from guard.edge.clock import monotonic_ns, now_ms
 from guard.edge.durable_number import DurableNumber
 from guard.edge.isal import best_codec
 from guard.edge.journal import JournalReader
-from guard.edge.keys import verifier
+from guard.edge.keys import seal_verifier
 from guard.edge.link_parameters import coder_of, link_line, link_params
 from guard.edge.orders import OrdersFile
 from guard.edge.session_counter import forget_reset, pending_reset, sound_counter, take_session
@@ -63,7 +63,7 @@ class Send:
         self._links = SendingLinks.adopt(
             spec, links if isinstance(links, list) else [], copies=bool(spec.values["link_copies"])
         )
-        self._verify = verifier(bytes.fromhex(spec.text("seal_public")))
+        self._verify = seal_verifier(spec, every=True)
         self._flow = spec.text("flow")
         self._domains = spec.text("source_domain"), spec.text("destination_domain")
         self._demo = spec.number("demo")
@@ -163,7 +163,8 @@ class Send:
                 "session": reset.proposal.session, "signers": signers,
                 "proposal": reset.write().decode(),
             })  # fmt: skip
-        number = take_session(folder, counter)
+        key_begins = self._spec.number("link_first_session")  # link §4 (7)
+        number = take_session(folder, max(counter, key_begins - 1))
         entries.append({"kind": Kind.SESSION, "time_ms": now_ms(), "session": number})
         self._tell(entries)
         while not HEARD.unpack_from(self._hear_audit())[0]:

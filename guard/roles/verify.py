@@ -19,7 +19,7 @@ from guard.edge import durable
 from guard.edge.clock import monotonic_ns, now_ms
 from guard.edge.durable_number import DurableNumber
 from guard.edge.journal import JournalReader
-from guard.edge.keys import verifier
+from guard.edge.keys import seal_verifier
 from guard.edge.link_parameters import link_params
 from guard.edge.orders import OrdersFile
 from guard.edge.spec import Spec
@@ -71,7 +71,7 @@ class Verify:
             Form(spec.text("manifest")),
             spec.number("demo"),
         )
-        self._verify = verifier(bytes.fromhex(spec.text("seal_public")))
+        self._verify = seal_verifier(spec)
         self._feeder = Feeder(spec, self._attempt_folder)
         self._orders = OrdersFile(folder)
         self._params = link_params(spec)

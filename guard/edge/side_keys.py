@@ -1,0 +1,44 @@
+"""All keys of a side, read and judged together: at its start, and whenever they may have changed.
+
+Takes a side's folder, the source domain's name and the time; gives `SideKeys`. Raises `Malformed`,
+`Forged` or `Broken` with a sentence that says what to do: then there is no key that the side may
+go on with. docs/keys.md says which key is which.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from guard.edge.clock import now_s
+from guard.edge.identity import SOURCE, Identity, check_own_key, read_identity
+from guard.edge.keys import public_of, read_secret
+from guard.edge.old_identities import OldKey, old_keys
+from guard.edge.site_link_keys import read_link_keys
+
+SEAL = "seal.key"
+
+
+@dataclass(frozen=True, slots=True)
+class SideKeys:
+    """secrets: by the name under which a role is handed one; the rest as in `Site`."""
+
+    secrets: dict[str, bytes]
+    source: Identity
+    old_keys: tuple[OldKey, ...]
+    link_sessions: tuple[int, int]
+
+
+def side_keys(
+    folder: Path, side: str, domain: str, at_s: int | None = None, *, demonstration: bool
+) -> SideKeys:
+    """at_s: seconds since 1970 for the certificates, or now."""
+    time_s, trust = now_s() if at_s is None else at_s, folder / "trust"
+    links = read_link_keys(folder, side)
+    secrets = links.secrets()
+    source = read_identity(trust, domain, time_s, demonstration=demonstration)
+    if side == "low":
+        secrets["seal"] = read_secret(folder / "keys" / SEAL)
+        check_own_key(source, public_of(secrets["seal"]), trust / SOURCE)
+    olds = tuple(old_keys(trust, domain, time_s, demonstration=demonstration))
+    following = links.following
+    sessions = links.now.first_session, following.first_session if following else 0
+    return SideKeys(secrets, source, olds, sessions)
