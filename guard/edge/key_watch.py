@@ -14,7 +14,7 @@ from guard.edge.clock import now_s
 from guard.edge.identity import AUTHORITY, REVOKED, SOURCE
 from guard.edge.key_events import KeyAct
 from guard.edge.old_identities import OLD
-from guard.edge.side_keys import SEAL
+from guard.edge.seal_key import SEAL, SEAL_NEXT
 from guard.edge.site import Site, with_keys_of_now
 from guard.edge.site_link_keys import LINK, NEXT
 from schemas.entry import Entry
@@ -22,7 +22,7 @@ from schemas.errors import CheckvalveError
 
 _WATCHED = (
     *(f"trust/{name}" for name in (AUTHORITY, SOURCE, REVOKED, OLD)),
-    *(f"keys/{name}" for name in (SEAL, LINK, NEXT)),
+    *(f"keys/{name}" for name in (SEAL, SEAL_NEXT, LINK, NEXT)),
 )
 _Stamp = tuple[int, int, int]
 

@@ -10,11 +10,9 @@ from pathlib import Path
 
 from guard.edge.clock import now_s
 from guard.edge.identity import SOURCE, Identity, check_own_key, read_identity
-from guard.edge.keys import public_of, read_secret
 from guard.edge.old_identities import OldKey, old_keys
+from guard.edge.seal_key import certified_key
 from guard.edge.site_link_keys import read_link_keys
-
-SEAL = "seal.key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +34,9 @@ def side_keys(
     secrets = links.secrets()
     source = read_identity(trust, domain, time_s, demonstration=demonstration)
     if side == "low":
-        secrets["seal"] = read_secret(folder / "keys" / SEAL)
-        check_own_key(source, public_of(secrets["seal"]), trust / SOURCE)
+        seal = certified_key(folder / "keys", source.public)
+        check_own_key(source, seal.public, trust / SOURCE)
+        secrets["seal"] = seal.ed25519
     olds = tuple(old_keys(trust, domain, time_s, demonstration=demonstration))
     following = links.following
     sessions = links.now.first_session, following.first_session if following else 0

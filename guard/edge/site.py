@@ -196,6 +196,11 @@ def read_site_file(folder: Path) -> SiteFile:
         raise Malformed(Reason.SITE_MALFORMED, f"{folder / 'site.toml'}: {error}") from error
 
 
+def read_policy_name(folder: Path) -> Policy:
+    """The policy as it stands, not verified: for the names of its flow and domains alone."""
+    return read_policy(_read(folder / "policy.toml"))
+
+
 def read_documents(folder: Path, policy: Policy) -> dict[str, bytes]:
     """The documents of all of a policy's chains, from `folder/documents` or beside the policy."""
     chains = [chain for chain in (policy.source, policy.destination) if chain is not None]

@@ -8,18 +8,18 @@ Takes a side's folder, gives `LinkKeys`. Reads `keys/`, and changes it for `guar
     keys/link-next.key   high side: the same of the key that follows; both lines
 """
 
-import contextlib
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from guard.edge import durable
+from guard.edge.seal_key import erase_secret, replace_secret
 from guard.link.params import SESSION_MAX
 from schemas.errors import Broken
 from schemas.reasons import Reason
 
-LINK, NEXT, GONE = "link.key", "link-next.key", "link-gone.key"
+LINK, NEXT = "link.key", "link-next.key"
 FILE_BYTES_MAX = 128
 KEY_FILE_MODE = 0o400
 _FORM = re.compile(r"([0-9a-fA-F]{64})\s*(?:\nfrom ([1-9][0-9]{0,9})\s*)?")
@@ -58,6 +58,8 @@ def read_link_keys(folder: Path, side: str) -> LinkKeys:
     if side == "low" or not os.path.lexists(path):
         return LinkKeys(now)
     following = read_link_key(path)
+    if following == now:  # a crash left it while it took the other one's place
+        return LinkKeys(now)
     if following.first_session <= now.first_session:
         raise _broken(f"{path} does not say from which later session on it is the key")
     return LinkKeys(now, following)
@@ -82,20 +84,11 @@ def write_next(folder: Path, key: LinkKey) -> None:
 
 
 def succeed(folder: Path, key: LinkKey) -> None:
-    """`key` takes the place of `keys/link.key`, durably, and the bytes of that one are destroyed.
-
-    After a crash at any step either key is whole in its place; `link-gone.key`, if it was left, is
-    destroyed by the next call.
-    """
+    """`key` takes the place of `keys/link.key`, which is destroyed, as `replace_secret` does."""
     keys = folder / "keys"
-    if (keys / GONE).exists():
-        durable.erase(keys / GONE)
-    os.link(keys / LINK, keys / GONE)
-    durable.replace(keys / LINK, key.write())
-    (keys / LINK).chmod(KEY_FILE_MODE)
-    durable.erase(keys / GONE)
-    with contextlib.suppress(FileNotFoundError):
-        durable.erase(keys / NEXT)
+    replace_secret(keys / LINK, key.write())
+    if (keys / NEXT).exists() and read_link_key(keys / NEXT) == key:
+        erase_secret(keys / NEXT)
 
 
 def _broken(sentence: str) -> Broken:
