@@ -37,8 +37,8 @@ def issue(file: Path, authority: Path, authority_key: Path, out: Path, days: int
     """Certify a domain's sealing key. Look who asks: a request proves no more than its own key."""
     with sentences():
         own = Authority.read(authority, authority_key)
-        domain, public = read_request(file.read_bytes())
-        made = issue_certificate(own, domain, public, now_s() - _SKEW_S, days)
+        domain, public, mldsa = read_request(file.read_bytes())
+        made = issue_certificate(own, domain, public, now_s() - _SKEW_S, days, mldsa)
         durable.create(out.absolute(), made)
     console.print(f"{out}: the certificate of {domain}, for {days} days", markup=False)
 

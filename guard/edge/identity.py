@@ -25,11 +25,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey, MLDSA87PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 from OpenSSL import crypto
 
+from guard.edge.alternative_key import read_alternative_key
 from guard.edge.identity_errors import forged_of
 from schemas.errors import Forged, Malformed
 from schemas.reasons import Reason
@@ -62,6 +64,7 @@ class Identity:
     authority      who vouches, for people
     fingerprint    SHA-256 of the certificate, in hexadecimal
     valid_from_s, valid_until_s   seconds since 1970, UTC
+    mldsa          its ML-DSA-65 key beside that one, 1,952 bytes, or b""
     hold_until_s   when to judge anew: the first end of a certificate of the chain or of a
                    revocation list's time
     """
@@ -73,6 +76,7 @@ class Identity:
     valid_from_s: int
     valid_until_s: int
     hold_until_s: int
+    mldsa: bytes = b""
 
 
 def domain_urn(domain: str) -> str:
@@ -119,24 +123,43 @@ def read_identity(
         int(leaf.not_valid_before_utc.timestamp()),
         int(leaf.not_valid_after_utc.timestamp()),
         min(ends_s),
+        read_alternative_key(leaf.extensions),
     )
 
 
 def unverified_key(pem: bytes) -> bytes:
     """The Ed25519 key, 32 bytes, that a certificate speaks of, whatever it is worth: to tell by
     which key something was signed that is not believed. Raises `Malformed`, `Forged`."""
+    return unverified_keys(pem)[0]
+
+
+def unverified_keys(pem: bytes) -> tuple[bytes, bytes]:
+    """The same, and the ML-DSA-65 key beside it, or b""."""
     path = Path("the certificate")
-    first = _certificates(path, CERTIFICATES_MAX, pem)[0]
-    return _sealing_key(_parsed(first, path), path)
+    first = _parsed(_certificates(path, CERTIFICATES_MAX, pem)[0], path)
+    return _sealing_key(first, path), read_alternative_key(first.extensions)
 
 
-def check_own_key(identity: Identity, public: bytes, path: Path) -> None:
-    """That the source side seals with the certified key. Raises `Forged(CERTIFICATE_KEY)`."""
-    if identity.public != public:
+def check_own_key(identity: Identity, public: bytes, path: Path, mldsa: bytes = b"") -> None:
+    """That the source side seals with the certified keys. Raises `Forged(CERTIFICATE_KEY)`.
+
+    mldsa: its own ML-DSA-65 public key, if it has one; the certificate may leave it out.
+    """
+    if identity.public != public or (identity.mldsa and identity.mldsa != mldsa):
         raise Forged(
             Reason.CERTIFICATE_KEY,
             f"{path} certifies another key than keys/seal.key: have the authority issue a"
             f" certificate for this one, or put the key back that it belongs to",
+        )
+
+
+def check_hybrid(identity: Identity, path: Path) -> None:
+    """That the certificate has both keys. Raises `Forged(CERTIFICATE_KEY)`."""
+    if not identity.mldsa:
+        raise Forged(
+            Reason.CERTIFICATE_KEY,
+            f'{path} has no ML-DSA-65 key, and the policy says signatures = "hybrid": have a'
+            " certificate issued that carries it (guard keys request)",
         )
 
 
@@ -172,7 +195,8 @@ def _check_strength(link: x509.Certificate, path: Path) -> None:
         return
     if isinstance(key, EllipticCurvePublicKey) and key.key_size >= EC_BITS_MIN:
         return
-    if not isinstance(key, Ed25519PublicKey | Ed448PublicKey):
+    strong = Ed25519PublicKey | Ed448PublicKey | MLDSA65PublicKey | MLDSA87PublicKey
+    if not isinstance(key, strong):
         raise _weak(link, path, "a key that is too short or of a kind not allowed")
 
 

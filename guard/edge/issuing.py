@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from guard.edge.alternative_key import alternative_key, read_alternative_key
 from guard.edge.identity import DEMONSTRATION_AUTHORITY, domain_urn
 from guard.edge.seal_key import SealKey
 from schemas.errors import Malformed
@@ -85,8 +86,11 @@ def demonstration_authority(from_s: int, days: int) -> Authority:
     return new_authority(DEMONSTRATION_AUTHORITY, from_s, days)
 
 
-def issue(authority: Authority, domain: str, public: bytes, from_s: int, days: int) -> bytes:
-    """A domain's certificate as PEM. public: its Ed25519 sealing key, 32 bytes (RFC 8410)."""
+def issue(
+    authority: Authority, domain: str, public: bytes, from_s: int, days: int, mldsa: bytes = b""
+) -> bytes:
+    """A domain's certificate as PEM. public: its Ed25519 sealing key, 32 bytes (RFC 8410); mldsa:
+    its ML-DSA-65 key, 1,952 bytes, if it has one."""
     key = Ed25519PublicKey.from_public_bytes(public)
     issuer = authority.certificate
     builder = (
@@ -103,6 +107,8 @@ def issue(authority: Authority, domain: str, public: bytes, from_s: int, days: i
             critical=False,
         )
     )
+    if mldsa:
+        builder = builder.add_extension(alternative_key(mldsa), critical=False)
     return builder.sign(authority.key, None).public_bytes(Encoding.PEM)
 
 
@@ -110,20 +116,26 @@ def request(domain: str, seal: SealKey) -> bytes:
     """A request (PKCS #10, RFC 2986) in PEM that the authority certify the domain's sealing key."""
     key = Ed25519PrivateKey.from_private_bytes(seal.ed25519)
     builder = x509.CertificateSigningRequestBuilder().subject_name(_name(domain))
+    if seal.mldsa:
+        builder = builder.add_extension(alternative_key(seal.mldsa_public), critical=False)
     return builder.sign(key, None).public_bytes(Encoding.PEM)
 
 
-def read_request(untrusted: bytes) -> tuple[str, bytes]:
-    """(domain, Ed25519 public key) of a request that its own key signed. Raises `Malformed`."""
+def read_request(untrusted: bytes) -> tuple[str, bytes, bytes]:
+    """(domain, Ed25519 key, ML-DSA-65 key or b"") of a request. Raises `Malformed`.
+
+    It is signed by the first of the two keys; of the second it proves nothing.
+    """
     try:
         found = x509.load_pem_x509_csr(untrusted)
         names = [it.value for it in found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
         key, signed = found.public_key(), found.is_signature_valid
+        mldsa = read_alternative_key(found.extensions)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise _malformed("the request is not PKCS #10 in PEM") from error
     if not signed or not isinstance(key, Ed25519PublicKey) or len(names) != 1:
         raise _malformed("the request is not signed by its own Ed25519 key, or has no one name")
-    return str(names[0]), key.public_bytes_raw()
+    return str(names[0]), key.public_bytes_raw(), mldsa
 
 
 def revocation_list(

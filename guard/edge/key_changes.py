@@ -73,8 +73,10 @@ class Changing:
     # -- the sealing key -----------------------------------------------------------------------
 
     def request_envelope(self) -> bytes:
-        """Low side: the next sealing key, made if there is none yet; gives the request in PEM. Where
-        there is no certificate yet, it is for the key that `guard init` made."""
+        """Low side: the next sealing key, made if there is none yet; gives the request in PEM.
+
+        Where there is no certificate yet, it is for the key that `guard init` made.
+        """
         self._only("low")
         first = not (self._folder / "trust" / SOURCE).exists()
         path = self._folder / "keys" / (SEAL if first else SEAL_NEXT)

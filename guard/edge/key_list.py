@@ -156,7 +156,8 @@ class _Listing:
             yield _with(line, state="revoked" if revoked else "wrong", why=error.sentence)
         else:
             until_s = min(found.valid_until_s, until_s)
-            yield _with(line, valid_from_s=found.valid_from_s, valid_until_s=until_s)
+            kind = "Ed25519 + ML-DSA-65, X.509" if found.mldsa else line.kind
+            yield _with(line, kind=kind, valid_from_s=found.valid_from_s, valid_until_s=until_s)
 
     def _link(self, key: str, name: str, state: str) -> Lines:
         line = KeyLine(key, "HKDF secret", "send" if self.file.side == "low" else "receive",

@@ -7,7 +7,6 @@ process that uses each. Library: `cryptography`.
 import os
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -16,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
-from guard.edge.spec import Spec
 from schemas.errors import Broken, Forged
 from schemas.reasons import Reason
 
@@ -74,35 +72,3 @@ def verifier(public: bytes) -> Callable[[bytes, bytes], None]:
             raise Forged(Reason.MANIFEST_SIGNATURE, "the signature does not verify") from error
 
     return verify
-
-
-def seal_verifier(spec: Spec, *, every: bool = False) -> Callable[[bytes, bytes], None]:
-    """The same for seals: under the domain's key, or one before it that is still taken.
-
-    What verifies under a key that is not taken any more is `Forged(MANIFEST_KEY)`. every: all
-    earlier keys are taken, for `send`: what was sealed before a change may leave after it.
-    """
-    told = spec.values.get("seal_old")
-    olds = told if isinstance(told, list) else []
-    keys = [spec.text("seal_public"), *(public for public, taken in olds if taken or every)]
-    taken = [verifier(bytes.fromhex(key)) for key in keys]
-    over = [verifier(bytes.fromhex(public)) for public, taken in olds if not (taken or every)]
-
-    def verify(signature: bytes, signed: bytes) -> None:
-        if _any(taken, signature, signed):
-            return
-        if _any(over, signature, signed):
-            raise Forged(
-                Reason.MANIFEST_KEY, "it is signed with a key that is no longer taken: its overlap"
-                " is over, or its certificate is revoked or has ended")  # fmt: skip
-        raise Forged(Reason.MANIFEST_SIGNATURE, "the signature does not verify")
-
-    return verify
-
-
-def _any(verifiers: list[Callable[[bytes, bytes], None]], signature: bytes, signed: bytes) -> bool:
-    for verify in verifiers:
-        with suppress(Forged):
-            verify(signature, signed)
-            return True
-    return False

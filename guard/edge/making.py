@@ -20,7 +20,7 @@ from guard.edge.issuing import AUTHORITY_KEY, Authority, demonstration_authority
 from guard.edge.keys import new_secret, public_of, write_secret
 from guard.edge.operators import DEMONSTRATION
 from guard.edge.operators import FOLDER as OPERATORS
-from guard.edge.seal_key import KEY_FILE_MODE, SEAL, new_seal_key
+from guard.edge.seal_key import KEY_FILE_MODE, SEAL, SealKey, new_seal_key
 from guard.edge.sealing_keys import SealingKeys
 from guard.edge.session_counter import make_counter
 from guard.edge.site import SOURCE_LEDGER, chain_of
@@ -104,7 +104,7 @@ def make_site(
     make_counter(low / "cursor")
     _make_folder(low / "trust" / OPERATORS, _SHARED_MODE)
     if authors.seeds:
-        authority = _certify((low, high), policy.source_domain, seal.public)
+        authority = _certify((low, high), policy.source_domain, seal)
         durable.create(folder / AUTHORITY_KEY, authority.key_pem, KEY_FILE_MODE)
         _make_operators(folder, low / "trust" / OPERATORS)
         authors.write_keys(folder)
@@ -151,11 +151,13 @@ def _make_operators(keys: Path, trust: Path) -> None:
         (trust / f"{name}.pub").write_text(public_of(key).hex() + "\n")
 
 
-def _certify(sides: tuple[Path, ...], domain: str, public: bytes) -> Authority:
+def _certify(sides: tuple[Path, ...], domain: str, seal: SealKey) -> Authority:
     """The source domain's identity, for both sides; gives the authority that vouches for it."""
     from_s = now_s() - _CLOCK_SKEW_S
     authority = demonstration_authority(from_s, _CERTIFICATE_DAYS)
-    certificate = issue(authority, domain, public, from_s, _CERTIFICATE_DAYS)
+    certificate = issue(
+        authority, domain, seal.public, from_s, _CERTIFICATE_DAYS, seal.mldsa_public
+    )
     for side in sides:
         (side / "trust" / AUTHORITY).write_bytes(authority.pem)
         (side / "trust" / SOURCE).write_bytes(certificate)

@@ -8,14 +8,14 @@ Written by `guard keys`. Raises `Malformed(SITE_MALFORMED)`. Follows docs/keys.m
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from guard.edge import durable
-from guard.edge.identity import read_identity, unverified_key
+from guard.edge.identity import read_identity, unverified_keys
 from schemas.errors import Forged, Malformed
 from schemas.policy import Closed
 from schemas.reasons import Reason
@@ -37,14 +37,17 @@ class OldCertificate(Closed):
 class OldKey:
     """A key that was the source domain's.
 
-    public  32 bytes; taken  whether this side still takes what it signed; hold_until_s  when to
-    judge anew (2**40: never); why  of one that is not taken, for people
+    public        Ed25519, 32 bytes; mldsa the key beside it, 1,952 bytes, or b""
+    taken         whether this side still takes what it signed
+    hold_until_s  when to judge anew (2**40: never)
+    why           of one that is not taken, for people
     """
 
     public: bytes
     taken: bool
     hold_until_s: int
     why: str = ""
+    mldsa: bytes = b""
 
 
 _FILE = TypeAdapter(Annotated[list[OldCertificate], Field(max_length=OLD_MAX)])
@@ -83,11 +86,13 @@ def _judged(
     line: OldCertificate, trust: Path, domain: str, at_s: int, *, demonstration: bool
 ) -> OldKey:
     pem = line.certificate.encode()
-    public = unverified_key(pem)
+    public, mldsa = unverified_keys(pem)
+    not_taken = OldKey(public, taken=False, hold_until_s=NEVER_S, mldsa=mldsa)
     if at_s >= line.until_s:
-        return OldKey(public, taken=False, hold_until_s=NEVER_S, why="its overlap is over")
+        return replace(not_taken, why="its overlap is over")
     try:
         found = read_identity(trust, domain, at_s, demonstration=demonstration, pem=pem)
     except (Forged, Malformed) as error:
-        return OldKey(public, taken=False, hold_until_s=NEVER_S, why=error.sentence)
-    return OldKey(public, taken=True, hold_until_s=min(line.until_s, found.hold_until_s))
+        return replace(not_taken, why=error.sentence)
+    until_s = min(line.until_s, found.hold_until_s)
+    return replace(not_taken, taken=True, hold_until_s=until_s)

@@ -12,7 +12,7 @@ from guard.edge.seats import Seat
 def keys_for(
     seat: Seat, own: Mapping[str, bytes], receipt_keys: Mapping[str, bytes]
 ) -> dict[str, bytes]:
-    """own: `seal`, `link` and, once it is known, `link-next`.
+    """own: `seal`, `link`, `seal-mldsa` for two signatures, `link-next` once it is known.
 
     receipt_keys: `head`, and `stage:NAME` for each stage.
     """
@@ -25,7 +25,7 @@ def keys_for(
     if May.ALL_STAGE_KEYS in may:
         given |= {name: key for name, key in receipt_keys.items() if name != "head"}
     if May.SEALING_KEY in may:
-        given["seal"] = own["seal"]
+        given |= {name: own[name] for name in ("seal", "seal-mldsa") if name in own}
     if May.LINK_KEY in may:
         given |= {name: own[name] for name in ("link", "link-next") if name in own}
     return given

@@ -34,6 +34,7 @@ def values_of(site: Site, nonce: bytes) -> dict[str, Value]:
         "scope": scope.hex(),
         "link": policy.link.model_dump(),
         "manifest": policy.link.manifest,
+        "signatures": policy.link.signatures,
         "link_address": site.file.link,
         "links": list(site.file.links),
         "link_copies": int(site.file.link_mode == "copies"),

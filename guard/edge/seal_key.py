@@ -14,6 +14,7 @@ from pathlib import Path
 
 from guard.edge import durable
 from guard.edge.keys import new_secret, public_of
+from guard.edge.mldsa import mldsa_public_of
 from schemas.errors import Broken
 from schemas.reasons import Reason
 
@@ -34,6 +35,11 @@ class SealKey:
         """Its file."""
         second = f"ml-dsa-65 {self.mldsa.hex()}\n" if self.mldsa else ""
         return f"{self.ed25519.hex()}\n{second}".encode()
+
+    @property
+    def mldsa_public(self) -> bytes:
+        """The ML-DSA-65 public key, 1,952 bytes, or b""."""
+        return mldsa_public_of(self.mldsa) if self.mldsa else b""
 
     @property
     def public(self) -> bytes:

@@ -128,7 +128,10 @@ class Site:
         """What the roles that check seals, and the ends of the link, are told of keys."""
         return {
             "seal_public": self.source.public.hex(),
-            "seal_old": [[old.public.hex(), int(old.taken)] for old in self.old_keys],
+            "seal_mldsa": self.source.mldsa.hex(),
+            "seal_old": [
+                [old.public.hex(), int(old.taken), old.mldsa.hex()] for old in self.old_keys
+            ],
             "link_first_session": self.link_sessions[0],
             "link_next_session": self.link_sessions[1],
         }
@@ -166,7 +169,7 @@ def load_site(folder: Path, at_s: int | None = None, policy_folder: Path | None 
     documents = {name: _read(place / "documents" / name) for name in chain.documents}
     digest = policy_digest(policy_bytes, documents)
     signers = policy_signers(place, policy, file.side, digest, root)
-    keys = side_keys(folder, file.side, policy.source_domain, at_s, demonstration=file.demo)
+    keys = side_keys(folder, file.side, policy, at_s, demonstration=file.demo)
     ledger_public = read_public(trust / "ledger.pub")
     source_ledger = "" if file.side == "low" else read_source_ledger(trust / SOURCE_LEDGER)
     return Site(
@@ -180,8 +183,7 @@ def with_keys_of_now(site: Site, at_s: int | None = None) -> Site:
 
     Raises as `load_site` does: then there is no key that this side may go on with.
     """
-    domain = site.policy.source_domain
-    keys = side_keys(site.folder, site.file.side, domain, at_s, demonstration=site.file.demo)
+    keys = side_keys(site.folder, site.file.side, site.policy, at_s, demonstration=site.file.demo)
     return replace(
         site, keys=keys.secrets, source=keys.source, old_keys=keys.old_keys,
         link_sessions=keys.link_sessions,

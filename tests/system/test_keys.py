@@ -149,6 +149,30 @@ def test_what_somebody_with_the_old_envelope_key_sends_is_held_and_alarmed(
     assert len(flow.follow().delivered) == 1
 
 
+def test_what_is_signed_twice_crosses_and_what_is_signed_once_does_not(open_folder: Path) -> None:
+    pack, policy = open_folder / "pack", open_folder / "pack" / "policy.toml"
+    shutil.copytree(pack_folder("c2"), pack)
+    policy.write_text(policy.read_text("utf-8") + '\nsignatures = "hybrid"\n')
+    with Demonstration(open_folder / "site", pack, LinkFaults(direct=True)) as flow:
+        low, high = flow.made.low, flow.made.high
+        for _ in range(20):
+            flow.drop(SAMPLE, "position.cot")
+        wait_for(flow.settled)
+        rotate_envelope(flow)  # both keys of it
+        flow.drop(SAMPLE, "position.cot")
+        wait_for(flow.settled)
+        account = flow.follow()
+        assert (len(account.delivered), account.gaps, account.lost) == (21, 0, 0)
+        assert not told(high, Kind.HELD)
+        flow.side("low").end()
+        seal = low / "keys" / "seal.key"  # the second key is broken; the first is not enough
+        seal.chmod(0o600)
+        seal.write_text(seal.read_text().split("\n")[0] + "\n")
+        refused = guard("run", "low", "--site", low)
+        assert refused.exit_code == 3
+        assert "certifies another key" in refused.stderr
+
+
 def test_what_somebody_with_the_old_link_key_sends_opens_nothing(flow: Demonstration) -> None:
     low, high = flow.made.low, flow.made.high
     stolen = (low / "keys" / "link.key").read_bytes()

@@ -14,12 +14,13 @@ from guard.edge.clock import now_s
 from guard.edge.issuing import Authority, issue, new_authority, revocation_list
 from guard.edge.key_changes import SESSION_MARGIN, Changing
 from guard.edge.key_watch import KeyWatch
-from guard.edge.keys import public_of, seal_verifier, signer
+from guard.edge.keys import public_of, signer
 from guard.edge.ledger_files import LedgerWriter
 from guard.edge.making import make_site, pack_folder
 from guard.edge.old_identities import read_old
 from guard.edge.seal_key import read_seal_key, replace_secret
 from guard.edge.sealing_keys import SealingKeys
+from guard.edge.seals import seal_verifier
 from guard.edge.site import load_site, read_public, with_keys_of_now
 from guard.edge.site_link_keys import LinkKey, read_link_key, read_link_keys
 from guard.edge.spec import Spec, Value
@@ -86,7 +87,7 @@ def test_signatures_of_a_key_whose_time_is_over_are_told_from_forged_ones() -> N
     new, old, older, nobody = (bytes([n]) * 32 for n in (1, 2, 3, 4))
     values: dict[str, Value] = {
         "seal_public": public_of(new).hex(),
-        "seal_old": [[public_of(old).hex(), 1], [public_of(older).hex(), 0]],
+        "seal_old": [[public_of(old).hex(), 1, ""], [public_of(older).hex(), 0, ""]],
     }
     spec = Spec("verify", "x:y", "high", {}, values)
     for seed in (new, old):
