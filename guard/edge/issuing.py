@@ -131,7 +131,7 @@ def read_request(untrusted: bytes) -> tuple[str, bytes, bytes]:
         names = [it.value for it in found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
         key, signed = found.public_key(), found.is_signature_valid
         mldsa = read_alternative_key(found.extensions)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise _malformed("the request is not PKCS #10 in PEM") from error
     if not signed or not isinstance(key, Ed25519PublicKey) or len(names) != 1:
         raise _malformed("the request is not signed by its own Ed25519 key, or has no one name")
