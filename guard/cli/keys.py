@@ -32,6 +32,7 @@ _WRONG = ("wrong", "revoked")
         "end-overlap": "guard.cli.keys_rotating:end_overlap",
         "revoke": "guard.cli.keys_authority:revoke",
         "take-revocations": "guard.cli.keys_rotating:take_revocations",
+        "import": "guard.cli.keys_import:import_key",
         "destroy": "guard.cli.keys_destroying:destroy",
     },
     epilog="Example: guard keys list --site /srv/checkvalve/low",
