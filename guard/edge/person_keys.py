@@ -1,9 +1,9 @@
 """A person's signing key out of a PKCS #12 file (RFC 7292), with the certificate that is with it.
 
 Takes the file's bytes, its password, the authority and the time; gives a `PersonsKey`. Raises
-`Malformed(KEY_MISSING)` and `Forged(CERTIFICATE_*)` with a sentence that says what to do. Run on the
-person's own machine. Policies, roots, postures and approvals are signed with Ed25519: another key
-(a CAC's RSA key never leaves its card) serves for drops alone (docs/spec/sender-signature.md).
+`Malformed(KEY_MISSING)` and `Forged(CERTIFICATE_*)` with a sentence that says what to do. Run on
+the person's own machine. Policies, roots, postures and approvals are signed with Ed25519: another
+key (a CAC's RSA key never leaves its card) serves for drops (docs/spec/sender-signature.md).
 """
 
 from dataclasses import dataclass
