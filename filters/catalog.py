@@ -30,6 +30,7 @@ _STAGES: dict[str, Listed] = {
     "identify": Listed("filters.checks.identify", Kind.FILTER, Side.SOURCE, 1),
     "label": Listed("filters.checks.label", Kind.FILTER, Side.SOURCE, 1),
     "redact": Listed("filters.transforms.redact", Kind.TRANSFORM, Side.SOURCE, 1),
+    "sender_signature": Listed("filters.checks.sender_signature", Kind.FILTER, Side.SOURCE, 1),
     "relabel": Listed("filters.transforms.relabel", Kind.TRANSFORM, Side.SOURCE, 1),
     "route": Listed("filters.routes.route", Kind.ROUTE, Side.SOURCE, 1),
     "words": Listed("filters.checks.words", Kind.FILTER, Side.SOURCE, 1),

@@ -24,6 +24,7 @@ DUTIES: dict[str, frozenset[str]] = {
     name: frozenset({duty})
     for duty, names in {
         "identify": ("identify",),
+        "sender": ("sender_signature",),
         "bounds": ("bounds",),
         "recognise": (
             "cot_read", "cot_recognise", "event_read", "event_recognise", "json_recognise",
@@ -141,7 +142,7 @@ def _line_faults(line: StageLine, chain: Chain, documents: Mapping[str, bytes]) 
         return
     unnamed = [
         value for field, value in parameters
-        if field.endswith("document") and value not in chain.documents
+        if field.endswith("document") and value not in (None, *chain.documents)
     ]  # fmt: skip
     if unnamed:
         yield from (f"it reads {name}, which the chain's documents do not name" for name in unnamed)

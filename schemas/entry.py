@@ -34,6 +34,7 @@ class Kind(StrEnum):
     FACTS = "facts"  # either side: what entries said that may be let go now
     EPOCH = "epoch"  # either side: the ledger's next key, certified by the one before
     POSTURE = "posture"  # either side: another posture is in force from here on
+    KEY = "key"  # either side: something was done to a key of the side
     ALARM = "alarm"  # either side: something that should never happen
 
 

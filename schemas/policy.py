@@ -133,6 +133,8 @@ class LinkLine(Closed):
     repeats      how often each message is sent again, whole, so long after it was sent
     tag          datagrams carry a tag; off only for a cable that nobody else can reach
     manifest     how `release` writes it, and the weakest form that `verify` takes
+    signatures   by which a manifest is signed, and the least that `verify` takes; hybrid: also by
+                 ML-DSA-65
     compression  of whole envelopes; with `dictionary`, a document of each chain that the policy has
     """
 
@@ -148,6 +150,7 @@ class LinkLine(Closed):
     repeat_pause_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 2000
     tag: bool = True
     manifest: Literal["full", "compact"] = "full"
+    signatures: Literal["ed25519", "hybrid"] = "ed25519"
     compression: Literal["off", "lz4", "zstd", "dictionary"] = "off"
     dictionary: FileName | None = None
 
@@ -157,6 +160,8 @@ class LinkLine(Closed):
             raise ValueError("name rate_mbit_per_s or rate_bit_per_s, not both")
         if (self.compression == "dictionary") != (self.dictionary is not None):
             raise ValueError('compression = "dictionary" needs a dictionary, and only it has one')
+        if self.manifest == "compact" and self.signatures == "hybrid":
+            raise ValueError('signatures = "hybrid" needs manifest = "full"')
         return self
 
     @property

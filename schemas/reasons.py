@@ -28,6 +28,13 @@ class Reason(StrEnum):
     CHANGED_WHILE_READ = "changed-while-read"
     SIDECAR_MALFORMED = "sidecar-malformed"
 
+    # the sender's signature
+    SIGNATURE_MISSING = "signature-missing"
+    SIGNATURE_MALFORMED = "signature-malformed"
+    SIGNATURE_INVALID = "signature-invalid"
+    SIGNATURE_UNTRUSTED = "signature-untrusted"
+    SIGNATURE_OTHER_SIGNER = "signature-other-signer"
+
     # every format
     TYPE_UNKNOWN = "type-unknown"
     TYPE_NOT_ALLOWED = "type-not-allowed"
@@ -96,6 +103,7 @@ class Reason(StrEnum):
     # the sealed message
     MANIFEST_MALFORMED = "manifest-malformed"
     MANIFEST_SIGNATURE = "manifest-signature"
+    MANIFEST_KEY = "manifest-key"
     MANIFEST_OTHER_FLOW = "manifest-other-flow"
     MANIFEST_DIGEST = "manifest-digest"
     MANIFEST_SEQUENCE = "manifest-sequence"

@@ -59,7 +59,7 @@ class SideParts:
             file=module.SiteFile(**self.file, trust_root=trust_root),
             policy=self.policy, policy_digest=self.policy_digest, chain=self.chain,
             documents=self.documents, keys=self.keys,
-            source=SimpleNamespace(public=public("seal")),
+            source=SimpleNamespace(public=public("seal"), mldsa=b"", hold_until_s=2**40),
             root=root, signers=authors.AUTHORS,
             ledger_public=public(f"{self.side} ledger"), source_ledger=source_ledger,
         )  # fmt: skip

@@ -19,6 +19,7 @@ _COMMANDS = {
     "audit": "guard.cli.audit:audit",
     "doctor": "guard.cli.doctor:doctor",
     "link": "guard.cli.link:link",
+    "keys": "guard.cli.keys:keys",
     "integrity": "guard.cli.integrity:integrity",
     "bench": "guard.cli.bench:bench",
 }

@@ -35,9 +35,9 @@ def values_of(site: Site, nonce: bytes) -> dict[str, Value]:
         "stages": [told_of(line) for line in chain.stage],
         "nonce": nonce.hex(),
         "scope": scope.hex(),
-        "seal_public": site.seal_public.hex(),
         "link": policy.link.model_dump(),
         "manifest": policy.link.manifest,
+        "signatures": policy.link.signatures,
         "link_address": site.file.link,
         "links": list(site.file.links),
         "link_copies": int(site.file.link_mode == "copies"),
@@ -51,6 +51,7 @@ def values_of(site: Site, nonce: bytes) -> dict[str, Value]:
         "resend_mb": site.file.resend_mb,
         "keep_days": site.file.keep_days,
         "patience_ms": max(PATIENCE_MS, 2 * slowest_ms),
+        **site.key_values(),
         **site.ledger_values(),
     }
     if isinstance(chain, SourceChain):

@@ -90,8 +90,12 @@ def _link(old: Policy, new: Policy) -> Found:
     if one.tag != other.tag:
         effect = Effect.CLOSES if other.tag else Effect.OPENS
         yield Change(effect, f"datagrams carry {'a tag again' if other.tag else 'no tag any more'}")
+    if one.signatures != other.signatures:
+        effect = Effect.CLOSES if other.signatures == "hybrid" else Effect.OPENS
+        yield Change(effect, f"the link's signatures was {one.signatures} and is"
+                     f" {other.signatures}")  # fmt: skip
     for name in type(one).model_fields:
-        if name in ("tag", "rate_mbit_per_s", "rate_bit_per_s"):
+        if name in ("tag", "signatures", "rate_mbit_per_s", "rate_bit_per_s"):
             continue
         was, now = getattr(one, name), getattr(other, name)
         if was != now:

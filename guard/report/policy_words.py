@@ -22,6 +22,10 @@ _MANIFEST = {
     "full": "A signed manifest: sequence, id, digest, size, type, label, times, policy digest.",
     "compact": "A compact signed manifest: type, label, times; receipts and id are in the ledger.",
 }
+_SIGNATURES = {
+    "ed25519": "It is signed with Ed25519.",
+    "hybrid": "It is signed twice: with Ed25519 and with ML-DSA-65.",
+}
 _COMPRESSED = {
     "off": "Nothing is compressed.",
     "lz4": "Envelopes are compressed with lz4.",
@@ -113,6 +117,7 @@ def crossing_in_words(policy: Policy) -> list[str]:
     return [
         f"The payload as stage {rebuilt} gave it: written anew from what was read, not copied.",
         _MANIFEST[policy.link.manifest],
+        _SIGNATURES[policy.link.signatures],
         f"The dropped file's name {named}.",
     ]
 

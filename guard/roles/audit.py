@@ -91,7 +91,7 @@ class Audit:
         if self._witness is not None and isinstance(self._facts, SourceFacts):
             self._witness.tell(json.dumps(self._facts.of_send()).encode())
         state = self._facts.state()
-        self._append([self._run_entry()])
+        self._append([self._run_entry(), *self._key_entries()])
         self._durable.tell(json.dumps(state).encode())
         while self._ears:
             batch = self._collect()
@@ -197,6 +197,11 @@ class Audit:
             "insecure": int(bool(values["insecure"])),
             "cause": self._spec.text("cause"),
         }
+
+    def _key_entries(self) -> list[Entry]:
+        """What was done to keys while nobody could write it here: from the supervisor."""
+        told = self._spec.values.get("key_events")
+        return list(told) if isinstance(told, list) else []
 
     def _collect(self) -> list[Entry]:
         """All entries that are there now; waits until there are some, or half a second."""

@@ -11,6 +11,7 @@ After a start it first feeds again, one at a time, what the ledger does not have
 import json
 import os
 import signal
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,6 +37,8 @@ from schemas.errors import Broken
 from schemas.message import Message, Meta
 from schemas.reasons import Reason
 
+SENDER_SIGNATURE = "sender_signature"
+"""The stage that reads a sender's signature: where no chain has it, none is carried."""
 BATCH_MAX = 64
 BATCH_BYTES_MAX = 4 * 1024 * 1024
 _IDLE_MS = 200
@@ -55,6 +58,7 @@ class Ingest:
         if not isinstance(senders, list):
             raise TypeError("senders is no list")
         self._flow = spec.text("flow")
+        self._signed = any(use == SENDER_SIGNATURE for _, use, *_ in _stages(spec))
         self._senders = [str(sender) for sender in senders]
         self._bytes_max = spec.number("payload_bytes_max")
         self._spool_folder = folder / "spool"
@@ -191,6 +195,7 @@ class Ingest:
                 label=sidecar.label,
                 precedence=sidecar.precedence,
                 destination=sidecar.destination,
+                signature=b64encode(taken.signature).decode() if self._signed else "",
             )
             message = Message.make(meta, taken.payload)
             origin = origin_of(taken)
@@ -259,6 +264,11 @@ class Ingest:
             if names:
                 self._tell([removed("refused", names)])
                 sweeper.remove(names)
+
+
+def _stages(spec: Spec) -> list[list[object]]:
+    stages = spec.values.get("stages")
+    return stages if isinstance(stages, list) else []
 
 
 def was_accepted(taken: Taken, known: set[bytes]) -> bool:

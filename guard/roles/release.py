@@ -21,6 +21,7 @@ from guard.edge.clock import monotonic_ns, now_ms, now_s
 from guard.edge.held import HeldStore
 from guard.edge.journal import JournalReader, JournalWriter
 from guard.edge.keys import signer
+from guard.edge.mldsa import mldsa_signer
 from guard.edge.orders import OrdersFile
 from guard.edge.sockets import Ear, Mouth
 from guard.edge.spec import Spec
@@ -57,7 +58,8 @@ class Release:
         folder = Path(spec.text("folder"))
         self._spec = spec
         self._judge = judge_of(spec)
-        self._seal = sealer(Form(spec.text("manifest")))
+        second = spec.keys.get("seal-mldsa")
+        self._seal = sealer(Form(spec.text("manifest")), mldsa_signer(second) if second else None)
         self._sign = signer(spec.keys["seal"])
         self._policy_digest = bytes.fromhex(spec.text("policy_digest"))
         self._lane = Lane(spec)

@@ -12,6 +12,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import cbor2
@@ -22,9 +23,9 @@ from guard.edge.clock import monotonic_ns, now_ms
 from guard.edge.durable_number import DurableNumber
 from guard.edge.isal import best_codec
 from guard.edge.journal import JournalReader
-from guard.edge.keys import verifier
 from guard.edge.link_parameters import coder_of, link_line, link_params
 from guard.edge.orders import OrdersFile
+from guard.edge.seals import seal_verifier
 from guard.edge.session_counter import forget_reset, pending_reset, sound_counter, take_session
 from guard.edge.side_links import SendingLinks
 from guard.edge.sockets import Ear, Mouth
@@ -34,7 +35,7 @@ from guard.roles.feed import Feed
 from guard.roles.resending import Resending, memory_of
 from schemas.entry import Entry, Kind
 from schemas.errors import Broken, Overload
-from schemas.manifest import LENGTH_BYTES, SIGNATURE_CONTEXT
+from schemas.manifest import COSE_SIGN_TAG, LENGTH_BYTES, SIGNATURE_CONTEXT, SIGNERS_CONTEXT
 from schemas.reasons import Reason
 from schemas.sealed import read_sealed
 
@@ -64,7 +65,7 @@ class Send:
         self._links = SendingLinks.adopt(
             spec, links if isinstance(links, list) else [], copies=bool(spec.values["link_copies"])
         )
-        self._verify = verifier(bytes.fromhex(spec.text("seal_public")))
+        self._verify = seal_verifier(spec, every=True)
         self._flow = spec.text("flow")
         self._domains = spec.text("source_domain"), spec.text("destination_domain")
         self._demo = spec.number("demo")
@@ -169,7 +170,8 @@ class Send:
                 "session": reset.proposal.session, "signers": signers,
                 "proposal": reset.write().decode(),
             })  # fmt: skip
-        number = take_session(folder, counter)
+        key_begins = self._spec.number("link_first_session")  # link §4 (7)
+        number = take_session(folder, max(counter, key_begins - 1))
         entries.append({"kind": Kind.SESSION, "time_ms": now_ms(), "session": number})
         told = self._tell(entries)
         while self._durable < told:  # the audit role says so when it is durable
@@ -210,6 +212,14 @@ class Send:
         """Only what `release` signed may leave. Raises `Forged`: this process then ends."""
         cose_bytes = int.from_bytes(envelope[:LENGTH_BYTES], "big")
         cose = cbor2.loads(envelope[LENGTH_BYTES : LENGTH_BYTES + cose_bytes])
+        if cose.tag == COSE_SIGN_TAG:  # manifest §6
+            body, _, content, signers = cose.value
+            signed = (
+                (signature, cbor2.dumps([SIGNERS_CONTEXT, body, protected, b"", content]))
+                for protected, _, signature in signers
+            )
+            self._verify(*chain.from_iterable(signed))
+            return
         protected, _, content, signature = cose.value
         self._verify(signature, cbor2.dumps([SIGNATURE_CONTEXT, protected, b"", content]))
 

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from filters import catalog
+from guard.edge.issuing import new_authority
 from schemas.cbor import encode
 from schemas.errors import Malformed
 from schemas.message import Message, Meta
@@ -46,7 +47,17 @@ def rows() -> list[tuple[str, str, Row, Documents]]:
     return found
 
 
-ROWS = rows()
+def signing_row() -> tuple[str, str, Row, Documents]:
+    """The one stage that no pack can name: a pack has no authority of anybody's senders."""
+    pem = new_authority("senders", 1_700_000_000, 3650).pem
+    parameters: dict[str, object] = {
+        "signers": {"alpha": ["cn:alpha"]}, "authority_document": "senders.pem",
+    }  # fmt: skip
+    row: Row = {"name": "sender_signature", "parameters": parameters}
+    return "c2-source-sender_signature", "source", row, {"senders.pem": pem}
+
+
+ROWS = [*rows(), signing_row()]
 META = Meta(id="a" * 32, flow="c2", sender="alpha", name="x", accepted_s=1_780_000_000)
 LABELS = st.sampled_from(["", "UNCLASSIFIED", "SECRET//REL TO USA", "//", "NOT A LABEL;", "é"])
 

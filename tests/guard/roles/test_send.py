@@ -89,8 +89,8 @@ def start(folder: Path, newest: int, host: str = "127.0.0.1") -> Running:
         "destination_domain": "HIGH", "link": LINK.model_dump(),
         "link_address": address, "links": [address], "link_copies": 0,
         "demo": 0,
+        "link_first_session": 0, "manifest": "full",
         "seal_public": SEAL_PUBLIC, "payload_bytes_max": 1000, "policy_digest": bytes(32).hex(),
-        "manifest": "full",
     }  # fmt: skip
     send = Send(Spec("send", "x:y", "low", descriptors, values, {"link": bytes(32)}))
     audit = Mouth(witness[1].detach())
