@@ -12,10 +12,11 @@ from guard.core.gap_notice import GapNotice
 from guard.core.sealing import seal
 from guard.edge.clock import now_s
 from guard.edge.journal import JournalWriter
-from guard.edge.keys import read_secret, signer
+from guard.edge.keys import signer
 from guard.edge.making import Made
 from guard.edge.posture_files import write_orders
 from guard.edge.resend_order import read_order
+from guard.edge.seal_key import read_seal_key
 from guard.edge.session_reset import link_key_of
 from guard.edge.site import load_site
 from schemas.accepted import write_accepted
@@ -43,7 +44,7 @@ def accepted_meta(number: int) -> Meta:
 def low(site: Made) -> Path:
     """A low side that sealed seven messages and sent six; the first under another policy."""
     found = load_site(site.low)
-    sign = signer(read_secret(site.low / "keys" / "seal.key"))
+    sign = signer(read_seal_key(site.low / "keys" / "seal.key").ed25519)
     accepted, sealed = (JournalWriter.open(site.low / name) for name in ("accepted", "sealed"))
     entries: list[Entry] = []
     for sequence in range(1, SENT + 2):
