@@ -101,6 +101,8 @@ class _Reading:
 
     def spif(self) -> Spif:
         root = self.root
+        for name in ("privilegeId", "rbacId"):
+            _oid(root.get(name))
         own = root.one("securityPolicyId")
         if own is None:
             raise malformed("the policy has no securityPolicyId")
@@ -156,8 +158,8 @@ class _Reading:
             raise malformed(f"the tag {raw.name} has no value")
         least = raw.node.get("minSelection", "0")
         most = raw.node.get("maxSelection", "unbounded")
-        if _boolean(raw.node.get("singleSelection")):
-            most = "1" if most == "unbounded" else most
+        if _boolean(raw.node.get("singleSelection")) and most != "0":
+            most = "1"
         return Tag(
             tag_set=raw.set_id,
             tag_set_name=raw.set_name,
