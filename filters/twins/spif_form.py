@@ -21,6 +21,10 @@ _ELEMENTS_MAX = 100_000
 _TEXT_MAX = 256
 _NAME_MAX = 128
 _SPACE = "http://www.xmlspif.org/spif "
+_EMPTY = frozenset(
+    ("phrase", "markingQualifier", "creationDate", "originatorDN", "keyIdentifier", "userRefURI",
+     "docRefURI")
+)  # fmt: skip
 _PREFIXED = {
     "http://www.w3.org/XML/1998/namespace lang": LANGUAGE,
     "http://www.w3.org/2001/XMLSchema-instance schemaLocation": "xsi:schemaLocation",
@@ -131,6 +135,7 @@ class _Parser:
         must, may, _, _ = _ELEMENTS[name]
         demand(must <= at.keys() <= may, f"an attribute too many or too few in {name}")
         demand(all(len(value) <= _TEXT_MAX for value in at.values()), "an attribute too long")
+        demand({key for key, value in at.items() if not value} <= _EMPTY, "an attribute is empty")
         element = Element(name, at)
         if self.open:
             self.open[-1].inside.append(element)

@@ -169,6 +169,8 @@ class _Compiler:
         key = f"{set_id} {name}"
         form.demand(key not in self.book.tags, "two tags of one name")
         kind = form.kind(tag)
+        encoding = tag.at.get("tag7Encoding", "")
+        form.demand(encoding in ("", "bitSetAttributes", "securityAttributes"), "an encoding")
         least, most = tag.at.get("minSelection", "0"), tag.at.get("maxSelection", "unbounded")
         smallest = 0 if least == "unbounded" else form.amount(least)
         largest = NO_END if most == "unbounded" else form.amount(most)

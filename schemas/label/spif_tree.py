@@ -90,6 +90,10 @@ _FORMS = {
     "markingQualifier": _Form((), ("markingCode",), ("qualifier",)),
     "qualifier": _Form(("markingQualifier", "qualifierCode")),
 }  # fmt: skip
+_MAY_BE_EMPTY = frozenset(
+    ("phrase", "markingQualifier", "creationDate", "originatorDN", "keyIdentifier", "userRefURI",
+     "docRefURI")
+)  # fmt: skip
 _TAGS = {f"{{{NAMESPACE}}}{name}": name for name in _FORMS}
 
 
@@ -157,6 +161,8 @@ def _node(element: Any, depth_levels: int) -> Node:
         raise malformed(f"{name} has an attribute it may not have, or lacks one")
     if any(len(value) > TEXT_CHARACTERS_MAX for value in attributes.values()):
         raise malformed(f"an attribute of {name} is longer than {TEXT_CHARACTERS_MAX} characters")
+    if any(not value and key not in _MAY_BE_EMPTY for key, value in attributes.items()):
+        raise malformed(f"an attribute of {name} is empty")
     children = list(element)
     for child in children:
         if not isinstance(child.tag, str) or _TAGS.get(child.tag) not in form.children:
