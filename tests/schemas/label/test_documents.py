@@ -84,7 +84,7 @@ def test_what_is_no_clearance_file(untrusted: bytes, words: str) -> None:
         ({"policy": "ALLIANCE"}, "A1"),
         ({"classifications": ["COSMIC"]}, "A3"),
         ({"categories": {"Nothing": ["x"]}}, "A3"),
-        ({"categories": {"Releasable To": ["XXX"]}}, "A3"),
+        ({"categories": {"Releasable To": ["NOBODY"]}}, "A3"),
         ({"categories": {"Releasable To": []}}, "no value"),
         ({"not_after": "tomorrow"}, "of the form"),
         ({"not_after": "2026-01-01T00:00:00"}, "of the form"),

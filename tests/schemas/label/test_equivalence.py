@@ -9,7 +9,7 @@ from schemas.label.text import TextForm
 from schemas.label.validity import validate
 from tests.schemas.label.policies import NOW_MS, form, policy
 
-P, R, I = 'tagType="permissive"', 'tagType="restrictive"', 'tagType="tagType7"'  # noqa: E741
+P, R, INFORMS = 'tagType="permissive"', 'tagType="restrictive"', 'tagType="tagType7"'
 TARGET = policy(
     '<securityClassification name="X" lacv="1" hierarchy="1"/>'
     '<securityClassification name="Y" lacv="2" hierarchy="2"/>',
@@ -20,7 +20,7 @@ TARGET = policy(
     f'<securityCategoryTagSet name="TR" id="2.999.9.2.2"><securityCategoryTag {R}>'
     '<tagCategory name="r1" lacv="1"/><tagCategory name="r2" lacv="2"/>'
     "</securityCategoryTag></securityCategoryTagSet>"
-    f'<securityCategoryTagSet name="TI" id="2.999.9.2.3"><securityCategoryTag {I}>'
+    f'<securityCategoryTagSet name="TI" id="2.999.9.2.3"><securityCategoryTag {INFORMS}>'
     '<tagCategory name="i1" lacv="1"/></securityCategoryTag></securityCategoryTagSet>',
     name="TARGET", oid="2.999.9.2",
 )  # fmt: skip
@@ -28,7 +28,7 @@ TO = '<equivalentSecCategoryTag policyRef="TARGET" '
 IMAGES = {
     "p": f'{TO}tagSetId="2.999.9.2.1" {P} lacv="%s" applied="both"/>',
     "r": f'{TO}tagSetId="2.999.9.2.2" {R} lacv="%s" applied="both"/>',
-    "i": f'{TO}tagSetId="2.999.9.2.3" {I} lacv="%s" applied="both"/>',
+    "i": f'{TO}tagSetId="2.999.9.2.3" {INFORMS} lacv="%s" applied="both"/>',
     "x": f'{TO}tagSetId="2.999.9.2.2" {R} lacv="%s" applied="decrypt"/>',
     "-": f'{TO}applied="both" action="discard"/>%s',
 }
@@ -39,7 +39,7 @@ def source(
 ) -> bytes:
     """A policy of class A with the tags SP and SR; values: "P a" or "R b" -> images, "p1 r2"."""
     tags = ""
-    for kind, attributes, number in (("P", P, 1), ("R", R, 2), ("I", I, 3)):
+    for kind, attributes, number in (("P", P, 1), ("R", R, 2), ("I", INFORMS, 3)):
         inside = ""
         for at, (name, images) in enumerate(values.items(), 1):
             if name[0] == kind:
