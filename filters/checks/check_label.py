@@ -56,7 +56,7 @@ def make(parameters: CheckLabelParameters, documents: Documents) -> Run:
     ceiling = [table.under(form.spif) for table in parameters.ceiling]
     clearances = [table.under(form.spif) for table in parameters.clearances]
     names = parameters.unattended or list(form.spif.classifications)
-    unattended = {form.read(name).classification for name in names}
+    unattended = {_classification(form, name) for name in names}
     path = ModelPath.parse(parameters.path) if parameters.path else None
     wanted = frozenset(_permissive(form, name) for name in parameters.explicit)
 
@@ -81,6 +81,12 @@ def make(parameters: CheckLabelParameters, documents: Documents) -> Run:
         return Pass(f"{form.write(label)[:_NOTE_CHARACTERS_MAX]}: valid, released by A4, A5, A6")
 
     return run
+
+
+def _classification(form: TextForm, name: str) -> str:
+    if name not in form.spif.classifications:
+        raise Denied(Rule.V3, f"the policy has no classification {shown(name)}")
+    return name
 
 
 def _permissive(form: TextForm, name: str) -> str:

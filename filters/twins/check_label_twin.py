@@ -47,6 +47,7 @@ class CheckLabelTwinParameters(Parameters):
     origin_policy    the document of the policy that the originator's label is of, if it was mapped
     clearances       all of them must be granted access
     explicit         permissive tags of which the label must have a value: silence is no release
+    obsolete         whether what the policy calls obsolete is refused
     attribute        attribute of the root that repeats the label ("" none)
     form             what the payload is, where `attribute` is given
     """
@@ -55,6 +56,7 @@ class CheckLabelTwinParameters(Parameters):
     origin_policy: str = Field(default="", max_length=64)
     clearances: list[HeldHere] = Field(min_length=1, max_length=64)
     explicit: list[str] = Field(default=[], max_length=16)
+    obsolete: bool = True
     attribute: str = Field(default="", max_length=64)
     form: Format = "xml"
 
@@ -64,6 +66,7 @@ def make(parameters: CheckLabelTwinParameters, documents: Documents) -> Run:
     book = spif_twin.read(documents[parameters.policy_document])
     name = parameters.origin_policy
     origin = spif_twin.read(documents[name]) if name else None
+    stale_ok = not parameters.obsolete
     explicit = [_permissive(book, tag) for tag in parameters.explicit]
     clearances = [(here.holder, _held(here, book)) for here in parameters.clearances]
 
@@ -72,8 +75,8 @@ def make(parameters: CheckLabelTwinParameters, documents: Documents) -> Run:
         at_ms = meta.accepted_s * 1000
         if not meta.label:
             raise No("B2", "the message has no label")
-        atoms = _label_here(meta.label, book, origin, at_ms)
-        check_valid(atoms, book, at_ms)
+        atoms = _label_here(meta.label, book, origin, at_ms, stale_ok)
+        check_valid(atoms, book, at_ms, stale_ok=stale_ok)
         if parameters.attribute:
             repeated = root_texts(message.payload, parameters.form).get(parameters.attribute)
             if repeated != spell(atoms, book):
@@ -105,7 +108,9 @@ def _held(here: HeldHere, book: Book) -> Holding:
     )  # fmt: skip
 
 
-def _label_here(untrusted: str, book: Book, origin: Book | None, at_ms: int) -> Atoms:
+def _label_here(
+    untrusted: str, book: Book, origin: Book | None, at_ms: int, stale_ok: bool
+) -> Atoms:
     """The destination's label; what the originator's becomes, where there is an origin."""
     wanted = [book] if origin is None else [origin, book]
     found = read_set(untrusted, wanted)
@@ -113,7 +118,7 @@ def _label_here(untrusted: str, book: Book, origin: Book | None, at_ms: int) -> 
         raise No("E7", "the originator's label does not stand before the one it became")
     if origin is not None:
         first = found[0][1]
-        check_valid(first, origin, at_ms)
+        check_valid(first, origin, at_ms, stale_ok=stale_ok)
         if translate(first, origin, book, at_ms) != found[1][1]:
             raise No("E7", "the label is not what the originator's becomes")
     return found[-1][1]

@@ -132,13 +132,13 @@ def spell(atoms: Atoms, book: Book) -> str:
     return "//".join(parts)
 
 
-def check_valid(atoms: Atoms, book: Book, at_ms: int) -> None:
-    """Raises `No` (V2 to V12) unless the label is valid at `at_ms`."""
+def check_valid(atoms: Atoms, book: Book, at_ms: int, *, stale_ok: bool = False) -> None:
+    """Raises `No` (V2 to V12) unless the label is valid at `at_ms`. stale_ok: V4 is left out."""
     if not _during(at_ms, book.begins, book.ends):
         raise No("V2", "the policy is not in force")
     if not atoms <= book.known:
         raise No("V6", "a value that the policy does not know")
-    if atoms & book.stale:
+    if atoms & book.stale and not stale_ok:
         raise No("V4", "the label has something obsolete")
     for tag, (least, most) in book.sizes.items():
         if not least <= sum(its == tag for its, _ in atoms) <= most:

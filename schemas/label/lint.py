@@ -18,6 +18,7 @@ from schemas.label.spif import Operation, Spif, Value, ValueKey
 from schemas.label.text import TextForm
 
 FAULT, NOTICE = "fault", "notice"
+_TRAIL_MAX = 4  # policies on one way round
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +238,7 @@ def _round_trips(
 ) -> Iterable[tuple[tuple[str, ...], str]]:
     here = everything[trail[-1]]
     for uri in here.equivalents:
-        if uri not in everything or (uri in trail and uri != trail[0]):
+        if uri not in everything or (uri in trail and uri != trail[0]) or len(trail) > _TRAIL_MAX:
             continue
         options = Equivalence.between(here, everything[uri]).class_options(name)
         if len(options) != 1:

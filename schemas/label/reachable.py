@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from schemas.label.spif import Operation, Requirement, Spif, Value, ValueKey
 
 STEPS_MAX = 20_000
+KEYS_MAX = 200  # of one label in the search, which recurses as deep
 
 
 @dataclass(slots=True)
 class Search:
-    """The search through one policy. `undecided`: the bound on steps was reached."""
+    """The search through one policy. `undecided`: a bound was reached."""
 
     spif: Spif
     undecided: bool = False
@@ -36,7 +37,7 @@ class Search:
 
     def _search(self, classification: str, keys: frozenset[ValueKey]) -> bool:
         self._steps += 1
-        if self._steps > STEPS_MAX:
+        if self._steps > STEPS_MAX or len(keys) > KEYS_MAX:
             self.undecided = True
             return True  # a finding must be sure
         if self._is_contradicted(classification, keys):

@@ -174,6 +174,16 @@ def test_a_release_may_have_to_be_said(check: Any) -> None:
             check(explicit=[wrong])
 
 
+def test_old_labels_may_be_let_through() -> None:
+    old = "OFFICIAL//REL TO FRA"
+    assert why(mapping()(event(old))) == "V4"
+    mapped = changed(mapping(obsolete=False)(event(old))).message
+    assert mapped.meta.label.endswith("|| ALLIANCE RESTRICTED//REL TO FRA")
+    for check in (checking, twin):
+        assert why(check()(mapped)) == "V4"
+        assert why(check(obsolete=False)(mapped)) == ""
+
+
 def test_what_does_not_go_unattended_is_held() -> None:
     run = checking(unattended=["UNCLASSIFIED"])
     answer = run(message(b"", SET))
@@ -183,6 +193,8 @@ def test_what_does_not_go_unattended_is_held() -> None:
     assert isinstance(run(message(b"", below)), Pass)
     above = "KESTRIA SECRET || ALLIANCE SECRET"
     assert isinstance(run(message(b"", above)), Refuse)  # people cannot release this either
+    with pytest.raises(Malformed, match="V3"):
+        checking(unattended=["COSMIC"])
 
 
 def test_the_payload_carries_the_same_label() -> None:
