@@ -10,6 +10,8 @@ from itertools import chain, combinations, permutations
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas.errors import Malformed
 from schemas.label.access import decide, hold
@@ -221,3 +223,19 @@ def test_a_translation_never_loses_a_condition_on_release() -> None:
                 assert any(tag.kind is not CategoryKind.INFORMATIVE for tag, _ in over.tagged)
                 bound += 1
     assert bound > 80
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(seed=st.integers(0, 2**40))
+def test_any_policy_and_labels_keep_all_of_these(seed: int) -> None:
+    of, chance = read_spif(pair(seed)[2]), Random(seed)
+    a, b, c, who = *(some_label(chance, of) for _ in range(3)), some_clearance(chance, of)
+    whole = joined([a, b, c], of)
+    assert joined([c, a, b], of) == whole == joined([a, joined([b, c], of)], of)
+    assert joined([a, a], of) == a
+    if whole is not None and may_see(whole, who, of):
+        assert all(may_see(part, who, of) or outranks(part, whole, who, of) for part in (a, b, c))
+    for tag in of.tags.values():
+        if tag.kind is CategoryKind.RESTRICTIVE:
+            more = with_value(a, tag, chance.choice(list(tag.values)))
+            assert may_see(a, who, of) or not may_see(more, who, of)
