@@ -31,7 +31,7 @@ DUTIES: dict[str, frozenset[str]] = {
             "xml_recognise",
         ),
         "schema": ("cot_schema", "cot_schema_twin", "event_schema", "event_schema_twin"),
-        "label": ("label", "label_twin"),
+        "label": ("check_label", "check_label_twin", "label", "label_twin"),
         "words": ("words", "words_twin"),
         "route": ("route", "route_twin"),
     }.items()

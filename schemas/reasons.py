@@ -73,7 +73,13 @@ class Reason(StrEnum):
     # checks of content and policy
     SCHEMA_INVALID = "schema-invalid"
     LABEL_MISSING = "label-missing"
+    LABEL_MALFORMED = "label-malformed"
     LABEL_UNKNOWN = "label-unknown"
+    LABEL_INVALID = "label-invalid"
+    LABEL_UNBOUND = "label-unbound"
+    LABEL_NOT_CLEARED = "label-not-cleared"
+    LABEL_EXPIRED = "label-expired"
+    LABEL_REVIEW = "label-review"
     LABEL_ABOVE_CEILING = "label-above-ceiling"
     LABEL_NOT_RELEASABLE = "label-not-releasable"
     LABEL_NO_MAPPING = "label-no-mapping"
@@ -145,6 +151,7 @@ class Reason(StrEnum):
     DISK = "disk"
 
     # configuration
+    SPIF_MALFORMED = "spif-malformed"
     POLICY_MALFORMED = "policy-malformed"
     POLICY_ORDER = "policy-order"
     POLICY_UNSIGNED = "policy-unsigned"

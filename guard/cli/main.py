@@ -16,6 +16,7 @@ _COMMANDS = {
     "held": "guard.cli.held:held",
     "gaps": "guard.cli.gaps:gaps",
     "resend": "guard.cli.resend:resend",
+    "label": "guard.cli.label:label",
     "audit": "guard.cli.audit:audit",
     "doctor": "guard.cli.doctor:doctor",
     "link": "guard.cli.link:link",
