@@ -109,9 +109,7 @@ def _label(element: etree._Element, *, final: bool) -> Label:
     if parts:
         raise _malformed("a label has an element that it cannot have")
     policy, classification, mark, categories = _information(information)
-    return Label(
-        policy, classification, categories, mark, created, review, originator, successions
-    )
+    return Label(policy, classification, categories, mark, created, review, originator, successions)
 
 
 def _information(
