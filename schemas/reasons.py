@@ -72,6 +72,7 @@ class Reason(StrEnum):
     LABEL_UNBOUND = "label-unbound"
     LABEL_NOT_CLEARED = "label-not-cleared"
     LABEL_EXPIRED = "label-expired"
+    LABEL_REVIEW = "label-review"
     LABEL_ABOVE_CEILING = "label-above-ceiling"
     LABEL_NOT_RELEASABLE = "label-not-releasable"
     LABEL_NO_MAPPING = "label-no-mapping"
