@@ -76,6 +76,11 @@ class Reason(StrEnum):
     LABEL_ABOVE_CEILING = "label-above-ceiling"
     LABEL_NOT_RELEASABLE = "label-not-releasable"
     LABEL_NO_MAPPING = "label-no-mapping"
+    BINDING_MALFORMED = "binding-malformed"
+    BINDING_ALGORITHM = "binding-algorithm"
+    BINDING_REFERENCE = "binding-reference"
+    BINDING_DIGEST = "binding-digest"
+    BINDING_SIGNATURE = "binding-signature"
     DIRTY_WORD = "dirty-word"
     NO_ROUTE = "no-route"
 
