@@ -19,6 +19,7 @@ META_BYTES_MAX = 20 * 1024  # holds any metadata within the bounds below
 NAME_CHARACTERS_MAX = 255
 LABEL_CHARACTERS_MAX = 256
 TYPE_CHARACTERS_MAX = 127
+BINDING_CHARACTERS_MAX = 2700
 QUEUE_CHARACTERS_MAX = 32
 QUEUES_MAX = 16
 QUEUES_CHARACTERS_MAX = QUEUES_MAX * (QUEUE_CHARACTERS_MAX + 1) - 1
@@ -49,6 +50,8 @@ class Meta:
     precedence   0..4 (`Precedence`)
     destination  what the sender asked for ("" nothing)
     queues       output queues chosen by a route stage, comma-separated, "" not routed yet
+    binding      what binds the label to the payload as dropped (docs/spec/label-binding.md §6), in
+                 base64url; "" none, and then it is not written
     """
 
     id: str
@@ -61,10 +64,13 @@ class Meta:
     precedence: int = 0
     destination: str = ""
     queues: str = ""
+    binding: str = ""
 
     def write(self) -> bytes:
         """Canonical JSON, at most `META_BYTES_MAX` bytes."""
         values = {key: getattr(self, key) for key in _TYPES}
+        if not self.binding:
+            del values["binding"]
         return _canonical(values).encode("ascii")
 
     @classmethod
@@ -76,10 +82,10 @@ class Meta:
             untrusted = json.loads(untrusted_bytes)
         except (ValueError, RecursionError) as error:
             raise Malformed(Reason.FRAME_MALFORMED, "the metadata is not JSON") from error
-        if type(untrusted) is not dict or untrusted.keys() != _TYPES.keys():
+        if type(untrusted) is not dict or untrusted.keys() | {"binding"} != _TYPES.keys():
             raise Malformed(Reason.FRAME_MALFORMED, "the metadata has other keys than it must")
-        for key, (kind, longest) in _TYPES.items():
-            value = untrusted[key]
+        for key, value in untrusted.items():
+            kind, longest = _TYPES[key]
             if type(value) is not kind or (len(value) if kind is str else value) > longest:
                 raise Malformed(Reason.FRAME_MALFORMED, f"the metadata's {key} is out of bounds")
         meta = cls(**untrusted)
@@ -91,6 +97,8 @@ class Meta:
             raise Malformed(Reason.FRAME_MALFORMED, "the metadata is not in canonical form")
         if _ID.fullmatch(meta.id) is None:
             raise Malformed(Reason.FRAME_MALFORMED, "the metadata's id is not 32 hex digits")
+        if "binding" in untrusted and BINDING.fullmatch(meta.binding) is None:
+            raise Malformed(Reason.FRAME_MALFORMED, "the metadata's binding is not base64url")
         if _ESCAPED_SURROGATE in untrusted_bytes and not all(map(_has_utf8, untrusted.values())):
             raise Malformed(Reason.FRAME_MALFORMED, "the metadata has a lone surrogate")
         return meta
@@ -100,6 +108,7 @@ def _has_utf8(value: int | str) -> bool:
     return type(value) is int or _SURROGATE.search(str(value)) is None
 
 
+BINDING = re.compile(rf"[A-Za-z0-9_-]{{1,{BINDING_CHARACTERS_MAX}}}")
 _ID = re.compile(rf"[0-9a-f]{{{ID_HEX_DIGITS}}}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE = b"\\ud"
@@ -115,13 +124,16 @@ _LONGEST = {
     "precedence": Precedence.FLASH_OVERRIDE,
     "destination": 64,
     "queues": QUEUES_CHARACTERS_MAX,
+    "binding": BINDING_CHARACTERS_MAX,
 }
 _TYPES = {field.name: (field.type, _LONGEST[field.name]) for field in fields(Meta)}
 _CHARACTER_BYTES_MAX = 12  # beyond the basic plane: two escaped surrogates
 
-_CHARACTERS_MAX = sum(longest for kind, longest in _TYPES.values() if kind is str)
+_CHARACTERS_MAX = sum(
+    longest for key, (kind, longest) in _TYPES.items() if kind is str and key != "binding"
+)
 
-assert 512 + _CHARACTER_BYTES_MAX * _CHARACTERS_MAX <= META_BYTES_MAX
+assert 512 + _CHARACTER_BYTES_MAX * _CHARACTERS_MAX + BINDING_CHARACTERS_MAX <= META_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)

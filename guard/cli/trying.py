@@ -132,6 +132,7 @@ def _try(rehearsal: Rehearsal, policy: Policy, path: Path) -> Tried:
             id=new_id().hex(), flow=policy.flow, sender=policy.senders[0],
             name=escaped(os.fsencode(path.name)), accepted_s=now_s(), type=sidecar.type,
             label=sidecar.label, precedence=sidecar.precedence, destination=sidecar.destination,
+            binding=sidecar.binding,
         )  # fmt: skip
         outcome = rehearsal.decide(meta, payload)
     return Tried(path, outcome, (time.perf_counter() - started) * 1000)

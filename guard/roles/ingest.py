@@ -159,6 +159,7 @@ class Ingest:
                 label=sidecar.label,
                 precedence=sidecar.precedence,
                 destination=sidecar.destination,
+                binding=sidecar.binding,
             )
             message = Message.make(meta, taken.payload)
             origin = origin_of(taken)
