@@ -100,7 +100,7 @@ class TextForm:
         )
 
     def write(self, label: Label) -> str:
-        """The one spelling of a label of this policy. Raises `Denied` for names it does not have."""
+        """The one spelling of a label of this policy. Raises `Denied` for names it lacks."""
         if label.classification not in self.spif.classifications:
             raise Denied(Rule.V3, "the policy does not know the classification")
         parts = [f"{self.spif.policy.name} {label.classification}"]
