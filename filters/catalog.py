@@ -27,10 +27,13 @@ _STAGES: dict[str, Listed] = {
     # every format, either side
     "bounds": Listed("filters.checks.bounds", Kind.FILTER, Side.BOTH, 1),
     # every format, source side
+    "check_binding": Listed("filters.checks.check_binding", Kind.FILTER, Side.SOURCE, 1),
     "identify": Listed("filters.checks.identify", Kind.FILTER, Side.SOURCE, 1),
     "label": Listed("filters.checks.label", Kind.FILTER, Side.SOURCE, 1),
+    "mark": Listed("filters.transforms.mark", Kind.TRANSFORM, Side.SOURCE, 1),
     "redact": Listed("filters.transforms.redact", Kind.TRANSFORM, Side.SOURCE, 1),
     "relabel": Listed("filters.transforms.relabel", Kind.TRANSFORM, Side.SOURCE, 1),
+    "roll_up": Listed("filters.checks.roll_up", Kind.FILTER, Side.SOURCE, 1),
     "route": Listed("filters.routes.route", Kind.ROUTE, Side.SOURCE, 1),
     "words": Listed("filters.checks.words", Kind.FILTER, Side.SOURCE, 1),
     # every format, destination side
