@@ -54,6 +54,7 @@ _SHAPES = {
     24: re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
 }
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9\-]{0,9}")
+_NUMBER = re.compile("[0-9]{1,5}")
 _REQUIRED = (1, 2, 3, 12, 13, 22)
 
 
@@ -214,8 +215,8 @@ def _written(category: Category) -> dict[int, bytes]:
     """The items that say one category."""
     values, name = category.values, category.tag
     if name == _VERSION:
-        number = int(values[0]) if values[0].isdigit() and len(values[0]) < 5 else 0
-        return {22: number.to_bytes(2)}
+        number = int(values[0]) if _NUMBER.fullmatch(values[0]) else 0
+        return {22: min(number, 0xFFFF).to_bytes(2)}
     if name == _COMPARTMENTS:
         return {4: _bytes("/".join(values) + "//")}
     if name == _CAVEATS and len(values) == 1:

@@ -9,6 +9,7 @@ from typing import Any
 
 SLAB = 'xmlns:slab="urn:nato:stanag:4774:confidentialitymetadatalabel:1:0"'
 CREATED, REVIEW = "2026-09-26T12:00:00Z", "2031-09-26T00:00:00Z"
+MADE = f"<slab:CreationDateTime>{CREATED}</slab:CreationDateTime>"
 CREATED_MS, REVIEW_MS = 1_790_424_000_000, 1_948_147_200_000
 
 
@@ -27,8 +28,10 @@ def information(inner: str) -> str:
     return f"<slab:ConfidentialityInformation>{inner}</slab:ConfidentialityInformation>"
 
 
-def document(inner: str, after: str = f"<slab:CreationDateTime>{CREATED}</slab:CreationDateTime>",
-             name: str = "originatorConfidentialityLabel", attributes: str = "") -> str:  # fmt: skip
+def document(
+    inner: str, after: str = MADE, name: str = "originatorConfidentialityLabel",
+    attributes: str = "",
+) -> str:  # fmt: skip
     """A label document with this information."""
     return f"<slab:{name} {SLAB}{attributes}>{information(inner)}{after}</slab:{name}>"
 
@@ -41,7 +44,6 @@ RELEASE += "</slab:Category>"
 HANDLING = '<slab:Category Type="RESTRICTIVE" TagName="Special Handling">'
 HANDLING += "<slab:GenericValue>ALPHA</slab:GenericValue></slab:Category>"
 ORIGINATOR = '<slab:OriginatorID IDType="rfc822Name">author@example.org</slab:OriginatorID>'
-MADE = f"<slab:CreationDateTime>{CREATED}</slab:CreationDateTime>"
 SUCCESSION = (
     "<slab:SuccessionHandling>"
     "<slab:SuccessionDateTime>2027-01-01T00:00:00Z</slab:SuccessionDateTime>"
@@ -194,7 +196,7 @@ REFUSED_ST0102 = [
     ("a tag twice", klv(LEAST) + klv({1: "01"})),
     ("an unknown tag", klv({**LEAST, 30: "00"})),
     ("a deprecated tag", klv({**LEAST, 20: "0001"})),
-    *(("without tag %d" % tag, klv({**LEAST, tag: ""}).replace(f"{tag:02x}00", "", 1))
+    *((f"without tag {tag}", klv({**LEAST, tag: ""}).replace(f"{tag:02x}00", "", 1))
       for tag in LEAST),
     ("classification 0", klv({**LEAST, 1: "00"})),
     ("classification 6", klv({**LEAST, 1: "06"})),
@@ -267,7 +269,7 @@ REFUSED_ISM = [
 REFUSED_MARKS = [
     "", "X", "S//", "S//S", "//S", "R", "S//NF//SI", "S//REL TO FRA, GBR", "S//REL TO USA,GBR",
     "S//REL TO", "S//NF/REL TO USA, GBR", "S//NF//NF", "(S)", " S", "S ", "s", "S//SECRET",
-    "S//SAR-TWO WORDS", "//JOINT S USA", "//USA S", "S//FGI", "SECRET//NOFORN//",
+    "S//SAR-TWO WORDS", "//JOINT S USA", "//USA S", "SECRET//NOFORN//",
 ]  # fmt: skip
 
 
