@@ -15,13 +15,14 @@ from lxml import etree
 
 from filters.formats.certificate_path import Trust
 from filters.formats.label_4774 import Role, is_label, label_set, role_of
-from filters.formats.label_xml import children, parse
+from filters.formats.label_xml import parse
 from filters.formats.xml_signature import (
     CANONICAL,
     WITHOUT_BINDING,
     Digest,
     canonical,
     check_ids,
+    children,
     read_manifest,
     signed_elements,
 )

@@ -8,6 +8,7 @@ Revocation is the policy's: an authority or a signer that is trusted no more lea
 """
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -67,7 +68,7 @@ def check_path(untrusted: Sequence[bytes], trust: Trust, at_ms: int) -> x509.Cer
     if max(map(len, untrusted)) > CERTIFICATE_BYTES_MAX:
         raise _malformed("a certificate is larger than its bound")
     try:
-        leaf, *between = (x509.load_der_x509_certificate(each) for each in untrusted)
+        leaf, *between = _loaded(untrusted)
         chain = _verifier(trust, at_ms).verify(leaf, between)
         names = _names(leaf)
     except VerificationError as error:
@@ -76,13 +77,20 @@ def check_path(untrusted: Sequence[bytes], trust: Trust, at_ms: int) -> x509.Cer
             "the label signer's certificate has no path to an authority of the policy that holds"
             " at that time",
         ) from error
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, Warning) as error:
         raise _malformed("a label signer's certificate cannot be read") from error
     if not chain.chain or chain.chain[0] != leaf:
         raise Forged(Reason.CERTIFICATE_UNTRUSTED, "the path begins with another certificate")
     if trust.signers and trust.signers.isdisjoint(names):
         raise Forged(Reason.CERTIFICATE_DOMAIN, "the policy does not let this signer bind labels")
     return leaf
+
+
+def _loaded(untrusted: Sequence[bytes]) -> list[x509.Certificate]:
+    """The certificates; what is read with a warning today is refused today."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return [x509.load_der_x509_certificate(each) for each in untrusted]
 
 
 def _verifier(trust: Trust, at_ms: int) -> ClientVerifier:

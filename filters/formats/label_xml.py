@@ -63,20 +63,22 @@ def _counted(untrusted: bytes) -> None:
         raise Malformed(Reason.TOO_MANY_ATTRIBUTES, "more attributes than their bound")
 
 
-def children(element: etree._Element) -> Iterator[etree._Element]:
-    """The child elements, where no text may stand between them."""
+def children(
+    element: etree._Element, reason: Reason = Reason.LABEL_MALFORMED
+) -> Iterator[etree._Element]:
+    """The child elements, where no text may stand between them; else `Malformed(reason)`."""
     if element.text is not None and not blank(element.text):
-        raise _malformed("text where only elements may stand")
+        raise Malformed(reason, "text where only elements may stand")
     for child in element:
         if child.tail is not None and not blank(child.tail):
-            raise _malformed("text where only elements may stand")
+            raise Malformed(reason, "text where only elements may stand")
         yield child
 
 
-def text(element: etree._Element) -> str:
-    """The text of an element that may hold nothing else."""
+def text(element: etree._Element, reason: Reason = Reason.LABEL_MALFORMED) -> str:
+    """The text of an element that may hold nothing else; else `Malformed(reason)`."""
     if len(element):
-        raise _malformed("an element where only text may stand")
+        raise Malformed(reason, "an element where only text may stand")
     return element.text or ""
 
 
@@ -107,7 +109,3 @@ _ESCAPES = {
     "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;",
 }  # fmt: skip
 _SPECIAL = re.compile('[&<>"\t\n\r]')
-
-
-def _malformed(sentence: str) -> Malformed:
-    return Malformed(Reason.LABEL_MALFORMED, sentence)

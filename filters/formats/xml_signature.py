@@ -22,7 +22,9 @@ from binascii import Error as Base64Error
 from collections import Counter
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from functools import partial
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -31,8 +33,8 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
+from filters.formats import label_xml
 from filters.formats.certificate_path import Trust, check_path
-from filters.formats.label_xml import children, text
 from schemas.errors import Forged, Malformed
 from schemas.reasons import Reason
 
@@ -65,6 +67,9 @@ METHODS: Mapping[str, tuple[SignatureMethod, type]] = {
         (SignatureMethod.RSA_SHA512, RSAPublicKey),
 }  # fmt: skip
 _Q = f"{{{NAMESPACE}}}"
+
+children = partial(label_xml.children, reason=Reason.BINDING_MALFORMED)
+text = partial(label_xml.text, reason=Reason.BINDING_MALFORMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ def signed_elements(root: etree._Element, trust: Trust, at_ms: int) -> dict[str,
             ),
             id_attribute="Id",
         )
-    except (SignXMLException, etree.LxmlError, ValueError) as error:
+    except (SignXMLException, InvalidSignature, etree.LxmlError, ValueError, LookupError) as error:
         raise Forged(Reason.BINDING_SIGNATURE, "the signature does not verify") from error
     found = results if isinstance(results, list) else [results]
     return dict(zip(shape.ids, (result.signed_data for result in found), strict=True))

@@ -105,7 +105,8 @@ def test_a_banner_is_never_released_more_widely_than_a_portion(over: Label, unde
     except Malformed:
         return
     nations = {label: _released(label) for label in (over, under)}
-    assert nations[under] is None or (nations[over] or {"anyone"}) <= nations[under]
+    allowed = nations[under]
+    assert allowed is None or (nations[over] or {"anyone"}) <= allowed
 
 
 def _released(label: Label) -> set[str] | None:
