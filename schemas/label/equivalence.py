@@ -157,7 +157,7 @@ class Equivalence:
     def _add(self, requirement: ForeignRequirement, conditions: "_Conditions") -> None:
         places = self._groups(requirement)
         there = [one for one in places if conditions.has(one)]
-        if requirement.operation is Operation.ALL or (not there and len(places) == 1):
+        if requirement.operation is Operation.ALL or len(places) == 1:
             conditions.demand(places)
         elif not there or (requirement.operation is Operation.ONLY_ONE and len(there) > 1):
             raise Denied(Rule.E5, f"the equivalence requires {requirement.operation} of"

@@ -50,6 +50,7 @@ _KINDS = {
     ("enumerated", "permissive"): CategoryKind.PERMISSIVE,
     ("tagType7", ""): CategoryKind.INFORMATIVE,
 }
+_ENCODINGS = ("bitSetAttributes", "securityAttributes")
 _APPLIED = {"encrypt": True, "both": True, "decrypt": False}  # whether it is for labels going out
 _Member = TypeVar("_Member", bound=StrEnum)
 
@@ -101,6 +102,8 @@ class _Reading:
 
     def spif(self) -> Spif:
         root = self.root
+        for name in ("privilegeId", "rbacId"):
+            _oid(root.get(name))
         own = root.one("securityPolicyId")
         if own is None:
             raise malformed("the policy has no securityPolicyId")
@@ -154,10 +157,12 @@ class _Reading:
         values = [self._value(raw, node) for node in raw.node.all("tagCategory")]
         if not values:
             raise malformed(f"the tag {raw.name} has no value")
+        if raw.node.get("tag7Encoding", _ENCODINGS[0]) not in _ENCODINGS:
+            raise malformed(f"the tag {raw.name} is encoded as is not known")
         least = raw.node.get("minSelection", "0")
         most = raw.node.get("maxSelection", "unbounded")
-        if _boolean(raw.node.get("singleSelection")):
-            most = "1" if most == "unbounded" else most
+        if _boolean(raw.node.get("singleSelection")) and most != "0":
+            most = "1"
         return Tag(
             tag_set=raw.set_id,
             tag_set_name=raw.set_name,

@@ -8,6 +8,7 @@ builds the tree; the destination side reads policies with code and a library of 
 (`filters/twins/spif_twin.py`).
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ BYTES_MAX = 4 * 2**20
 ELEMENTS_MAX = 100_000
 TEXT_CHARACTERS_MAX = 256
 _DEPTH_LEVELS_MAX = 8
+_DECLARATION = re.compile(rb"<!(?!--)")
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 _SCHEMA_LOCATION = "{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"  # not followed
 
@@ -88,6 +90,10 @@ _FORMS = {
     "markingQualifier": _Form((), ("markingCode",), ("qualifier",)),
     "qualifier": _Form(("markingQualifier", "qualifierCode")),
 }  # fmt: skip
+_MAY_BE_EMPTY = frozenset(
+    ("phrase", "markingQualifier", "creationDate", "originatorDN", "keyIdentifier", "userRefURI",
+     "docRefURI")
+)  # fmt: skip
 _TAGS = {f"{{{NAMESPACE}}}{name}": name for name in _FORMS}
 
 
@@ -125,8 +131,8 @@ def read_tree(untrusted: bytes) -> Node:
     """The root of a policy, its form checked throughout. Raises `Malformed(SPIF_MALFORMED)`."""
     if len(untrusted) > BYTES_MAX:
         raise malformed(f"the policy is larger than {BYTES_MAX} bytes")
-    if b"<!DOCTYPE" in untrusted or b"<!ENTITY" in untrusted:
-        raise malformed("the policy declares a document type or an entity")
+    if _DECLARATION.search(untrusted):
+        raise malformed("the policy has a declaration, or CDATA")
     try:
         untrusted.decode("utf-8")
         parser = etree.XMLParser(
@@ -155,6 +161,8 @@ def _node(element: Any, depth_levels: int) -> Node:
         raise malformed(f"{name} has an attribute it may not have, or lacks one")
     if any(len(value) > TEXT_CHARACTERS_MAX for value in attributes.values()):
         raise malformed(f"an attribute of {name} is longer than {TEXT_CHARACTERS_MAX} characters")
+    if any(not value and key not in _MAY_BE_EMPTY for key, value in attributes.items()):
+        raise malformed(f"an attribute of {name} is empty")
     children = list(element)
     for child in children:
         if not isinstance(child.tag, str) or _TAGS.get(child.tag) not in form.children:
