@@ -17,17 +17,17 @@ Signature 1.1 and ADatP-4778.2 annexes A and B.
 """
 
 import hashlib
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from binascii import Error as Base64Error
 from collections import Counter
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import SignXMLException
@@ -66,6 +66,7 @@ METHODS: Mapping[str, tuple[SignatureMethod, type]] = {
     "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512":
         (SignatureMethod.RSA_SHA512, RSAPublicKey),
 }  # fmt: skip
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Q = f"{{{NAMESPACE}}}"
 
 children = partial(label_xml.children, reason=Reason.BINDING_MALFORMED)
@@ -111,16 +112,15 @@ def signed_elements(root: etree._Element, trust: Trust, at_ms: int) -> dict[str,
     shape = _shape(signatures[0])
     leaf = check_path(shape.certificates, trust, at_ms)
     method, kind = METHODS[shape.method]
-    key = leaf.public_key()
-    if not isinstance(key, kind):
+    if not isinstance(leaf.public_key(), kind):
         raise Forged(Reason.BINDING_SIGNATURE, "the signature is not of the certificate's kind")
-    given = _with_key(root, key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
     try:
         results = XMLVerifier().verify(
-            given,
+            etree.tostring(root, with_tail=False),
+            x509_cert=leaf,
             expect_config=SignatureConfiguration(
-                require_x509=False,
                 location="./",
+                verification_time=_EPOCH + timedelta(milliseconds=at_ms),
                 expect_references=len(shape.ids),
                 signature_methods=frozenset({method}),
                 digest_algorithms=frozenset(_DIGESTS.values()),
@@ -191,16 +191,6 @@ def _transform(element: etree._Element) -> str:
     if is_xpath and text(within[0]).strip() == WITHOUT_BINDING and not within[0].keys():
         return WITHOUT_BINDING
     raise Malformed(Reason.BINDING_ALGORITHM, "a transform that is not allowed")
-
-
-def _with_key(root: etree._Element, key: bytes) -> bytes:
-    """The document with that key, and no certificate, in its KeyInfo (which nothing signs)."""
-    copy = etree.fromstring(etree.tostring(root, with_tail=False), etree.XMLParser())
-    information = copy[0].find(f"{_Q}KeyInfo")
-    information.clear()
-    within = etree.SubElement(information, "{http://www.w3.org/2009/xmldsig11#}DEREncodedKeyValue")
-    within.text = b64encode(key).decode("ascii")
-    return bytes(etree.tostring(copy))
 
 
 # -- the shape ----------------------------------------------------------------------------------
