@@ -9,6 +9,7 @@ taken to have the flow's default, which the note then records as assigned.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -16,7 +17,7 @@ from pydantic import Field, model_validator
 from filters.formats.ism_marks import read_banner, read_portion
 from filters.formats.ism_rollup import check_rolls_up
 from filters.formats.label_ism import read_document
-from filters.formats.marked_text import MarkedText, PortionForm, read_text
+from filters.formats.marked_text import MarkedText, PortionForm, own_label, read_text
 from schemas.errors import Malformed
 from schemas.label.dominance import check_dominates
 from schemas.label.model import Label
@@ -38,12 +39,14 @@ class RollUpParameters(Parameters):
     unlabelled       what a message without a label, or a part without a mark, is: refused, or
                      taken to have `default`
     default          a label: in the policy's text form, or for IC-ISM as a banner
+    excluded         portions that say `excludeFromRollup`: rolled up all the same, or left out
     """
 
     form: Literal["ism-xml", "ism-text", "text"]
     policy_document: str = Field(default="", max_length=128)
     unlabelled: Literal["refuse", "default"] = "refuse"
     default: str = Field(default="", max_length=1024)
+    excluded: Literal["roll-up", "leave-out"] = "roll-up"
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -51,6 +54,8 @@ class RollUpParameters(Parameters):
             raise ValueError("form and policy_document do not fit together")
         if (self.unlabelled == "default") != bool(self.default):
             raise ValueError("unlabelled and default do not fit together")
+        if self.excluded != "roll-up" and self.form != "ism-xml":
+            raise ValueError("excluded and form do not fit together: only ism-xml excludes")
         return self
 
 
@@ -109,12 +114,14 @@ def _form(parameters: RollUpParameters, documents: Documents) -> _Form:
         return _policy_form(documents[parameters.policy_document])
     if parameters.form == "ism-text":
         return _Form(_ism_text, read_banner, check_rolls_up)
-    return _Form(_ism_xml, read_banner, check_rolls_up)
+    return _Form(partial(_ism_xml, parameters.excluded), read_banner, check_rolls_up)
 
 
-def _ism_xml(untrusted: bytes, at_ms: int) -> _Parts:
+def _ism_xml(excluded: str, untrusted: bytes, at_ms: int) -> _Parts:
     document = read_document(untrusted)
-    return _Parts(document.banner, document.portions)
+    if excluded == "leave-out":
+        return _Parts(document.banner, document.portions)
+    return _Parts(document.banner, document.portions + document.excluded)
 
 
 def _ism_text(untrusted: bytes, at_ms: int) -> _Parts:
@@ -141,7 +148,7 @@ def _policy_form(document: bytes) -> _Form:
             check_dominates(whole, other, spif)
         return whole
 
-    return _Form(parts, form.read, compare)
+    return _Form(parts, partial(own_label, form), compare)
 
 
 def _read(text: MarkedText, read: Callable[[str], Label]) -> tuple[tuple[Label, ...], int]:

@@ -34,6 +34,7 @@ _CONTROLS = {
     "FISA": "FISA", "DISPLAYONLY": "DISPLAY ONLY",
 }  # fmt: skip
 _ATOMIC = {"UCNI": "DOE UCNI", "DCNI": "DOD UCNI", "TFNI": "TFNI"}
+_ATOMIC_ORDER = ("RD", "FRD", "TFNI", "DCNI", "UCNI")
 _OTHER = {
     "DS": "LIMDIS", "XD": "EXDIS", "ND": "NODIS", "SBU": "SBU", "SBU-NF": "SBU NOFORN",
     "LES": "LES", "LES-NF": "LES NOFORN", "SSI": "SSI", "NNPI": "NNPI",
@@ -130,7 +131,9 @@ def _atomic(tokens: Iterable[str], form: _Form) -> list[str]:
             sigmas.setdefault(top, []).append(rest[3:])
         elif rest:
             branches.append(rest)
-    order = sorted(trees, key=("RD", "FRD", "TFNI", "DCNI", "UCNI").index)
+    order = [top for top in _ATOMIC_ORDER if top in trees]
+    if len(order) != len(trees):
+        raise _malformed("an atomic energy marking that has no mark here")
     return [
         form.atomic.get(top, top)
         + "".join(f"-{branch}" for branch in trees[top])

@@ -46,18 +46,22 @@ _STRUCTURE = frozenset({
 })  # fmt: skip
 _TOKEN = re.compile(r"[A-Z0-9][A-Z0-9_\-]{0,99}")
 _Q = f"{{{NAMESPACE}}}"
+_OTHER_VERSIONS = "{" + NAMESPACE
 _KNOWN = frozenset(_LISTS) | frozenset(_TEXTS) | {"classification"}
 
 
 @dataclass(frozen=True, slots=True)
 class IsmDocument:
-    """banner: the label of the whole; portions: those of the elements in it, in their order.
+    """What a document says of itself.
 
-    Portions that say `excludeFromRollup` speak of other things than this document: left out.
+    banner    the label of the whole
+    portions  those of the elements in it, in their order
+    excluded  those that say `excludeFromRollup`: they claim to speak of other things
     """
 
     banner: Label
     portions: tuple[Label, ...]
+    excluded: tuple[Label, ...] = ()
 
 
 # -- reading ------------------------------------------------------------------------------------
@@ -75,17 +79,17 @@ def labels_of(root: etree._Element) -> IsmDocument:
     banner = label_of(root)
     if banner is None:
         raise Malformed(Reason.LABEL_MISSING, "the root has no classification")
-    portions = []
+    portions: list[Label] = []
+    excluded: list[Label] = []
     for element in root.iterdescendants(etree.Element):
         if _flag(element, "resourceElement"):
             raise _malformed("a second element says that it is the resource")
         label = label_of(element)
-        if label is None or _flag(element, "excludeFromRollup"):
-            continue
-        portions.append(label)
-        if len(portions) > PORTIONS_MAX:
+        if label is not None:
+            (excluded if _flag(element, "excludeFromRollup") else portions).append(label)
+        if len(portions) + len(excluded) > PORTIONS_MAX:
             raise Malformed(Reason.TOO_MANY_ELEMENTS, "more portions than their bound")
-    return IsmDocument(banner, tuple(portions))
+    return IsmDocument(banner, tuple(portions), tuple(excluded))
 
 
 def label_of(element: etree._Element) -> Label | None:
@@ -128,6 +132,8 @@ def _own(element: etree._Element) -> dict[str, str]:
             if local not in _KNOWN and local not in _STRUCTURE:
                 raise _malformed("an attribute of IC-ISM that is not known")
             given[local] = value
+        elif name.startswith(_OTHER_VERSIONS):
+            raise _malformed("an attribute of another IC-ISM than this one")
     return given
 
 

@@ -13,8 +13,8 @@
     P2  The first and the last line that are not blank are the banner; both are the same.
     P3  Between them paragraphs, with blank lines between two. A paragraph begins with its mark in
         parentheses and a blank, or it is unmarked.
-    P4  A line inside a paragraph that begins with what can be read as a mark is a part of its own;
-        what cannot be read as one is text there. Elsewhere in a line a mark marks nothing.
+    P4  Whatever else stands like a mark (in parentheses, with a blank or the line's end on both
+        sides, no small letter in it) and can be read as one, is the mark of a part of its own.
 
 Takes bytes, gives the banner and the paragraphs' marks as text, or raises `Malformed`. Source side.
 """
@@ -34,7 +34,8 @@ TEXT_BYTES_MAX = 4 << 20
 PARAGRAPHS_MAX = 16_384
 MARK_CHARACTERS_MAX = 1024
 _CONTROL = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff]|\r(?!\n)")
-_MARK = re.compile(r"\(([^()\n]{1,1024})\)[ \n]")
+_MARK = re.compile(r"\(([^()\n]{1,1024})\)(?: |$)")
+_INNER = re.compile(r"(?:^|(?<= ))\(([^()a-z]{1,1024})\)(?= |$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class MarkedText:
 
     banner  the line above and below
     marks   of the paragraphs in order, None an unmarked one (P3)
-    inner   what stands like a mark at the head of other lines (P4)
+    inner   what else stands like a mark (P4)
     """
 
     banner: str
@@ -86,12 +87,11 @@ def _marks(lines: Iterable[str]) -> tuple[tuple[str | None, ...], frozenset[str]
         if not line.strip(" "):
             within = False
             continue
-        found = _MARK.match(line + "\n")
-        mark = found[1] if found else None
+        found = _MARK.match(line)
         if not within:
-            marks.append(mark)
-        elif mark is not None:
-            inner.add(mark)
+            marks.append(found[1] if found else None)
+        if "(" in line:
+            inner.update(_INNER.findall(line, found.end() if found and not within else 0))
         within = True
         if len(marks) + len(inner) > PARAGRAPHS_MAX:
             raise Malformed(Reason.TOO_MANY_ELEMENTS, "more paragraphs than their bound")
@@ -125,3 +125,18 @@ class PortionForm:
         if name is None:
             raise Denied(Rule.V3, "the policy has no such classification in portions")
         return self.form.read(f"{name}{between}{rest}")
+
+
+def own_label(form: TextForm, untrusted: str) -> Label:
+    """The label of this policy in a text that may hold a set, one a policy (` || ` between).
+
+    Raises `Denied` where there is none, or more than one, of this policy.
+    """
+    texts = untrusted.split("||")
+    if len(texts) == 1:
+        return form.read(untrusted)
+    name = form.spif.policy.name.upper() + " "
+    own = [text for text in texts if " ".join(text.upper().split()).startswith(name)]
+    if len(own) != 1:
+        raise Denied(Rule.V1, "not exactly one label is of this policy")
+    return form.read(own[0], policy_named=True)

@@ -96,7 +96,10 @@ def check_ids(root: etree._Element) -> None:
 
 def canonical(element: etree._Element) -> bytes:
     """The element by exclusive canonicalization without comments."""
-    return bytes(etree.tostring(element, method="c14n", exclusive=True, with_comments=False))
+    try:
+        return bytes(etree.tostring(element, method="c14n", exclusive=True, with_comments=False))
+    except (etree.LxmlError, ValueError) as error:  # a relative namespace, for one
+        raise _malformed("an element has no canonical form") from error
 
 
 def signed_elements(root: etree._Element, trust: Trust, at_ms: int) -> dict[str, bytes]:

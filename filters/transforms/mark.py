@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from filters.formats.ism_marks import banner_mark, read_banner
 from filters.formats.label_ism import attributes_of, label_of, qualified
 from filters.formats.label_xml import parse
-from filters.formats.marked_text import plain_lines
+from filters.formats.marked_text import own_label, plain_lines
 from filters.formats.model_paths import PATH_PATTERN, ModelPath
 from schemas.cbor import decode_recognised, encode_again
 from schemas.errors import Malformed
@@ -112,7 +112,7 @@ def _renderer(parameters: MarkParameters, documents: Documents) -> Callable[[Met
     language = parameters.language
 
     def by_policy(meta: Meta) -> _Lines:
-        valid = validate(form.read(meta.label), spif, meta.accepted_s * 1000)
+        valid = validate(own_label(form, meta.label), spif, meta.accepted_s * 1000)
         top = marking(valid, MarkingCode.PAGE_TOP, language)
         bottom = marking(valid, MarkingCode.PAGE_BOTTOM, language)
         if not top or not bottom:

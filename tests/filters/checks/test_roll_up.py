@@ -61,6 +61,9 @@ def test_text_whose_parts_are_below_its_banner() -> None:
         (text("(AS//BALTIC//REL TO FRA, GBR) x"), BANNER, Reason.LABEL_INVALID),
         (text("(AS//REL TO FRA) x"), BANNER, Reason.LABEL_NOT_RELEASABLE),
         (text("(AS) x\n(AS//REL TO FRA) y"), BANNER, Reason.LABEL_NOT_RELEASABLE),
+        (text("(AU) x\n- (ATS//BALTIC//REL TO FRA) y"), BANNER, Reason.LABEL_INVALID),
+        (text("(AU) x (AS//REL TO FRA) y"), BANNER, Reason.LABEL_NOT_RELEASABLE),
+        (text("(AU) x PERSON(ATS//BALTIC) (NO MARK) y"), BANNER, None),
         (text("(AX) x"), BANNER, Reason.LABEL_UNKNOWN),
         (text("(AS//REL TO MARS) x"), BANNER, Reason.LABEL_UNKNOWN),
         (text("(AU//BALTIC) x"), BANNER, Reason.LABEL_INVALID),
@@ -70,6 +73,9 @@ def test_text_whose_parts_are_below_its_banner() -> None:
         (text("(AU) x"), "ALLIANCE RESTRICTED//REL TO FRA, GBR", Reason.LABEL_INVALID),
         (text("(AU) x"), "ALLIANCE SECRET//REL TO FRA, GBR, NOR", Reason.LABEL_NOT_RELEASABLE),
         (text("(AU) x"), "ALLIANCE SECRET", Reason.LABEL_NOT_RELEASABLE),
+        (text("(AU) x"), f"KESTRIA SECRET || {BANNER}", None),
+        (text("(AU) x"), f"{BANNER} || {BANNER}", Reason.LABEL_UNKNOWN),
+        (text("(AU) x"), "KESTRIA SECRET || BEACON RED", Reason.LABEL_UNKNOWN),
         (text("(AU) x", foot="ALLIANCE SECRET"), BANNER, Reason.LABEL_MISSING),
         (text("(AU) x", banner="SECRET STUFF"), BANNER, Reason.LABEL_UNKNOWN),
         (BANNER.encode(), BANNER, Reason.LABEL_MISSING),
@@ -100,6 +106,9 @@ def test_what_goes_without_a_mark_is_the_policys_choice() -> None:
     found = answer(stage("text", "ALLIANCE TOP SECRET//BALTIC"), given_)
     assert isinstance(found, Refuse)
     assert found.reason is Reason.LABEL_INVALID
+    indented = answer(run, text(" (ATS//BALTIC) x"))
+    assert isinstance(indented, Refuse)
+    assert indented.reason is Reason.LABEL_INVALID
     assert "the message had no label, assigned" in str(
         answer(stage("text", BANNER), text("(AU) x"), "")
     )
@@ -130,6 +139,17 @@ def xml(banner: str, *portions: str) -> bytes:
     declared = f'xmlns:ism="{NAMESPACE}" ism:resourceElement="true" ism:ownerProducer="USA"'
     parts = "".join(f'<p ism:ownerProducer="USA" {each}>x</p>' for each in portions)
     return f"<r {declared} {banner}>{parts}</r>".encode()
+
+
+def test_a_portion_does_not_exclude_itself_unless_the_policy_lets_it() -> None:
+    payload = xml(OPEN, 'ism:classification="TS" ism:excludeFromRollup="true"')
+    found = answer(stage("ism-xml"), payload, "UNCLASSIFIED")
+    assert isinstance(found, Refuse)
+    assert found.reason is Reason.LABEL_INVALID
+    lenient = STAGE.make(
+        STAGE.parameters.model_validate({"form": "ism-xml", "excluded": "leave-out"}), {}
+    )
+    assert isinstance(answer(lenient, payload, "UNCLASSIFIED"), Pass)
 
 
 SECRET, OPEN = 'ism:classification="S"', 'ism:classification="U"'
@@ -168,6 +188,7 @@ def test_parameters_that_do_not_fit() -> None:
         {"form": "ism-xml", "policy_document": "policy"},
         {"form": "ism-xml", "unlabelled": "default"},
         {"form": "ism-xml", "default": "SECRET"},
+        {"form": "ism-text", "excluded": "leave-out"},
     ):
         with pytest.raises(ValueError, match="do not fit"):
             STAGE.parameters.model_validate(wrong)

@@ -310,6 +310,16 @@ def test_documents_with_no_binding_or_two() -> None:
         assert raised.value.reason is reason
 
 
+def test_a_document_without_a_canonical_form_is_not_bound() -> None:
+    odd = b'<doc xmlns:r="relative" r:a="1">'
+    unsigned = write_embedded(DOCUMENT, PARTS, None).replace(b"<doc>", odd)
+    with pytest.raises(Malformed) as raised:
+        check_embedded(unsigned, None, AT_MS)
+    assert raised.value.reason is Reason.BINDING_MALFORMED
+    with pytest.raises(Forged):
+        check_embedded(EMBEDDED.replace(b"<doc>", odd), TRUST, AT_MS)
+
+
 def test_a_binding_of_parts_alone_is_refused() -> None:
     for bound in ([PARTS[1]], [PARTS[0], PARTS[0]]):
         with pytest.raises(Malformed) as raised:

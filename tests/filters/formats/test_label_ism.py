@@ -61,6 +61,20 @@ def test_any_text_is_a_mark_or_malformed(untrusted: str) -> None:
         assert read(write(label).strip("()")) == label
 
 
+@given(st.dictionaries(
+    st.sampled_from(["atomicEnergyMarkings", "nonICmarkings", "SARIdentifier", "FGIsourceOpen",
+                     "SCIcontrols", "disseminationControls", "nonUSControls", "ownerProducer"]),
+    st.lists(st.text("ABRDX1-_", min_size=1, max_size=6), min_size=1, max_size=3).map(" ".join),
+))  # fmt: skip
+def test_any_words_are_marked_or_malformed(words_: dict[str, str]) -> None:
+    try:
+        label = label_from({"classification": "S", "ownerProducer": "USA", **words_})
+        marks = portion_mark(label), banner_mark(label)
+    except Malformed:
+        return
+    assert all(marks)
+
+
 NATIONS = ("AUS", "DEU", "FRA", "GBR", "NATO")
 words = st.sets(st.sampled_from(["SI", "TK", "HCS"]), max_size=2)
 
@@ -162,6 +176,7 @@ def test_a_document_says_its_banner_and_portions() -> None:
     found = read_document(f"{ROOT}{PART}<s>{PART}</s>{left_out}</r>".encode())
     assert (found.banner.classification, found.banner.created_ms) == ("S", 1_790_380_800_000)
     assert [portion.classification for portion in found.portions] == ["C", "C"]
+    assert [portion.classification for portion in found.excluded] == ["C"]
 
 
 @pytest.mark.parametrize(
@@ -173,6 +188,7 @@ def test_a_document_says_its_banner_and_portions() -> None:
         ('"true"', '"TRUE"', Reason.LABEL_MALFORMED),
         ("<p ", '<p ism:resourceElement="true" ', Reason.LABEL_MALFORMED),
         ("<p ", '<p ism:SCIControls="SI" ', Reason.LABEL_MALFORMED),
+        ("<p ", f'<p xmlns:v2="{NAMESPACE}:v2" v2:classification="TS" ', Reason.LABEL_MALFORMED),
         ("2026-09-26", "2026-09-31", Reason.LABEL_MALFORMED),
         ('ism:createDate="2026-09-26"', 'ism:excludeFromRollup="true"', Reason.LABEL_MISSING),
         ("<p ", "<!-- --><p ", Reason.XML_DOCTYPE),

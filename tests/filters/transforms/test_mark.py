@@ -53,6 +53,11 @@ def test_a_marked_text_rolls_up() -> None:
     assert isinstance(run(found.message), Pass)
 
 
+def test_of_a_set_the_policys_own_label_is_written() -> None:
+    found = changed(answer(stage("text"), b"x", f"KESTRIA SECRET || {LABEL}"))
+    assert found.message.payload.decode() == f"{LABEL}\n\nx\n\n{LABEL}\n"
+
+
 def test_a_marking_in_another_language() -> None:
     found = changed(answer(stage("text", language="fr"), b"x", "ALLIANCE CONFIDENTIAL"))
     assert found.message.payload.startswith(b"ALLIANCE CONFIDENTIEL\n")
