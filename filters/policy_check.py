@@ -23,17 +23,17 @@ from schemas.trust_root import Direction, TrustRoot
 DUTIES: dict[str, frozenset[str]] = {
     name: frozenset(duty.split("+"))
     for duty, names in {
-        "identify": ("identify",),
+        "identify": ("identify", "visual_identify"),
         "bounds": ("bounds",),
         "recognise": (
             "cot_read", "cot_recognise", "event_read", "event_recognise", "json_recognise",
-            "xml_recognise",
+            "picture_read", "picture_recognise", "xml_recognise",
         ),
         # recognisers of formats that have no schema language: the whole definition is in them
-        "recognise+schema": (),
+        "recognise+schema": ("picture_verify", "pixels_recognise"),
         "schema": ("cot_schema", "cot_schema_twin", "event_schema", "event_schema_twin"),
         "label": ("label", "label_twin"),
-        "words": ("words", "words_twin"),
+        "words": ("picture_words", "picture_words_twin", "words", "words_twin"),
         "route": ("route", "route_twin"),
     }.items()
     for name in names
