@@ -3,7 +3,7 @@
 Takes the model of a picture in CBOR, gives it with the lowest `bits` bits of every sample replaced
 by noise that only a holder of the key can know beforehand: SHAKE-256 of the key document, the
 message's id and the digest of what came in. So one message always gets the same noise, as the chain
-must (ADR 10). Palettes are left as they are: their indices are no brightness.
+must (ADR 12). Palettes are left as they are: their indices are no brightness.
 
 A hidden message that is spread over higher bits, or over where a picture has its edges, survives.
 """
