@@ -28,8 +28,10 @@ _STAGES: dict[str, Listed] = {
     "bounds": Listed("filters.checks.bounds", Kind.FILTER, Side.BOTH, 1),
     # every format, source side
     "check_binding": Listed("filters.checks.check_binding", Kind.FILTER, Side.SOURCE, 1),
+    "check_label": Listed("filters.checks.check_label", Kind.FILTER, Side.SOURCE, 1),
     "identify": Listed("filters.checks.identify", Kind.FILTER, Side.SOURCE, 1),
     "label": Listed("filters.checks.label", Kind.FILTER, Side.SOURCE, 1),
+    "map_label": Listed("filters.transforms.map_label", Kind.TRANSFORM, Side.SOURCE, 1),
     "mark": Listed("filters.transforms.mark", Kind.TRANSFORM, Side.SOURCE, 1),
     "redact": Listed("filters.transforms.redact", Kind.TRANSFORM, Side.SOURCE, 1),
     "relabel": Listed("filters.transforms.relabel", Kind.TRANSFORM, Side.SOURCE, 1),
@@ -37,6 +39,7 @@ _STAGES: dict[str, Listed] = {
     "route": Listed("filters.routes.route", Kind.ROUTE, Side.SOURCE, 1),
     "words": Listed("filters.checks.words", Kind.FILTER, Side.SOURCE, 1),
     # every format, destination side
+    "check_label_twin": Listed("filters.twins.check_label_twin", Kind.FILTER, Side.DESTINATION, 1),
     "label_twin": Listed("filters.twins.label_twin", Kind.FILTER, Side.DESTINATION, 1),
     "route_twin": Listed("filters.twins.route_twin", Kind.ROUTE, Side.DESTINATION, 1),
     "words_twin": Listed("filters.twins.words_twin", Kind.FILTER, Side.DESTINATION, 1),

@@ -32,7 +32,7 @@ DUTIES: dict[str, frozenset[str]] = {
         # recognisers of formats that have no schema language: the whole definition is in them
         "recognise+schema": ("picture_verify", "pixels_recognise"),
         "schema": ("cot_schema", "cot_schema_twin", "event_schema", "event_schema_twin"),
-        "label": ("label", "label_twin"),
+        "label": ("check_label", "check_label_twin", "label", "label_twin"),
         "words": ("picture_words", "picture_words_twin", "words", "words_twin"),
         "route": ("route", "route_twin"),
     }.items()

@@ -45,6 +45,7 @@ RULES: Mapping[str, tuple[Reason, str]] = {
     "E4": (Reason.LABEL_NO_MAPPING, f"{_4774} Category PERMISSIVE"),
     "E5": (Reason.LABEL_NO_MAPPING, f"{_SPIF} equivalentClassification/requiredCategory"),
     "E6": (Reason.LABEL_INVALID, f"{_4774} AlternativeConfidentialityLabel"),
+    "E7": (Reason.LABEL_INVALID, f"{_4774} AlternativeConfidentialityLabel"),
     "B1": (Reason.LABEL_UNBOUND, "STANAG 4778 binding"),
     "B2": (Reason.LABEL_MISSING, "the flow's policy"),
 }

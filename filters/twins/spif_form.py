@@ -206,10 +206,10 @@ def distinct(names: list[str]) -> None:
 def window(element: Element) -> tuple[int, int | None]:
     """notBefore and notAfter, in milliseconds since 1970."""
     begins, ends = element.at.get("notBefore", ""), element.at.get("notAfter", "")
-    return (_moment(begins) if begins else 0, _moment(ends) if ends else None)
+    return (moment(begins) if begins else 0, moment(ends) if ends else None)
 
 
-def _moment(text: str) -> int:
+def moment(text: str) -> int:
     """Milliseconds since 1970 of an xs:dateTime with a zone, by the days of the calendar."""
     found = re.fullmatch(
         r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,3}))?(?:Z|([+-])(\d\d):(\d\d))",

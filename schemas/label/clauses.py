@@ -104,6 +104,9 @@ class Rule(Enum):
     E6 = Clause("E6", "STANAG 4774 AlternativeConfidentialityLabel", Reason.LABEL_INVALID,
                 "the result is valid in the other policy")  # fmt: skip
 
+    E7 = Clause("E7", "STANAG 4774 AlternativeConfidentialityLabel", Reason.LABEL_INVALID,
+                "the alternative label is what the originator's becomes")  # fmt: skip
+
     # the label and its data
     B1 = Clause("B1", "STANAG 4778 binding", Reason.LABEL_UNBOUND,
                 "the label is the one that its data carries")  # fmt: skip
@@ -113,13 +116,23 @@ class Rule(Enum):
                 "what the policy does not let go unattended waits for people")  # fmt: skip
 
 
-class Denied(Malformed):
-    """A rule says no. `rule` says which; the sentence names it and its source."""
+def cited(rule: Rule, words: str) -> str:
+    """A sentence for a verdict: what is so, the rule's code and its source."""
+    tail = f" [{rule.value.code}, {rule.value.source}]"
+    return words[: _SENTENCE_CHARACTERS_MAX - len(tail)] + tail
 
-    def __init__(self, rule: Rule, sentence: str) -> None:
-        tail = f" [{rule.value.code}, {rule.value.source}]"
-        super().__init__(rule.value.reason, sentence[: _SENTENCE_CHARACTERS_MAX - len(tail)] + tail)
+
+class Denied(Malformed):
+    """A rule says no. `rule` says which, `words` why; the sentence names the rule's source too."""
+
+    def __init__(self, rule: Rule, words: str) -> None:
+        super().__init__(rule.value.reason, cited(rule, words))
         self.rule = rule
+        self.words = words
+
+    def told_of(self, whose: str) -> "Denied":
+        """The same, said of somebody."""
+        return Denied(self.rule, f"{whose}: {self.words}")
 
 
 @dataclass(frozen=True, slots=True)

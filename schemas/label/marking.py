@@ -15,7 +15,7 @@ After XML-SPIF 2.1 markingData and markingQualifier. Takes a label found valid; 
 
 from collections.abc import Iterable, Iterator
 
-from schemas.label.spif import Marking, MarkingCode, Qualifier, Tag, Value
+from schemas.label.spif import Classification, Marking, MarkingCode, Qualifier, Tag, Value
 from schemas.label.validity import Valid
 
 PLACES = (
@@ -48,6 +48,16 @@ def marking(valid: Valid, place: MarkingCode, language: str = "") -> str:
     around = qualifier(spif.qualifiers, place)
     text = (around.separator or " ").join(filter(None, parts))
     return f"{around.prefix}{text}{around.suffix}" if text else ""
+
+
+def phrase_of(classification: Classification, place: MarkingCode, language: str) -> str:
+    """A classification's own phrase at a place; "" where it stays without one."""
+    return _phrase(classification.markings, classification.name, place, language)
+
+
+def value_phrase(tag: Tag, value: Value, place: MarkingCode, language: str) -> str:
+    """What a tag's part of the marking is, where the label has this value alone."""
+    return _tag_part(tag, (value,), place, language)
 
 
 def qualifier(qualifiers: Iterable[Qualifier], place: MarkingCode) -> Qualifier:
