@@ -16,6 +16,9 @@ from schemas.reasons import Reason
 Plane = NDArray[np.uint8]
 """Rows of bytes, height by stride."""
 
+Ink = NDArray[np.bool_]
+"""Rows of pixels, True where a letter is."""
+
 GLYPH_WIDTH, GLYPH_HEIGHT = 5, 7
 CHARACTERS_MAX = 512
 SCALE_MAX = 16
@@ -39,7 +42,7 @@ _GLYPHS = {
 }  # fmt: skip
 
 
-def band(text: str, width: int) -> NDArray[np.bool_]:
+def band(text: str, width: int) -> Ink:
     """The band of a text for a picture of this width: an even number of rows, ink where True.
 
     As large as fits on one line, a letter at most a 24th of the width; else on several lines.
@@ -63,11 +66,11 @@ def band(text: str, width: int) -> NDArray[np.bool_]:
     return ink
 
 
-def between_bands(plane: Plane, ink: NDArray[np.bool_], dark: bytes, light: bytes) -> Plane:
-    """The plane with the band above and below; dark, light: the bytes of a pixel."""
+def between_bands(plane: Plane, above: Ink, below: Ink, dark: bytes, light: bytes) -> Plane:
+    """The plane between two bands; dark, light: the bytes of a pixel with ink and without."""
     colours = np.frombuffer(light + dark, dtype=np.uint8).reshape(2, len(dark))
-    drawn = colours[ink.astype(np.intp)].reshape(ink.shape[0], -1)
-    return np.concatenate((drawn, plane, drawn))
+    drawn = [colours[ink.astype(np.intp)].reshape(len(ink), -1) for ink in (above, below)]
+    return np.concatenate((drawn[0], plane, drawn[1]))
 
 
 def _drawable(text: str) -> str:
@@ -79,7 +82,7 @@ def _drawable(text: str) -> str:
     return plain
 
 
-def _drawn(line: str, scale: int) -> NDArray[np.bool_]:
+def _drawn(line: str, scale: int) -> Ink:
     cells = np.zeros((GLYPH_HEIGHT, _CELL_WIDTH * len(line)), dtype=np.bool_)
     for number, character in enumerate(line):
         rows = bytes.fromhex(_GLYPHS[character])

@@ -6,27 +6,21 @@ label is the metadata's; what the payload says already of the same policy must b
 the message is refused: one of the two is wrong. Same input, same bytes.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, Self
 
 from lxml import etree
 from pydantic import Field, model_validator
 
-from filters.formats.ism_marks import banner_mark, read_banner
 from filters.formats.label_ism import attributes_of, label_of, qualified
 from filters.formats.label_xml import parse
-from filters.formats.marked_text import own_label, plain_lines
+from filters.formats.marked_text import plain_lines
+from filters.formats.marking_lines import Lines, by_policy, by_register
 from filters.formats.model_paths import PATH_PATTERN, ModelPath
 from schemas.cbor import decode_recognised, encode_again
 from schemas.errors import Malformed
-from schemas.label.marking import marking
 from schemas.label.model import Label
-from schemas.label.spif import MarkingCode
-from schemas.label.spif_reader import read_spif
-from schemas.label.text import TextForm
-from schemas.label.validity import validate
-from schemas.message import Message, Meta
+from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Changed, Pass, Refuse
@@ -64,19 +58,10 @@ class MarkParameters(Parameters):
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class _Lines:
-    """A marking above and below, and the label that a line like it says (None: it says none)."""
-
-    top: str
-    bottom: str
-    label: Label
-    read: Callable[[str], Label]
-
-
 def make(parameters: MarkParameters, documents: Documents) -> Run:
     """A run that marks; raises `Malformed` for a policy that is none."""
-    render = _renderer(parameters, documents)
+    named = parameters.policy_document
+    render = by_policy(documents[named], parameters.language) if named else by_register
     path = ModelPath.parse(parameters.path) if parameters.path else None
 
     def run(message: Message) -> Answer:
@@ -99,30 +84,7 @@ def make(parameters: MarkParameters, documents: Documents) -> Run:
     return run
 
 
-def _renderer(parameters: MarkParameters, documents: Documents) -> Callable[[Meta], _Lines]:
-    if parameters.form.startswith("ism"):
-
-        def by_register(meta: Meta) -> _Lines:
-            label = read_banner(meta.label)
-            return _Lines(banner_mark(label), banner_mark(label), label, read_banner)
-
-        return by_register
-    spif = read_spif(documents[parameters.policy_document])
-    form = TextForm.of(spif)
-    language = parameters.language
-
-    def by_policy(meta: Meta) -> _Lines:
-        valid = validate(own_label(form, meta.label), spif, meta.accepted_s * 1000)
-        top = marking(valid, MarkingCode.PAGE_TOP, language)
-        bottom = marking(valid, MarkingCode.PAGE_BOTTOM, language)
-        if not top or not bottom:
-            raise Malformed(Reason.LABEL_INVALID, "the policy has no marking for this label")
-        return _Lines(top, bottom, valid.label, form.read)
-
-    return by_policy
-
-
-def mark_text(untrusted: bytes, lines: _Lines) -> bytes:
+def mark_text(untrusted: bytes, lines: Lines) -> bytes:
     """The text between its markings. Raises `Malformed` where it says another label already."""
     said = [line.strip(" ") for line in plain_lines(untrusted) if line.strip(" ")]
     if said and said[0] == lines.top and said[-1] == lines.bottom and len(said) > 1:
@@ -133,7 +95,7 @@ def mark_text(untrusted: bytes, lines: _Lines) -> bytes:
     return f"{lines.top}\n\n{body}\n\n{lines.bottom}\n".encode()
 
 
-def _agrees(line: str, lines: _Lines) -> None:
+def _agrees(line: str, lines: Lines) -> None:
     """That a line, if it is a label of the policy, is the message's."""
     try:
         label = lines.read(line)
@@ -145,7 +107,7 @@ def _agrees(line: str, lines: _Lines) -> None:
         raise Malformed(Reason.LABEL_INVALID, _ANOTHER)
 
 
-def _mark_root(untrusted: bytes, attribute: str, lines: _Lines) -> bytes:
+def _mark_root(untrusted: bytes, attribute: str, lines: Lines) -> bytes:
     root = parse(untrusted)
     there = root.get(attribute)
     if there == lines.top:
@@ -171,7 +133,7 @@ def _mark_ism(untrusted: bytes, label: Label, at_ms: int) -> bytes:
     return bytes(etree.tostring(root, encoding="utf-8"))
 
 
-def _mark_model(untrusted: bytes, path: ModelPath | None, lines: _Lines) -> bytes:
+def _mark_model(untrusted: bytes, path: ModelPath | None, lines: Lines) -> bytes:
     model = decode_recognised(untrusted)
     there = path.read(model) if path is not None else None
     if there:

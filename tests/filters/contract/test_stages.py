@@ -49,7 +49,7 @@ def rows() -> list[tuple[str, str, Row, Documents]]:
 
 ROWS = rows()
 # No pack has bound or marked documents; tests/filters holds these to the same rules, 2026-11-26
-IN_NO_PACK = {"check_binding", "mark", "roll_up"}
+IN_NO_PACK = {"check_binding", "mark", "picture_mark", "roll_up"}
 SEED_BYTES_MAX = 64 * 1024
 META = Meta(id="a" * 32, flow="c2", sender="alpha", name="x", accepted_s=1_780_000_000)
 LABELS = st.sampled_from(["", "UNCLASSIFIED", "SECRET//REL TO USA", "//", "NOT A LABEL;", "é"])
