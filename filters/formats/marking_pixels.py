@@ -55,7 +55,7 @@ def band(text: str, width: int) -> Ink:
     a_line = across // (_CELL_WIDTH * scale)
     if a_line < 1:
         raise _malformed("the picture is too narrow for its marking")
-    lines = [said[at : at + a_line].strip() for at in range(0, len(said), a_line)]
+    lines = _lines(said, a_line)
     height = (len(lines) * _CELL_HEIGHT + 2 * _MARGIN) * scale
     ink = np.zeros((height + height % 2, width), dtype=np.bool_)
     for number, line in enumerate(lines):
@@ -64,6 +64,18 @@ def band(text: str, width: int) -> Ink:
         left = (width - drawn.shape[1]) // 2
         ink[top : top + drawn.shape[0], left : left + drawn.shape[1]] = drawn
     return ink
+
+
+def _lines(text: str, characters_max: int) -> list[str]:
+    """The text in lines of at most so many characters, broken at blanks where there are any."""
+    lines: list[str] = []
+    rest = text.strip()
+    while len(rest) > characters_max:
+        at = rest.rfind(" ", 1, characters_max + 1)
+        at = at if at > 0 else characters_max
+        lines.append(rest[:at].strip())
+        rest = rest[at:].strip()
+    return [*lines, rest]
 
 
 def between_bands(plane: Plane, above: Ink, below: Ink, dark: bytes, light: bytes) -> Plane:

@@ -124,5 +124,11 @@ def test_a_band_is_drawn_or_malformed(text: str, width: int) -> None:
     assert len(ink) % 2 == 0
 
 
+def test_a_narrow_picture_has_its_marking_on_several_lines() -> None:
+    one, two, many = (len(band("ALLIANCE SECRET", width)) for width in (100, 60, 12))
+    assert one < two < many
+    assert (band("ALLIANCE SECRET", 60)[:13] == band("ALLIANCE", 60)[:13]).all()
+
+
 def test_every_mode_has_its_ink() -> None:
     assert SAMPLES.keys() - {"P"} <= {"L", "LA", "RGB", "RGBA"}
