@@ -111,7 +111,10 @@ def embedded(root: etree._Element, trust: Trust | None, at_ms: int) -> Binding:
     check_ids(root)
     (information,) = found
     data = _Data(root, information)
-    return _check(information, data.resolve, trust, at_ms)
+    binding = _check(information, data.resolve, trust, at_ms)
+    if INSIDE in binding.bound[0].uris and information is not root:
+        raise _reference("the binding is of data inside it, and there is more in the document")
+    return binding
 
 
 class _Data:

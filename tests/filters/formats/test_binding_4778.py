@@ -336,6 +336,13 @@ def test_data_around_needs_a_signature() -> None:
         assert raised.value.reason is Reason.LABEL_UNBOUND
 
 
+def test_data_around_a_binding_that_holds_its_own_is_not_covered() -> None:
+    around = write_around(DOCUMENT, LABELS, PEOPLE.signer())
+    with pytest.raises(Malformed) as raised:
+        check_embedded(b"<doc>more than was signed" + around + b"</doc>", TRUST, AT_MS)
+    assert raised.value.reason is Reason.BINDING_REFERENCE
+
+
 def test_a_signature_nobody_may_make_is_not_passed_over() -> None:
     with pytest.raises(Malformed) as raised:
         check_detached(DETACHED, DATA, None, AT_MS)
