@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.backends import default_backend
 from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import (
     ClientVerifier,
@@ -45,6 +46,11 @@ class Trust:
 
     authorities: tuple[x509.Certificate, ...]
     signers: frozenset[str] = frozenset()
+
+
+def prepare() -> None:
+    """Load what `cryptography` loads at its first signature, so that a confined process has it."""
+    default_backend()
 
 
 def read_trust(document: bytes, signers: Sequence[str] = ()) -> Trust:

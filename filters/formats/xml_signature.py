@@ -33,7 +33,7 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.exceptions import SignXMLException
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from filters.formats import label_xml
+from filters.formats import certificate_path, label_xml
 from filters.formats.certificate_path import Trust, check_path
 from schemas.errors import Forged, Malformed
 from schemas.reasons import Reason
@@ -138,6 +138,7 @@ def signed_elements(root: etree._Element, trust: Trust, at_ms: int) -> dict[str,
 
 def prepare() -> None:
     """Load what verifying reads from disk, so that a confined process has it."""
+    certificate_path.prepare()
     XMLVerifier.schemas()  # type: ignore[no-untyped-call]  # signxml types its interface, 2026-11-26
 
 
