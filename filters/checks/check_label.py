@@ -12,10 +12,10 @@ from pydantic import Field
 from filters.formats.model_paths import PATH_PATTERN, ModelPath
 from schemas.cbor import decode_recognised
 from schemas.label.access import Held, decide
-from schemas.label.clauses import Denied, Rule, shown
+from schemas.label.clauses import Denied, Rule, cited, shown
 from schemas.label.clearance import ClearanceTable
 from schemas.label.equivalence import Equivalence
-from schemas.label.model import Label
+from schemas.label.model import CategoryKind, Label
 from schemas.label.spif_reader import read_spif
 from schemas.label.text import TextForm, read_set
 from schemas.label.validity import Valid, validate
@@ -33,6 +33,7 @@ class CheckLabelParameters(Parameters):
     origin_policy    the document of the policy that the originator's label is of, if it was mapped
     ceiling          clearances of the source domain: what may come from there at all
     clearances       clearances behind the destination: each of them must be granted access
+    explicit         permissive tags of which the label must have a value: silence is no release
     unattended       classifications that pass without people; none named: all
     obsolete         whether what the policy calls obsolete is refused
     path             where the model holds the label too ("" nowhere)
@@ -42,6 +43,7 @@ class CheckLabelParameters(Parameters):
     origin_policy: str = Field(default="", max_length=64)
     ceiling: list[ClearanceTable] = Field(default=[], max_length=16)
     clearances: list[ClearanceTable] = Field(min_length=1, max_length=64)
+    explicit: list[str] = Field(default=[], max_length=16)
     unattended: list[str] = Field(default=[], max_length=64)
     obsolete: bool = True
     path: str = Field(default="", pattern=f"(?:{PATH_PATTERN})?")
@@ -56,6 +58,7 @@ def make(parameters: CheckLabelParameters, documents: Documents) -> Run:
     names = parameters.unattended or list(form.spif.classifications)
     unattended = {form.read(name).classification for name in names}
     path = ModelPath.parse(parameters.path) if parameters.path else None
+    wanted = frozenset(_permissive(form, name) for name in parameters.explicit)
 
     def run(message: Message) -> Answer:
         meta = message.meta
@@ -66,18 +69,25 @@ def make(parameters: CheckLabelParameters, documents: Documents) -> Run:
             written = path.read(decode_recognised(message.payload))
             if written is None or form.read(written, policy_named=True) != label:
                 raise Denied(Rule.B1, "the payload says another label than its metadata")
+        for tag in sorted(wanted - {it.name for it, _ in valid.tagged}):
+            raise Denied(Rule.R2, f"the label says nothing of {shown(tag)}")
         for held in ceiling:
             _grant(valid, held, at_ms, "the source domain")
         for held in clearances:
             _grant(valid, held, at_ms, "the destination")
         if valid.classification.name not in unattended:
-            raise_to_people = Denied(
-                Rule.R1, f"{shown(valid.classification.name)} waits for people"
-            )
-            return Hold(raise_to_people.reason, raise_to_people.sentence)
-        return Pass(f"{shown(form.write(label))}: valid, and released by A4, A5, A6")
+            words = f"{shown(valid.classification.name)} does not go unattended"
+            return Hold(Rule.R1.value.reason, cited(Rule.R1, words))
+        return Pass(f"{form.write(label)[:_NOTE_CHARACTERS_MAX]}: valid, released by A4, A5, A6")
 
     return run
+
+
+def _permissive(form: TextForm, name: str) -> str:
+    tag = form.spif.tags_by_name.get(name)
+    if tag is None or tag.kind is not CategoryKind.PERMISSIVE:
+        raise Denied(Rule.R2, f"the policy has no one permissive tag named {shown(name)}")
+    return name
 
 
 def _origin(

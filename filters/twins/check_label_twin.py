@@ -46,6 +46,7 @@ class CheckLabelTwinParameters(Parameters):
     policy_document  the destination's security policy (XML-SPIF)
     origin_policy    the document of the policy that the originator's label is of, if it was mapped
     clearances       all of them must be granted access
+    explicit         permissive tags of which the label must have a value: silence is no release
     attribute        attribute of the root that repeats the label ("" none)
     form             what the payload is, where `attribute` is given
     """
@@ -53,6 +54,7 @@ class CheckLabelTwinParameters(Parameters):
     policy_document: str = Field(max_length=64)
     origin_policy: str = Field(default="", max_length=64)
     clearances: list[HeldHere] = Field(min_length=1, max_length=64)
+    explicit: list[str] = Field(default=[], max_length=16)
     attribute: str = Field(default="", max_length=64)
     form: Format = "xml"
 
@@ -62,6 +64,7 @@ def make(parameters: CheckLabelTwinParameters, documents: Documents) -> Run:
     book = spif_twin.read(documents[parameters.policy_document])
     name = parameters.origin_policy
     origin = spif_twin.read(documents[name]) if name else None
+    explicit = [_permissive(book, tag) for tag in parameters.explicit]
     clearances = [(here.holder, _held(here, book)) for here in parameters.clearances]
 
     def run(message: Message) -> Answer:
@@ -75,6 +78,8 @@ def make(parameters: CheckLabelTwinParameters, documents: Documents) -> Run:
             repeated = root_texts(message.payload, parameters.form).get(parameters.attribute)
             if repeated != spell(atoms, book):
                 raise No("B1", "the file says another label than its metadata")
+        if any(all(its != tag for its, _ in atoms) for tag in explicit):
+            raise No("R2", "the label does not say to whom it may be released")
         for holder, held in clearances:
             try:
                 check_access(atoms, book, held, at_ms)
@@ -83,6 +88,13 @@ def make(parameters: CheckLabelTwinParameters, documents: Documents) -> Run:
         return Pass()
 
     return run
+
+
+def _permissive(book: Book, name: str) -> str:
+    keys = [key for key, kind in book.tags.items() if key.partition(" ")[2] == name and kind == "P"]
+    if len(keys) != 1:
+        raise No("R2", "the policy has no one permissive tag of that name")
+    return keys[0]
 
 
 def _held(here: HeldHere, book: Book) -> Holding:

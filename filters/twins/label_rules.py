@@ -48,6 +48,7 @@ RULES: Mapping[str, tuple[Reason, str]] = {
     "E7": (Reason.LABEL_INVALID, f"{_4774} AlternativeConfidentialityLabel"),
     "B1": (Reason.LABEL_UNBOUND, "STANAG 4778 binding"),
     "B2": (Reason.LABEL_MISSING, "the flow's policy"),
+    "R2": (Reason.LABEL_NOT_RELEASABLE, "the flow's policy"),
 }
 
 

@@ -13,6 +13,7 @@ _COMMANDS = {
     "status": "guard.cli.status:status",
     "try": "guard.cli.trying:try_files",
     "policy": "guard.cli.policy:policy",
+    "label": "guard.cli.label:label",
     "audit": "guard.cli.audit:audit",
     "doctor": "guard.cli.doctor:doctor",
     "link": "guard.cli.link:link",

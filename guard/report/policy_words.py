@@ -75,7 +75,18 @@ def _one(name: str, value: Any) -> str:
             return f"{words.removesuffix(' min')} at least {value:,}"
     if name == "rules" and isinstance(value, list):
         return ", else ".join(_rule(rule) for rule in value if isinstance(rule, dict))
+    if name in ("clearances", "ceiling") and isinstance(value, list):
+        return f"{words}: " + " and ".join(_clearance(it) for it in value if isinstance(it, dict))
     return f"{words}: {_value(value)}"
+
+
+def _clearance(table: Mapping[str, Any]) -> str:
+    """A clearance: "HIGH (RESTRICTED; Releasable To FRA)"."""
+    held = [_value(table.get("classifications", []))]
+    held += [f"{tag} {_value(values)}" for tag, values in table.get("categories", {}).items()]
+    held += [f"{end} {table[key]}" for key, end in (("not_before", "from"), ("not_after", "to"))
+             if table.get(key)]  # fmt: skip
+    return f"{table.get('holder') or 'all'} ({'; '.join(held)})"
 
 
 def _value(value: Any) -> str:

@@ -114,6 +114,8 @@ class Rule(Enum):
                 "there is a label, or the policy says what goes without")  # fmt: skip
     R1 = Clause("R1", "NIST SP 800-53 AC-4(9)", Reason.LABEL_REVIEW,
                 "what the policy does not let go unattended waits for people")  # fmt: skip
+    R2 = Clause("R2", "the flow's policy", Reason.LABEL_NOT_RELEASABLE,
+                "the label says to whom it may be released")  # fmt: skip
 
 
 def cited(rule: Rule, words: str) -> str:

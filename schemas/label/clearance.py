@@ -1,4 +1,4 @@
-"""Clearances as tables: in a flow's policy, and as a file of their own for the command line.
+"""Clearances as tables: in a flow's policy, and in files of their own for the command line.
 
     policy = "ALLIANCE"                  # may be left out where a policy is given beside it
     holder = "French liaison officer"
@@ -7,14 +7,14 @@
     [categories]
     "Releasable To" = ["FRA"]
 
-Takes bytes or a table, gives a `Clearance` of a policy, or raises `Malformed`. Tags go by their
-names; a name that two tags of the policy have cannot be used here.
+Takes a table, gives a `Held` clearance of a policy, or raises `Malformed`. Tags go by their names;
+a name that two tags of the policy have cannot be used here. The reader of such files is in
+`schemas.label.clearance_file`: stages, which get their tables from the policy, have no use for it.
 """
 
-import tomllib
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.errors import Malformed
 from schemas.label.access import Held, hold
@@ -22,9 +22,6 @@ from schemas.label.clauses import Denied, Rule, shown
 from schemas.label.model import Category, Clearance
 from schemas.label.spif import Spif
 from schemas.reasons import Reason
-
-BYTES_MAX = 64 * 1024
-_LINE_BYTES_MAX = 4096  # the TOML reader's time grows with the square of a dotted key
 
 
 class ClearanceTable(BaseModel):
@@ -60,24 +57,6 @@ class ClearanceTable(BaseModel):
             moment_ms(self.not_before), moment_ms(self.not_after),
         )  # fmt: skip
         return hold(clearance, spif)
-
-
-def read_table(untrusted: bytes) -> ClearanceTable:
-    """A clearance file. Raises `Malformed(LABEL_MALFORMED)`."""
-    if len(untrusted) > BYTES_MAX or any(
-        len(line) > _LINE_BYTES_MAX for line in untrusted.splitlines()
-    ):
-        raise Malformed(Reason.LABEL_MALFORMED, "the clearance is larger than its bound")
-    try:
-        return ClearanceTable.model_validate(tomllib.loads(untrusted.decode("utf-8")))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise Malformed(Reason.LABEL_MALFORMED, "the clearance is not TOML in UTF-8") from error
-    except ValidationError as error:
-        fault = error.errors()[0]
-        place = ".".join(str(part) for part in fault["loc"])
-        raise Malformed(
-            Reason.LABEL_MALFORMED, f"the clearance's {place}: {str(fault['msg'])[:80]}"
-        ) from error
 
 
 def moment_ms(text: str) -> int | None:

@@ -2,8 +2,9 @@
 
     M1  the policy's name, unless a marking with `replacePolicy` replaces it, then the
         classification, then each tag that the label has, in the policy's order
-    M2  of several phrases that fit the place, one in the language asked for, else one without a
-        language; `pageTopBottom` fits pageTop and pageBottom; no phrase: the name itself
+    M2  of several phrases one that names the place, else one for every place; of these one in the
+        language asked for, else one without a language; `pageTopBottom` names pageTop and
+        pageBottom; no phrase: the name itself
     M3  `noNameDisplay`, `noMarkingDisplay`: nothing at that place; `suppressClassName` on a value
         that the label has: no classification there
     M4  around and between the values of a tag its qualifiers (prefix, separator, suffix); between
@@ -98,10 +99,10 @@ def _phrase(markings: Iterable[Marking], name: str, place: MarkingCode, language
 
 
 def _fitting(markings: Iterable[Marking], place: MarkingCode, language: str) -> Iterator[Marking]:
-    """Those that fit the place: in the language, then without one; named for the place first."""
+    """Those that fit: named for the place first, and of these in the language first."""
     every = tuple(markings)
-    for wanted in dict.fromkeys((language, "")):
-        for named in (True, False):
+    for named in (True, False):
+        for wanted in dict.fromkeys((language, "")):
             for one in every:
                 places = one.codes & _PLACES
                 at = any(_is_at(code, place) for code in places) if named else not places

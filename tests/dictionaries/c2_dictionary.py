@@ -151,7 +151,8 @@ def manifest(payload: bytes) -> Manifest:
     """A manifest that says nothing, of the usual lengths."""
     return Manifest(
         "c2", "LOW", "HIGH", 2**16, bytes(16), bytes(32), len(payload), "application/cot+cbor",
-        "KESTRIA UNCLASSIFIED || ALLIANCE UNCLASSIFIED", 0, "cot", 2**30, 2**30, bytes(32), bytes(32), 2**16, bytes(32),
+        "KESTRIA UNCLASSIFIED || ALLIANCE UNCLASSIFIED", 0, "cot", 2**30, 2**30, bytes(32),
+        bytes(32), 2**16, bytes(32),
     )  # fmt: skip
 
 
