@@ -46,8 +46,11 @@ def by_policy(document: bytes, language: str) -> Callable[[Meta], Lines]:
         valid = validate(own_label(form, meta.label), spif, meta.accepted_s * 1000)
         top = marking(valid, MarkingCode.PAGE_TOP, language)
         bottom = marking(valid, MarkingCode.PAGE_BOTTOM, language)
-        if not top or not bottom:
-            raise Malformed(Reason.LABEL_INVALID, "the policy has no marking for this label")
+        if not (top and bottom and top.isprintable() and bottom.isprintable()):
+            raise Malformed(
+                Reason.LABEL_INVALID,
+                "the policy has no marking of one printable line for this label",
+            )
         return Lines(top, bottom, valid.label, form.read)
 
     return lines

@@ -55,6 +55,8 @@ class MarkParameters(Parameters):
             self.form == "model"
         ):
             raise ValueError("attribute is for the form xml, path for the form model")
+        if self.attribute.lower().startswith("xml"):
+            raise ValueError("names that begin with xml are XML's own")
         return self
 
 

@@ -283,7 +283,9 @@ def test_a_thousand_mutated_claims_are_refused_or_mapped_the_same() -> None:
     assert refusals > 500
 
 
-def test_a_stage_that_was_taken_over_cannot_give_a_label_that_does_not_follow_from_the_first() -> None:
+def test_a_stage_that_was_taken_over_cannot_give_a_label_that_does_not_follow_from_the_first() -> (
+    None
+):
     """Whatever it writes as the new label, both sides ask what the first one becomes."""
     honest = changed(mapping()(event("SECRET//ORCHID//REL TO FRA"))).message
     first = honest.meta.label.split(" || ")[0]

@@ -3,9 +3,10 @@
 import re
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
@@ -380,6 +381,38 @@ def test_a_signer_who_may() -> None:
     written = write_detached(BOUND, DATA, PEOPLE.signer(someone))
     for names in ((), ("Someone",), ("urn:checkvalve:domain:Someone",)):
         assert check_detached(written, DATA, PEOPLE.trust(*names), AT_MS).signed
+
+
+def test_a_signer_below_another_authority_brings_its_certificate() -> None:
+    between = Party("Between", ec.generate_private_key(ec.SECP256R1()))
+    PEOPLE.authority.certify(between, ca=True, path_length=0, names=[], algorithm=SHA384())
+    desk = Party("Far desk", ec.generate_private_key(ec.SECP256R1()))
+    between.certify(desk, algorithm=SHA384())
+    alone = PEOPLE.signer(desk)
+    chain = (*alone.certificates, between.certificate.public_bytes(Encoding.DER))
+    written = write_detached(BOUND, DATA, replace(alone, certificates=chain))
+    assert check_detached(written, DATA, TRUST, AT_MS).signed
+    for certificates in (alone.certificates, chain[::-1], chain * 3):
+        wrong = write_detached(BOUND, DATA, replace(alone, certificates=certificates))
+        with pytest.raises((Malformed, Forged)) as raised:
+            check_detached(wrong, DATA, TRUST, AT_MS)
+        assert raised.value.reason in (
+            Reason.CERTIFICATE_UNTRUSTED, Reason.CERTIFICATE_MALFORMED,
+        )  # fmt: skip
+
+
+def test_weak_and_other_keys_are_not_trusted() -> None:
+    for key in (
+        rsa.generate_private_key(65537, 1024),  # too short
+        ed25519.Ed25519PrivateKey.generate(),  # no kind that these signatures have
+    ):
+        weak = PEOPLE.authority.certify(Party("Weak", key), algorithm=SHA384())
+        signer = replace(
+            PEOPLE.signer(), certificates=(weak.certificate.public_bytes(Encoding.DER),)
+        )
+        with pytest.raises(Forged) as raised:
+            check_detached(write_detached(BOUND, DATA, signer), DATA, TRUST, AT_MS)
+        assert raised.value.reason in (Reason.CERTIFICATE_UNTRUSTED, Reason.BINDING_SIGNATURE)
 
 
 @given(st.binary(max_size=200))

@@ -128,6 +128,7 @@ def test_parameters_that_do_not_fit() -> None:
         {"form": "ism-text", "policy_document": "policy"},
         {"form": "xml", "policy_document": "policy"},
         {"form": "text", "policy_document": "policy", "path": "@a"},
+        {"form": "xml", "policy_document": "policy", "attribute": "xmlns"},
     ):
         with pytest.raises(ValueError, match="validation error"):
             STAGE.parameters.model_validate(wrong)
