@@ -217,16 +217,14 @@ def _signed(
     information: etree._Element, bindings: list[etree._Element], trust: Trust, at_ms: int
 ) -> tuple[etree._Element | None, list[etree._Element]]:
     alone = parse(etree.tostring(information, with_tail=False, encoding="utf-8"))
-    by_id = signed_elements(alone, trust, at_ms)
+    signed = signed_elements(alone, trust, at_ms)
     ids = [binding.get("Id", "") for binding in bindings]
     if not all(ids):
         raise _reference("a binding has no Id, so nothing can sign it")
-    rest = by_id.keys() - set(ids)
-    held = alone[0].findall(f"{_DS}Object")
-    if not by_id.keys() >= set(ids) or len(rest) != len(held):
-        raise _reference("the signature does not sign just the bindings and the manifest")
-    manifest = parse(by_id[rest.pop()]) if rest else None
-    return manifest, [parse(by_id[each]) for each in ids]
+    if signed.elements.keys() != set(ids):
+        raise _reference("the signature does not sign just the bindings and its own parts")
+    manifest = parse(signed.manifest) if signed.manifest is not None else None
+    return manifest, [parse(signed.elements[each]) for each in ids]
 
 
 def _bound(binding: etree._Element) -> Bound:

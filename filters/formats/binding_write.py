@@ -15,12 +15,13 @@ from lxml import etree
 from filters.formats.binding_4778 import INSIDE, NAMESPACE, XMIME, Bound
 from filters.formats.label_4774 import NAMESPACE as LABEL_NAMESPACE
 from filters.formats.label_4774 import Role, write_label
+from filters.formats.label_times import moment_text
 from filters.formats.label_xml import escaped, parse
 from filters.formats.xml_signature import (
     CANONICAL,
-    MANIFEST_TYPE,
     METHODS,
     WITHOUT_BINDING,
+    WSU,
     XPATH,
     canonical,
 )
@@ -31,6 +32,7 @@ from schemas.reasons import Reason
 
 _SHA384 = "http://www.w3.org/2001/04/xmldsig-more#sha384"
 _DIGEST = f'<ds:DigestMethod Algorithm="{_SHA384}"/><ds:DigestValue>'
+_PROPERTIES = f"{{{SIGNATURE_NAMESPACE}}}SignatureProperties"
 _MANIFEST = f"{{{SIGNATURE_NAMESPACE}}}Manifest"
 _METADATA_BINDING = f"{{{NAMESPACE}}}MetadataBinding"
 _CANONICALIZED = f'<ds:Transform Algorithm="{CANONICAL}"/>'
@@ -41,11 +43,13 @@ class Signer:
     """method: a URI of `xml_signature.METHODS`; certificates: DER, the signer's first.
 
     sign gives the signature value over the bytes it gets (ECDSA: r and s, of one length, joined).
+    signed_ms: milliseconds since 1970, which stands in the signature; None: it does not say.
     """
 
     method: str
     certificates: tuple[bytes, ...]
     sign: Callable[[bytes], bytes]
+    signed_ms: int | None = None
 
 
 def write_detached(
@@ -99,8 +103,9 @@ def _written(
     end = "</mb:MetadataBindingContainer></mb:BindingInformation>"
     if signer is None:
         return f"{start}<mb:MetadataBindingContainer>{bindings}{manifest}{end}".encode()
-    unsigned = f"{start}{manifest}<mb:MetadataBindingContainer>{bindings}{end}".encode()
-    signature = _signature(parse(unsigned), manifest, signer)
+    held = manifest + _properties(signer.signed_ms)
+    unsigned = f"{start}{held}<mb:MetadataBindingContainer>{bindings}{end}".encode()
+    signature = _signature(parse(unsigned), held, signer)
     return f"{start}{signature}<mb:MetadataBindingContainer>{bindings}{end}".encode()
 
 
@@ -132,10 +137,26 @@ def _manifest_line(uri: str, transforms: str, data: bytes, *, canonicalized: boo
     )
 
 
-def _signature(unsigned: etree._Element, manifest: str, signer: Signer) -> str:
+def _properties(signed_ms: int | None) -> str:
+    """When it was signed (ADatP-4778.2 annex A; WS-Security section 10)."""
+    if signed_ms is None:
+        return ""
+    return (
+        f'<ds:SignatureProperties xmlns:ds="{SIGNATURE_NAMESPACE}" Id="properties">'
+        f'<ds:SignatureProperty Target="#signature"><wsu:Timestamp xmlns:wsu="{WSU}">'
+        f"<wsu:Created>{moment_text(signed_ms)}</wsu:Created></wsu:Timestamp>"
+        "</ds:SignatureProperty></ds:SignatureProperties>"
+    )
+
+
+def _signature(unsigned: etree._Element, held: str, signer: Signer) -> str:
     if signer.method not in METHODS:
         raise Broken(Reason.ARGUMENT, "a signature method that no binding may have")
-    signed = [each for each in unsigned.iter(_MANIFEST, _METADATA_BINDING) if "Id" in each.attrib]
+    signed = [
+        each
+        for each in unsigned.iter(_MANIFEST, _PROPERTIES, _METADATA_BINDING)
+        if "Id" in each.attrib
+    ]
     references = "".join(_signed_reference(element) for element in signed)
     information = (
         f'<ds:SignedInfo xmlns:ds="{SIGNATURE_NAMESPACE}">'
@@ -147,16 +168,18 @@ def _signature(unsigned: etree._Element, manifest: str, signer: Signer) -> str:
         f"<ds:X509Certificate>{b64encode(each).decode('ascii')}</ds:X509Certificate>"
         for each in signer.certificates
     )
-    held = f"<ds:Object>{manifest}</ds:Object>" if manifest else ""
+    within = f"<ds:Object>{held}</ds:Object>" if held else ""
     return (
-        f'<ds:Signature xmlns:ds="{SIGNATURE_NAMESPACE}">{information}'
+        f'<ds:Signature xmlns:ds="{SIGNATURE_NAMESPACE}" Id="signature">{information}'
         f"<ds:SignatureValue>{value}</ds:SignatureValue><ds:KeyInfo><ds:X509Data>{certificates}"
-        f"</ds:X509Data></ds:KeyInfo>{held}</ds:Signature>"
+        f"</ds:X509Data></ds:KeyInfo>{within}</ds:Signature>"
     )
 
 
 def _signed_reference(element: etree._Element) -> str:
-    kind = f' Type="{MANIFEST_TYPE}"' if element.tag.endswith("}Manifest") else ""
+    is_own = element.tag in (_MANIFEST, _PROPERTIES)
+    name = etree.QName(element).localname
+    kind = f' Type="{SIGNATURE_NAMESPACE}{name}"' if is_own else ""
     value = b64encode(hashlib.sha384(canonical(element)).digest()).decode("ascii")
     return (
         f'<ds:Reference{kind} URI="#{element.get("Id")}"><ds:Transforms>{_CANONICALIZED}'

@@ -9,7 +9,8 @@ others: what the signature does not cover does not exist for them (docs/spec/lab
                       ds:Reference URI="#Id", one transform (the same canonicalization), SHA-384+
       ds:SignatureValue
       ds:KeyInfo      ds:X509Data with one to four certificates, the signer's first
-      ds:Object       none, or one with a ds:Manifest that is itself signed
+      ds:Object       up to two: a ds:Manifest, and ds:SignatureProperties with the time of signing;
+                      each is itself signed
 
 `signxml` verifies (XMLDSIG core validation), with the key of the certificate whose path
 `certificate_path` has checked and with no other; our table decides what reaches it. Follows XML
@@ -35,6 +36,7 @@ from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from filters.formats import certificate_path, label_xml
 from filters.formats.certificate_path import Trust, check_path
+from filters.formats.label_times import moment_ms
 from schemas.errors import Forged, Malformed
 from schemas.reasons import Reason
 
@@ -45,7 +47,6 @@ WITHOUT_BINDING = (  # ADatP-4778.2 annex A
     "not(ancestor-or-self::*[local-name()='BindingInformation' and"
     " namespace-uri()='urn:nato:stanag:4778:bindinginformation:1:0'])"
 )
-MANIFEST_TYPE = NAMESPACE + "Manifest"
 REFERENCES_MAX = 64
 VALUE_CHARACTERS_MAX = 4096
 _DIGESTS = {
@@ -66,6 +67,9 @@ METHODS: Mapping[str, tuple[SignatureMethod, type]] = {
     "http://www.w3.org/2001/04/xmldsig-more#rsa-sha512":
         (SignatureMethod.RSA_SHA512, RSAPublicKey),
 }  # fmt: skip
+SKEW_MS_MAX = 300_000  # how far a signer's clock may be ahead of ours
+WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
+_WSU = f"{{{WSU}}}"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Q = f"{{{NAMESPACE}}}"
 
@@ -75,11 +79,21 @@ text = partial(label_xml.text, reason=Reason.BINDING_MALFORMED)
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What a signature says of itself."""
+    """What a signature says of itself. own: ids of its own parts that it may sign."""
 
     method: str
     ids: tuple[str, ...]
     certificates: tuple[bytes, ...]
+    manifest: str | None
+    own: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Canonical bytes of what is signed, by Id; and of the manifest, if there is one."""
+
+    elements: dict[str, bytes]
+    manifest: bytes | None
 
 
 def check_ids(root: etree._Element) -> None:
@@ -102,8 +116,8 @@ def canonical(element: etree._Element) -> bytes:
         raise _malformed("an element has no canonical form") from error
 
 
-def signed_elements(root: etree._Element, trust: Trust, at_ms: int) -> dict[str, bytes]:
-    """Canonical bytes of every element that the one signature of `root` signs, by Id.
+def signed_elements(root: etree._Element, trust: Trust, at_ms: int) -> Signed:
+    """What the one signature of `root` signs, but for its own key and properties.
 
     Raises `Malformed` (BINDING_*) for a signature of another shape, `Forged` for one that does not
     hold or whose signer is not trusted at `at_ms`.
@@ -112,7 +126,7 @@ def signed_elements(root: etree._Element, trust: Trust, at_ms: int) -> dict[str,
     signatures = list(root.iter(f"{_Q}Signature"))
     if len(signatures) != 1 or root[0] is not signatures[0]:
         raise _malformed("there is not exactly one signature, first in the binding")
-    shape = _shape(signatures[0])
+    shape = _shape(signatures[0], at_ms)
     leaf = check_path(shape.certificates, trust, at_ms)
     method, kind = METHODS[shape.method]
     if not isinstance(leaf.public_key(), kind):
@@ -133,7 +147,9 @@ def signed_elements(root: etree._Element, trust: Trust, at_ms: int) -> dict[str,
     except (SignXMLException, InvalidSignature, etree.LxmlError, ValueError, LookupError) as error:
         raise Forged(Reason.BINDING_SIGNATURE, "the signature does not verify") from error
     found = results if isinstance(results, list) else [results]
-    return dict(zip(shape.ids, (result.signed_data for result in found), strict=True))
+    signed = dict(zip(shape.ids, (result.signed_data for result in found), strict=True))
+    manifest = signed[shape.manifest] if shape.manifest is not None else None
+    return Signed({each: signed[each] for each in signed.keys() - shape.own}, manifest)
 
 
 def prepare() -> None:
@@ -200,14 +216,14 @@ def _transform(element: etree._Element) -> str:
 # -- the shape ----------------------------------------------------------------------------------
 
 
-def _shape(signature: etree._Element) -> _Shape:
-    if signature.keys() not in ([], ["Id"]):
-        raise _malformed("a signature has an attribute that it cannot have")
-    held = ("Object",) if len(signature) == 4 else ()
+def _shape(signature: etree._Element, at_ms: int) -> _Shape:
+    held = ("Object",) * min(max(len(signature) - 3, 0), 2)
     information, value, key, *objects = _parts(
         signature, ("SignedInfo", "SignatureValue", "KeyInfo", *held)
     )
-    _no_attributes(information, value, key, *objects)
+    _no_attributes(information, value, *objects)
+    if not {*signature.keys(), *key.keys()} <= {"Id"}:
+        raise _malformed("a signature or its key has an attribute that it cannot have")
     _base64(text(value))
     canonicalization, method, *references = _at_least(list(children(information)), 3)
     _algorithm(canonicalization, "CanonicalizationMethod", {CANONICAL})
@@ -217,13 +233,47 @@ def _shape(signature: etree._Element) -> _Shape:
     ids = tuple(map(_reference, references))
     if len(set(ids)) != len(ids):
         raise Malformed(Reason.BINDING_REFERENCE, "the signature has a reference twice")
-    for each in objects:
-        (manifest,) = _parts(each, ("Manifest",))
-        if manifest.get("Id") not in ids:
-            raise Malformed(Reason.BINDING_REFERENCE, "the manifest is not signed")
+    manifest, properties = _held(objects, ids)
+    if properties is not None:
+        _signed_at(properties, signature, at_ms)
     (data,) = _parts(key, ("X509Data",))
     _no_attributes(data)
-    return _Shape(named, ids, tuple(map(_certificate, children(data))))
+    own = {key.get("Id"), *(each.get("Id") for each in (manifest, properties) if each is not None)}
+    return _Shape(
+        named, ids, tuple(map(_certificate, children(data))),
+        None if manifest is None else manifest.get("Id"), frozenset(own - {None}),
+    )  # fmt: skip
+
+
+def _held(
+    objects: list[etree._Element], ids: tuple[str, ...]
+) -> tuple[etree._Element | None, etree._Element | None]:
+    """The manifest and the properties in the objects, each at most once, each signed."""
+    found = [child for each in objects for child in children(each)]
+    by_name = {child.tag: child for child in found}
+    names = {f"{_Q}Manifest", f"{_Q}SignatureProperties"}
+    if len(by_name) != len(found) or not by_name.keys() <= names or len(found) < len(objects):
+        raise _malformed("an object of the signature holds what it cannot hold")
+    if any(child.get("Id") not in ids for child in found):
+        raise Malformed(Reason.BINDING_REFERENCE, "a manifest or property is not signed")
+    return by_name.get(f"{_Q}Manifest"), by_name.get(f"{_Q}SignatureProperties")
+
+
+def _signed_at(properties: etree._Element, signature: etree._Element, at_ms: int) -> None:
+    """The one property: when it was signed (ADatP-4778.2 annex A), and not in the future."""
+    if properties.keys() != ["Id"]:
+        raise _malformed("properties of the signature have another attribute than their Id")
+    (said,) = _parts(properties, ("SignatureProperty",))
+    if said.get("Target") != f"#{signature.get('Id')}" or not set(said.keys()) <= {"Target", "Id"}:
+        raise Malformed(Reason.BINDING_REFERENCE, "a property is not of this signature")
+    stamps = list(children(said))
+    created = [each for stamp in stamps for each in children(stamp)]
+    names = [each.tag.removeprefix(_WSU) for each in (*stamps, *created)]
+    if names not in (["Timestamp", "Created"], ["TimeStamp", "Created"]):
+        raise _malformed("the property of the signature is not the time of signing alone")
+    _no_attributes(*stamps, *created)
+    if moment_ms(text(created[0])) > at_ms + SKEW_MS_MAX:
+        raise Forged(Reason.BINDING_SIGNATURE, "the binding was signed in the future")
 
 
 def _parts(element: etree._Element, names: tuple[str, ...]) -> list[etree._Element]:

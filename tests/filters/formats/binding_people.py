@@ -37,7 +37,8 @@ class People:
             r, s = decode_dss_signature(who.key.sign(data, ec.ECDSA(SHA256())))
             return r.to_bytes(size) + s.to_bytes(size)
 
-        return Signer(method, (who.certificate.public_bytes(Encoding.DER),), sign)
+        der = who.certificate.public_bytes(Encoding.DER)
+        return Signer(method, (der,), sign, AT_MS - 500)
 
     def rsa_signer(self) -> Signer:
         party = Party("RSA desk", rsa.generate_private_key(65537, 2048))
@@ -47,7 +48,7 @@ class People:
         def sign(data: bytes) -> bytes:
             return bytes(party.key.sign(data, PKCS1v15(), SHA256()))
 
-        return Signer(MORE + "rsa-sha256", (der,), sign)
+        return Signer(MORE + "rsa-sha256", (der,), sign, AT_MS - 500)
 
 
 def label(classification: str = "SECRET", *nations: str, policy: str = "EXAMPLE") -> Label:
