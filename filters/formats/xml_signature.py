@@ -329,8 +329,8 @@ def _certificate(element: etree._Element) -> bytes:
 
 def _base64(untrusted: str) -> bytes:
     compact = "".join(untrusted.split())
-    if len(compact) > 4 * VALUE_CHARACTERS_MAX:
-        raise _malformed("a value is longer than its bound")
+    if not 0 < len(compact) <= 4 * VALUE_CHARACTERS_MAX:
+        raise _malformed("a value is empty or longer than its bound")
     try:
         return b64decode(compact, validate=True)
     except (Base64Error, ValueError) as error:

@@ -170,6 +170,13 @@ def algorithm(name: str, value: str) -> Attack:
     return attack
 
 
+def empty(name: str) -> Attack:
+    def attack(root: etree._Element) -> None:
+        root.find(f".//{S}{name}").text = ""
+
+    return attack
+
+
 def xslt(root: etree._Element) -> None:
     transforms = root.find(f".//{S}Transforms")
     etree.SubElement(
@@ -246,6 +253,9 @@ ATTACKS: list[tuple[Attack, Reason]] = [
      Reason.BINDING_ALGORITHM),
     (algorithm("Transform", DS + "enveloped-signature"), Reason.BINDING_ALGORITHM),
     (algorithm("Transform", DS + "base64"), Reason.BINDING_ALGORITHM),
+    (empty("SignatureValue"), Reason.BINDING_MALFORMED),
+    (empty("DigestValue"), Reason.BINDING_MALFORMED),
+    (empty("X509Certificate"), Reason.BINDING_MALFORMED),
     (xslt, Reason.BINDING_MALFORMED),
     (truncated_hmac, Reason.BINDING_MALFORMED),
     (output_length, Reason.BINDING_MALFORMED),
