@@ -34,6 +34,10 @@ CERTIFICATES_MAX = 4
 CERTIFICATE_BYTES_MAX = 8192
 AUTHORITIES_MAX = 32
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNREADABLE = (  # what `cryptography` raises for certificates that it cannot read
+    ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType, Warning,
+)  # fmt: skip
 _BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+?-----END CERTIFICATE-----")
 
 
@@ -77,13 +81,14 @@ def check_path(untrusted: Sequence[bytes], trust: Trust, at_ms: int) -> x509.Cer
         leaf, *between = _loaded(untrusted)
         chain = _verifier(trust, at_ms).verify(leaf, between)
         names = _names(leaf)
+        leaf.public_key()  # once, here, where what it raises is caught
     except VerificationError as error:
         raise Forged(
             Reason.CERTIFICATE_UNTRUSTED,
             "the label signer's certificate has no path to an authority of the policy that holds"
             " at that time",
         ) from error
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, Warning) as error:
+    except _UNREADABLE as error:
         raise _malformed("a label signer's certificate cannot be read") from error
     if not chain.chain or chain.chain[0] != leaf:
         raise Forged(Reason.CERTIFICATE_UNTRUSTED, "the path begins with another certificate")
