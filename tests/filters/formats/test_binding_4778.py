@@ -1,14 +1,11 @@
 """STANAG 4778 bindings: what holds, and every way to make one say what nobody signed."""
 
-import hashlib
 import re
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,11 +14,9 @@ from lxml import etree
 from filters.formats.binding_4778 import NAMESPACE, Bound, check_detached, check_embedded
 from filters.formats.binding_write import write_around, write_detached, write_embedded
 from filters.formats.xml_signature import NAMESPACE as DS
-from filters.formats.xml_signature import canonical
 from schemas.errors import Forged, Malformed
 from schemas.reasons import Reason
 from tests.filters.formats.binding_people import AT_MS, MORE, People, label, label_set
-from tests.guard.edge.certificates import Party
 
 PEOPLE = People()
 TRUST = PEOPLE.trust()
@@ -277,67 +272,6 @@ def test_an_attack_on_a_signed_binding(attack: Attack, reason: Reason) -> None:
     assert raised.value.reason is reason, raised.value
 
 
-def resigned(root: etree._Element) -> bytes:
-    """The document with digests and signature made anew, as the trusted signer would."""
-    for reference in root.findall(f".//{S}SignedInfo/{S}Reference"):
-        (signed,) = [it for it in root.iter() if it.get("Id") == reference.get("URI")[1:]]
-        value = b64encode(hashlib.sha384(canonical(signed)).digest()).decode()
-        reference.find(f"{S}DigestValue").text = value
-    information = root.find(f".//{S}SignedInfo")
-    value = b64encode(PEOPLE.signer().sign(canonical(information))).decode()
-    root.find(f".//{S}SignatureValue").text = value
-    return bytes(etree.tostring(root))
-
-
-def test_a_signature_says_when_or_does_not() -> None:
-    silent = write_detached(BOUND, DATA, replace(PEOPLE.signer(), signed_ms=None))
-    assert b"Created>" not in silent.split(b"Metadata>")[0]
-    assert check_detached(silent, DATA, TRUST, AT_MS).signed
-    late = write_detached(BOUND, DATA, replace(PEOPLE.signer(), signed_ms=AT_MS + 400_000))
-    with pytest.raises(Forged, match="in the future"):
-        check_detached(late, DATA, TRUST, AT_MS)
-
-
-def test_a_signature_may_sign_its_key_and_spell_as_annex_a_does() -> None:
-    root = etree.fromstring(DETACHED.replace(b"wsu:Timestamp", b"wsu:TimeStamp"))
-    root.find(f".//{S}KeyInfo").set("Id", "key")
-    information = root.find(f".//{S}SignedInfo")
-    more = etree.fromstring(etree.tostring(information[-1]))
-    more.set("URI", "#key")
-    information.append(more)
-    assert check_detached(resigned(root), DATA, TRUST, AT_MS).bound == tuple(BOUND)
-
-
-@pytest.mark.parametrize(
-    ("attack", "reason"),
-    [
-        (lambda root: root.find(f".//{S}SignatureProperty").set("Target", "#other"),
-         Reason.BINDING_REFERENCE),
-        (lambda root: etree.SubElement(root.find(f".//{S}SignatureProperty"), "other"),
-         Reason.BINDING_MALFORMED),
-        (lambda root: root.find(f".//{S}SignatureProperties").set("Type", "x"),
-         Reason.BINDING_MALFORMED),
-        (lambda root: root.find(f".//{S}Object").append(etree.Element(f"{S}Other")),
-         Reason.BINDING_MALFORMED),
-        (lambda root: root.find(f".//{S}SignedInfo").remove(
-            root.find(f".//{S}Reference[@URI='#properties']")), Reason.BINDING_REFERENCE),
-        (lambda root: root.find(f".//{S}SignedInfo").remove(
-            root.find(f".//{S}Reference[@URI='#manifest']")), Reason.BINDING_REFERENCE),
-        (lambda root: root.find(f".//{S}SignedInfo").remove(
-            root.find(f".//{S}Reference[@URI='#binding-0']")), Reason.BINDING_REFERENCE),
-        (lambda root: root.find(f".//{Q}MetadataBinding").addnext(
-            etree.fromstring(etree.tostring(binding_of(root)).replace(b'Id="b', b'Id="c'))),
-         Reason.BINDING_REFERENCE),
-    ],
-)  # fmt: skip
-def test_what_a_trusted_signer_may_not_sign(attack: Attack, reason: Reason) -> None:
-    root = etree.fromstring(DETACHED)
-    attack(root)
-    with pytest.raises((Malformed, Forged)) as raised:
-        check_detached(resigned(root), DATA, TRUST, AT_MS)
-    assert raised.value.reason is reason, raised.value
-
-
 def test_other_data_is_not_bound() -> None:
     for data, reason in (
         ({**DATA, "map.bin": b"another map"}, Reason.BINDING_DIGEST),
@@ -421,71 +355,6 @@ def test_a_signature_nobody_may_make_is_not_passed_over() -> None:
     with pytest.raises(Malformed) as raised:
         check_detached(DETACHED, DATA, None, AT_MS)
     assert raised.value.reason is Reason.BINDING_SIGNATURE
-
-
-# -- signers --------------------------------------------------------------------------------------
-
-
-def refused_signer(party: Party, reason: Reason, at_ms: int = AT_MS, *names: str) -> None:
-    written = write_detached(BOUND, DATA, PEOPLE.signer(party))
-    with pytest.raises((Malformed, Forged)) as raised:
-        check_detached(written, DATA, PEOPLE.trust(*names), at_ms)
-    assert raised.value.reason is reason
-
-
-def party(days: tuple[float, float] = (-1, 30), *, ca: bool = False) -> Party:
-    made = Party("Someone", ec.generate_private_key(ec.SECP256R1()))
-    return PEOPLE.authority.certify(made, days=days, ca=ca, algorithm=SHA384())
-
-
-def test_who_may_not_sign() -> None:
-    untrusted = Reason.CERTIFICATE_UNTRUSTED
-    refused_signer(People("Strangers").desk, untrusted)
-    refused_signer(PEOPLE.authority, untrusted)
-    refused_signer(party(days=(-9, -1)), untrusted)
-    refused_signer(party(days=(1, 9)), untrusted)
-    refused_signer(party(ca=True), untrusted)
-    refused_signer(PEOPLE.desk, untrusted, AT_MS + 40 * 86_400_000)
-    refused_signer(PEOPLE.desk, Reason.CERTIFICATE_DOMAIN, AT_MS, "other@example.org")
-
-
-def test_a_signer_who_may() -> None:
-    someone = party(days=(-1, 1))
-    written = write_detached(BOUND, DATA, PEOPLE.signer(someone))
-    for names in ((), ("Someone",), ("urn:checkvalve:domain:Someone",)):
-        assert check_detached(written, DATA, PEOPLE.trust(*names), AT_MS).signed
-
-
-def test_a_signer_below_another_authority_brings_its_certificate() -> None:
-    between = Party("Between", ec.generate_private_key(ec.SECP256R1()))
-    PEOPLE.authority.certify(between, ca=True, path_length=0, names=[], algorithm=SHA384())
-    desk = Party("Far desk", ec.generate_private_key(ec.SECP256R1()))
-    between.certify(desk, algorithm=SHA384())
-    alone = PEOPLE.signer(desk)
-    chain = (*alone.certificates, between.certificate.public_bytes(Encoding.DER))
-    written = write_detached(BOUND, DATA, replace(alone, certificates=chain))
-    assert check_detached(written, DATA, TRUST, AT_MS).signed
-    for certificates in (alone.certificates, chain[::-1], chain * 3):
-        wrong = write_detached(BOUND, DATA, replace(alone, certificates=certificates))
-        with pytest.raises((Malformed, Forged)) as raised:
-            check_detached(wrong, DATA, TRUST, AT_MS)
-        assert raised.value.reason in (
-            Reason.CERTIFICATE_UNTRUSTED, Reason.CERTIFICATE_MALFORMED,
-        )  # fmt: skip
-
-
-def test_weak_and_other_keys_are_not_trusted() -> None:
-    for key in (
-        rsa.generate_private_key(65537, 1024),  # too short
-        ed25519.Ed25519PrivateKey.generate(),  # no kind that these signatures have
-    ):
-        weak = PEOPLE.authority.certify(Party("Weak", key), algorithm=SHA384())
-        signer = replace(
-            PEOPLE.signer(), certificates=(weak.certificate.public_bytes(Encoding.DER),)
-        )
-        with pytest.raises(Forged) as raised:
-            check_detached(write_detached(BOUND, DATA, signer), DATA, TRUST, AT_MS)
-        assert raised.value.reason in (Reason.CERTIFICATE_UNTRUSTED, Reason.BINDING_SIGNATURE)
 
 
 @given(st.binary(max_size=200))
