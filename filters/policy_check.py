@@ -21,18 +21,20 @@ from schemas.trust_root import Direction, TrustRoot
 # What each stage of the catalog checks (`StageType.rechecks`), held equal to it by a test; a stage
 # that only changes has no duty. Here, so that the order is known without importing a stage.
 DUTIES: dict[str, frozenset[str]] = {
-    name: frozenset({duty})
+    name: frozenset(duty.split("+"))
     for duty, names in {
-        "identify": ("identify",),
+        "identify": ("identify", "visual_identify"),
         "sender": ("sender_signature",),
         "bounds": ("bounds",),
         "recognise": (
             "cot_read", "cot_recognise", "event_read", "event_recognise", "json_recognise",
-            "xml_recognise",
+            "picture_read", "picture_recognise", "xml_recognise",
         ),
+        # recognisers of formats that have no schema language: the whole definition is in them
+        "recognise+schema": ("picture_verify", "pixels_recognise"),
         "schema": ("cot_schema", "cot_schema_twin", "event_schema", "event_schema_twin"),
         "label": ("check_label", "check_label_twin", "label", "label_twin"),
-        "words": ("words", "words_twin"),
+        "words": ("picture_words", "picture_words_twin", "words", "words_twin"),
         "route": ("route", "route_twin"),
     }.items()
     for name in names

@@ -64,6 +64,20 @@ class Reason(StrEnum):
     JSON_LONE_SURROGATE = "json-lone-surrogate"
     JSON_NUMBER_SIZE = "json-number-size"
 
+    # pictures
+    TOO_MANY_PIXELS = "too-many-pixels"
+    TOO_MANY_FRAMES = "too-many-frames"
+    PICTURE_COMPRESSION = "picture-compression"
+    CHECKSUM = "checksum"
+
+    # PDF
+    PDF_ENCRYPTED = "pdf-encrypted"
+    PDF_ACTIVE = "pdf-active"
+    PDF_EMBEDDED = "pdf-embedded"
+    PDF_FORM = "pdf-form"
+    PDF_EXTERNAL = "pdf-external"
+    PDF_REVISIONS = "pdf-revisions"
+
     # the typed model that crosses
     CBOR_NOT_DETERMINISTIC = "cbor-not-deterministic"
     CBOR_TYPE = "cbor-type"
@@ -83,6 +97,11 @@ class Reason(StrEnum):
     LABEL_ABOVE_CEILING = "label-above-ceiling"
     LABEL_NOT_RELEASABLE = "label-not-releasable"
     LABEL_NO_MAPPING = "label-no-mapping"
+    BINDING_MALFORMED = "binding-malformed"
+    BINDING_ALGORITHM = "binding-algorithm"
+    BINDING_REFERENCE = "binding-reference"
+    BINDING_DIGEST = "binding-digest"
+    BINDING_SIGNATURE = "binding-signature"
     DIRTY_WORD = "dirty-word"
     NO_ROUTE = "no-route"
 

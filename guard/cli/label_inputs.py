@@ -7,6 +7,13 @@ from typing import Any
 
 import click
 
+from guard.cli.label_written import (
+    read_4774,
+    read_ism,
+    read_st0102,
+    write_4774,
+    write_st0102,
+)
 from guard.cli.output import EXIT_USAGE, fail, printable
 from guard.edge.clock import now_s
 from schemas.errors import Malformed
@@ -47,6 +54,9 @@ def _write_text(label: Label, form: TextForm) -> bytes:
 # A written form more is one line more: name -> how it is read and written under a policy.
 FORMATS: Mapping[str, Format] = {
     "text": Format(_read_text, _write_text, is_text=True),
+    "4774": Format(read_4774, write_4774),
+    "ism": Format(read_ism, None),
+    "st0102": Format(read_st0102, write_st0102),
 }
 
 

@@ -196,6 +196,7 @@ class Ingest:
                 precedence=sidecar.precedence,
                 destination=sidecar.destination,
                 signature=b64encode(taken.signature).decode() if self._signed else "",
+                binding=sidecar.binding,
             )
             message = Message.make(meta, taken.payload)
             origin = origin_of(taken)
