@@ -63,6 +63,25 @@ class Reason(StrEnum):
     MODEL_SHAPE = "model-shape"
     MODEL_UNKNOWN_NAME = "model-unknown-name"
 
+    # containers: archives and office documents
+    ARCHIVE_STRUCTURE = "archive-structure"
+    ARCHIVE_CHECKSUM = "archive-checksum"
+    ARCHIVE_METHOD = "archive-method"
+    ARCHIVE_ENCRYPTED = "archive-encrypted"
+    ARCHIVE_EXTRA_FIELD = "archive-extra-field"
+    ARCHIVE_NAME = "archive-name"
+    ARCHIVE_DUPLICATE = "archive-duplicate"
+    ARCHIVE_LINK = "archive-link"
+    ARCHIVE_RATIO = "archive-ratio"
+    OFFICE_LEGACY = "office-legacy"
+    OFFICE_PACKAGE = "office-package"
+    OFFICE_PART = "office-part"
+    OFFICE_MACRO = "office-macro"
+    OFFICE_EMBEDDED = "office-embedded"
+    OFFICE_EXTERNAL = "office-external"
+    OFFICE_FIELD = "office-field"
+    OFFICE_REVISION = "office-revision"
+
     # checks of content and policy
     SCHEMA_INVALID = "schema-invalid"
     LABEL_MISSING = "label-missing"
