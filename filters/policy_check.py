@@ -21,7 +21,7 @@ from schemas.trust_root import Direction, TrustRoot
 # What each stage of the catalog checks (`StageType.rechecks`), held equal to it by a test; a stage
 # that only changes has no duty. Here, so that the order is known without importing a stage.
 DUTIES: dict[str, frozenset[str]] = {
-    name: frozenset({duty})
+    name: frozenset(duty.split("+"))
     for duty, names in {
         "identify": ("identify",),
         "bounds": ("bounds",),
@@ -29,6 +29,8 @@ DUTIES: dict[str, frozenset[str]] = {
             "cot_read", "cot_recognise", "event_read", "event_recognise", "json_recognise",
             "xml_recognise",
         ),
+        # recognisers of formats that have no schema language: the whole definition is in them
+        "recognise+schema": (),
         "schema": ("cot_schema", "cot_schema_twin", "event_schema", "event_schema_twin"),
         "label": ("label", "label_twin"),
         "words": ("words", "words_twin"),

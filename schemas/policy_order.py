@@ -9,6 +9,9 @@ order, a sentence each. Pure. Follows docs/architecture.md, "Order in a chain":
 
 What stands after the last stage that changes anything sees the final bytes: without it a
 taken-over rebuild could emit what it likes under valid receipts.
+
+A format with no schema language of its own (plain text, an image) has a recogniser that holds it to
+its whole definition: that stage has the duties recognise and schema both.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +23,7 @@ _CHANGES = frozenset({Kind.NORMALIZE, Kind.TRANSFORM})
 _FIRST = ("bounds", "recognise")
 _BEFORE_RECOGNISED = frozenset({"identify", "bounds", "recognise"})
 _JUDGING = ("schema", "label", "words")
+_WHOLE = frozenset({"recognise", "schema"})  # a recogniser that leaves no schema to check
 _LAST: dict[Side, tuple[str, ...]] = {
     Side.SOURCE: (*_FIRST, *_JUDGING),
     Side.DESTINATION: _JUDGING,
@@ -86,7 +90,8 @@ def _beginning_faults(side: Side, beginning: Sequence[Step], change: Step) -> It
     """Recognised and bounded first; the first change is the rebuild."""
     missing = list(_FIRST)
     for step in beginning:
-        if missing and not (step.duties and step.duties <= _BEFORE_RECOGNISED):
+        first = bool(step.duties) and (step.duties <= _BEFORE_RECOGNISED or step.duties == _WHOLE)
+        if missing and not first:
             yield (
                 f"stage {step.name} of the {side} chain comes before {_both(missing)}:"
                 " recognise and bound first"
@@ -123,7 +128,7 @@ def _final_faults(side: Side, final: Sequence[Step], change: Step) -> Iterator[s
                 f"stage {step.name} of the {side} chain comes before {_both(early)}"
                 " has seen the final bytes"
             )
-        seen.add(own)
+        seen |= _WHOLE if step.duties == _WHOLE else {own}
     for duty in _LAST[side]:
         if duty not in seen:
             yield (
@@ -133,7 +138,7 @@ def _final_faults(side: Side, final: Sequence[Step], change: Step) -> Iterator[s
 
 
 def _has(steps: Sequence[Step], duty: str) -> bool:
-    return any(step.duties == {duty} for step in steps)
+    return any(step.duties == {duty} or duty in step.duties == _WHOLE for step in steps)
 
 
 def _route_faults(side: Side, steps: Sequence[Step]) -> Iterator[str]:

@@ -14,7 +14,8 @@ KINDS = {"normalize": Kind.NORMALIZE, "transform": Kind.TRANSFORM, "route": Kind
 
 
 def step(word: str, at: int, side: Side = Side.BOTH) -> Step:
-    duties = frozenset() if word in ("normalize", "transform", "other") else frozenset([word])
+    none = word in ("normalize", "transform", "other")
+    duties = frozenset() if none else frozenset(word.split("+"))
     return Step(f"{word}_{at}", word, KINDS.get(word, Kind.FILTER), side, duties)
 
 
@@ -25,6 +26,17 @@ def faults(side: Side, words: tuple[str, ...]) -> list[str]:
 def test_the_order_of_the_design_is_right_on_both_sides() -> None:
     assert faults(Side.SOURCE, SOURCE) == []
     assert faults(Side.DESTINATION, DESTINATION) == []
+
+
+def test_a_recogniser_of_the_whole_format_stands_for_the_schema_too() -> None:
+    words = tuple(word for word in SOURCE if word != "schema")
+    whole = tuple("recognise+schema" if word == "recognise" else word for word in words)
+    assert faults(Side.SOURCE, whole) == []
+    assert any("schema check" in sentence for sentence in faults(Side.SOURCE, words))
+    far = ("bounds", "recognise", "normalize", "recognise+schema", "label", "words", "route")
+    assert faults(Side.DESTINATION, far) == []
+    late = (*whole[:5], "bounds", "label", "recognise+schema", "words", "route")
+    assert any("label_6" in sentence for sentence in faults(Side.SOURCE, late))
 
 
 def test_a_chain_without_identify_and_with_further_filters_is_right() -> None:

@@ -1,0 +1,69 @@
+"""Each format's samples through each pack that takes it: refused by the right reason, or rebuilt.
+
+Samples are made by tests/filters/hostile/FORMAT.py. A format is under this suite as
+soon as its module is there.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.reasons import Reason
+from tests.filters.hostile.cases import Format, formats
+from tests.filters.hostile.chains import Pack
+
+ROOT = Path(__file__).parents[3]
+HOSTILE_SAMPLES_MIN = 60
+CPU_S_MAX = 1.0
+RUNS = [(given, pack) for given in formats() for pack in given.packs]
+IDS = [f"{given.name}-{pack}" for given, pack in RUNS]
+
+
+def outcomes(given: Format, pack: str) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.filters.hostile.chains", given.name, pack],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize(("given", "pack"), RUNS, ids=IDS)
+def test_hostile_samples_are_refused_by_the_right_reason_and_sound_ones_rebuilt(
+    given: Format, pack: str
+) -> None:
+    wanted = {case.name: case.reasons for case in given.hostile()}
+    assert {Reason(reason) for reasons in wanted.values() for reason in reasons}
+    wrong = []
+    for found in outcomes(given, pack):
+        if found["kind"] == "hostile":
+            right = found["stage"] and found["reason"] in wanted[found["name"]]
+        else:
+            right = not found["stage"] and found["again"] == found["delivered"]
+        if not right or found["cpu_s"] > CPU_S_MAX:
+            wrong.append(found)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("given", list(formats()), ids=[given.name for given in formats()])
+def test_there_are_enough_hostile_samples_each_with_a_name_of_its_own(given: Format) -> None:
+    names = [case.name for case in given.hostile()]
+    assert len(names) == len(set(names)) >= HOSTILE_SAMPLES_MIN
+    assert [case.payload for case in given.hostile()] == [c.payload for c in given.hostile()]
+
+
+@pytest.mark.parametrize(("given", "pack"), RUNS, ids=IDS)
+def test_what_is_outside_the_model_does_not_survive(given: Format, pack: str) -> None:
+    chains = Pack(pack)
+    survived = []
+    for sound in given.sound():
+        delivered = chains(sound.payload, sound.type)
+        assert not delivered.stage, (sound.name, delivered.sentence)
+        assert all(trace in sound.payload for trace in sound.gone), sound.name
+        survived += [(sound.name, t) for t in sound.gone if t in delivered.message.payload]
+    assert survived == []

@@ -1,0 +1,97 @@
+"""A format's samples through a pack's chains, in a process of its own under a memory bound.
+
+Run as `python -m tests.filters.hostile.chains FORMAT PACK [SHARED]`: prints one JSON object, what
+became of each sample. The process may map 300 MB beyond what the made chains need, so that a bomb
+is an error here and not a slow machine. Used by the tests and by docs/filters/coverage.py.
+"""
+
+import hashlib
+import json
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from schemas.message import Message, Meta
+from tests.filters.conftest import Chain, Outcome
+from tests.filters.hostile.cases import Format, formats
+
+BOMB_BYTES_MAX = 300 * 2**20
+META = Meta(id="7" * 32, flow="try", sender="alpha", name="sample", accepted_s=1_780_000_000)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample on its way: `kind` is hostile, sound or real."""
+
+    kind: str
+    name: str
+    payload: bytes
+    type: str
+    label: str
+
+
+class Pack:
+    """Both chains of a pack."""
+
+    def __init__(self, pack: str) -> None:
+        self.source = Chain(pack, "source")
+        self.destination = Chain(pack, "destination")
+
+    def __call__(self, payload: bytes, media_type: str = "", label: str = "") -> Outcome:
+        """What the destination delivers of a dropped file, or where and why it stopped."""
+        left = self.source(Message.make(replace(META, type=media_type, label=label), payload))
+        if left.stage:
+            return left
+        meta = left.message.meta
+        crossed = replace(META, name="", sender="", type=meta.type, label=meta.label)
+        return self.destination(Message.make(crossed, left.message.payload))
+
+
+def samples(given: Format, shared: Path | None) -> Iterator[Sample]:
+    """Every sample of the format; the real ones only if their folder is named."""
+    for case in given.hostile():
+        yield Sample("hostile", case.name, case.payload, case.type, case.label)
+    for sound in given.sound():
+        yield Sample("sound", sound.name, sound.payload, sound.type, "")
+    for path in given.real(shared) if shared is not None else []:
+        yield Sample("real", path.name, path.read_bytes(), "", "")
+
+
+def run(pack: Pack, sample: Sample) -> dict[str, str | float]:
+    """What became of one sample: stage and reason ("" if delivered), CPU seconds, digests."""
+    started_s = time.process_time()
+    first = pack(sample.payload, sample.type, sample.label)
+    spent_s = time.process_time() - started_s
+    digests = ["", ""]
+    if not first.stage:
+        again = pack(first.message.payload)
+        digests = [
+            hashlib.sha256(one.message.payload).hexdigest() if not one.stage else one.sentence
+            for one in (first, again)
+        ]
+    return {
+        "kind": sample.kind, "name": sample.name, "stage": first.stage,
+        "reason": str(first.reason), "sentence": first.sentence, "cpu_s": round(spent_s, 3),
+        "delivered": digests[0], "again": digests[1],
+    }  # fmt: skip
+
+
+def _mapped_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def main(name: str, pack_name: str, shared: Path | None) -> None:
+    """Run every sample and print the result."""
+    given = next(found for found in formats() if found.name == name)
+    pack = Pack(pack_name)
+    ready = list(samples(given, shared))
+    bound = _mapped_bytes() + BOMB_BYTES_MAX
+    resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
+    print(json.dumps([run(pack, sample) for sample in ready]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]) if len(sys.argv) > 3 else None)
