@@ -23,15 +23,19 @@ from schemas.trust_root import Direction, TrustRoot
 DUTIES: dict[str, frozenset[str]] = {
     name: frozenset(duty.split("+"))
     for duty, names in {
-        "identify": ("identify",),
+        "identify": ("container_identify", "identify"),
         "bounds": ("bounds",),
         "recognise": (
+            "archive_read", "archive_recognise", "container_recognise",
             "cot_read", "cot_recognise", "event_read", "event_recognise", "json_recognise",
             "xml_recognise",
         ),
         # recognisers of formats that have no schema language: the whole definition is in them
         "recognise+schema": (),
-        "schema": ("cot_schema", "cot_schema_twin", "event_schema", "event_schema_twin"),
+        "schema": (
+            "archive_schema", "archive_schema_twin", "cot_schema", "cot_schema_twin",
+            "event_schema", "event_schema_twin",
+        ),
         "label": ("label", "label_twin"),
         "words": ("words", "words_twin"),
         "route": ("route", "route_twin"),

@@ -19,7 +19,11 @@ from schemas.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class XmlLimits:
-    """Bounds of one document; each is the largest value still accepted."""
+    """Bounds of one document; each is the largest value still accepted.
+
+    namespaces: those that may be declared; ("*",) any, and `xml:` attributes, for a reader that
+    has a list of names of its own.
+    """
 
     bytes_max: int = 1 << 20
     depth_levels_max: int = 16
@@ -31,6 +35,7 @@ class XmlLimits:
     namespaces: tuple[str, ...] = ()
 
 
+_ANY = ("*",)
 _XINCLUDE = "http://www.w3.org/2001/XInclude"
 _S = r"[ \t\r\n]"
 _NAME = r"[A-Za-z_][A-Za-z0-9._\-]*+(?>(?::[A-Za-z_][A-Za-z0-9._\-]*+)?)"
@@ -208,9 +213,11 @@ def _namespaces(pairs: list[tuple[str, str, str]], limits: XmlLimits) -> None:
         if name == "xmlns" or prefix == "xmlns":
             if value == _XINCLUDE:
                 raise Malformed(Reason.XML_XINCLUDE, "XInclude is not allowed")
-            if value not in limits.namespaces:
+            if value not in limits.namespaces and limits.namespaces != _ANY:
                 raise Malformed(Reason.XML_NAMESPACE, "a namespace that is not allowed")
-        elif colon and (prefix == "xml" or not limits.namespaces):
+        elif colon and (
+            not limits.namespaces or (prefix == "xml" and limits.namespaces != _ANY)
+        ):
             raise Malformed(Reason.XML_NAMESPACE, "an attribute with a namespace prefix")
 
 

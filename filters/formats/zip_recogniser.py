@@ -251,7 +251,8 @@ def _local(untrusted: bytes, line: _Listed, after: int, limits: ContainerLimits)
         raise _structure("a stored entry has two sizes")
     told = _told(crc32, packed, size, extras)
     if flags & _FLAG_DESCRIPTOR:
-        if told != (0, 0, 0) and told != (line.crc32, line.packed, line.size):
+        listed = (line.crc32, line.packed, line.size)
+        if any(one not in (0, other) for one, other in zip(told, listed, strict=True)):
             raise _structure("an entry's two headers do not agree")
         _descriptor(untrusted[at + line.packed : after], line)
     elif told != (line.crc32, line.packed, line.size) or at + line.packed != after:

@@ -1,0 +1,86 @@
+"""Transform `strip_attachments`: parts that the policy does not want are taken out of a container.
+
+Takes the model of an archive or of an office document, gives it without the parts named: by their
+kind, or by the ending of their names. An archive inside an archive is looked into. In an office
+document the pictures of a kind go, and what shows them with them. The note says how many went.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import Field
+
+from filters.formats.entry_names import extension
+from schemas.cbor import decode_recognised, encode_again
+from schemas.errors import Malformed
+from schemas.message import Message
+from schemas.reasons import Reason
+from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
+from schemas.verdict import Answer, Changed, Pass, Refuse
+
+
+class StripAttachmentsParameters(Parameters):
+    """parts: kinds of parts. extensions: endings of names, in lower case, without the full stop.
+
+    emptied: what becomes of an archive in which nothing is left.
+    """
+
+    parts: list[str] = Field(default=[], max_length=64)
+    extensions: list[str] = Field(default=[], max_length=64)
+    emptied: str = Field(default="refuse", pattern="^(?:refuse|pass)$")
+
+
+def make(parameters: StripAttachmentsParameters, documents: Documents) -> Run:
+    """A run that strips; `Malformed` for what is neither of the two models."""
+    parts, endings = frozenset(parameters.parts), frozenset(parameters.extensions)
+
+    def unwanted(part: str, name: str) -> bool:
+        return part in parts or extension(name) in endings
+
+    def run(message: Message) -> Answer:
+        model: Any = decode_recognised(message.payload)
+        try:
+            gone = _strip(model, unwanted)
+        except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+            raise Malformed(Reason.MODEL_SHAPE, "not the model of a container") from error
+        if not gone:
+            return Pass()
+        if parameters.emptied == "refuse" and "archive" in model and not model["entries"]:
+            return Refuse(Reason.EMPTY, "nothing is left of the archive")
+        stripped = Message.make(message.meta, encode_again(model))
+        return Changed(stripped, f"{gone} parts stripped")
+
+    return run
+
+
+def _strip(model: Any, unwanted: Callable[[str, str], bool]) -> int:
+    """Take out what is unwanted, in place; gives how much that was."""
+    if "office" in model:
+        return _strip_office(model, unwanted)
+    kept, gone = [], 0
+    for entry in model["entries"]:
+        if unwanted(entry["part"], entry["name"]):
+            gone += 1
+            continue
+        if "archive" in entry:
+            gone += _strip(entry["archive"], unwanted)
+            if entry["archive"]["kind"] == "gzip" and not entry["archive"]["entries"]:
+                continue
+        kept.append(entry)
+    model["entries"] = kept
+    return gone
+
+
+def _strip_office(model: Any, unwanted: Callable[[str, str], bool]) -> int:
+    raise Malformed(Reason.MODEL_SHAPE, "not the model of a container")
+
+
+STAGE = StageType(
+    name="strip_attachments",
+    version=1,
+    kind=Kind.TRANSFORM,
+    side=Side.SOURCE,
+    parameters=StripAttachmentsParameters,
+    make=make,
+    summary="parts of the kinds and endings that the policy names are taken out of a container",
+)
