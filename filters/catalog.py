@@ -37,6 +37,21 @@ _STAGES: dict[str, Listed] = {
     "label_twin": Listed("filters.twins.label_twin", Kind.FILTER, Side.DESTINATION, 1),
     "route_twin": Listed("filters.twins.route_twin", Kind.ROUTE, Side.DESTINATION, 1),
     "words_twin": Listed("filters.twins.words_twin", Kind.FILTER, Side.DESTINATION, 1),
+    # plain text and CSV
+    "text_identify": Listed("filters.checks.text_identify", Kind.FILTER, Side.SOURCE, 1),
+    "text_recognise": Listed("filters.checks.text_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "text_rebuild": Listed("filters.normalizers.text_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
+    "text_check": Listed("filters.checks.text_check", Kind.FILTER, Side.SOURCE, 1),
+    "text_read": Listed("filters.twins.text_read", Kind.FILTER, Side.DESTINATION, 1),
+    "text_build": Listed("filters.twins.text_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "text_check_twin": Listed("filters.twins.text_check_twin", Kind.FILTER, Side.DESTINATION, 1),
+    "csv_recognise": Listed("filters.checks.csv_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "csv_rebuild": Listed("filters.normalizers.csv_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
+    "csv_check": Listed("filters.checks.csv_check", Kind.FILTER, Side.SOURCE, 1),
+    "csv_schema": Listed("filters.checks.csv_schema", Kind.FILTER, Side.SOURCE, 1),
+    "csv_read": Listed("filters.twins.csv_read", Kind.FILTER, Side.DESTINATION, 1),
+    "csv_build": Listed("filters.twins.csv_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "csv_schema_twin": Listed("filters.twins.csv_schema_twin", Kind.FILTER, Side.DESTINATION, 1),
     # pack c2: Cursor-on-Target
     "cot_rebuild": Listed("filters.normalizers.cot_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
     "cot_recognise": Listed("filters.checks.cot_recognise", Kind.FILTER, Side.SOURCE, 1),
@@ -67,6 +82,21 @@ _STAGES: dict[str, Listed] = {
     "archive_read": Listed("filters.twins.archive_read", Kind.FILTER, Side.DESTINATION, 1),
     "archive_schema_twin": Listed(
         "filters.twins.archive_schema_twin", Kind.FILTER, Side.DESTINATION, 1
+    ),
+    # pack office: OOXML and OpenDocument
+    "document_recognise": Listed("filters.checks.document_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "office_rebuild": Listed("filters.normalizers.office_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
+    "office_recognise": Listed("filters.checks.office_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "office_schema": Listed("filters.checks.office_schema", Kind.FILTER, Side.SOURCE, 1),
+    "office_words": Listed("filters.checks.office_words", Kind.FILTER, Side.SOURCE, 1),
+    "office_build": Listed("filters.twins.office_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "office_read": Listed("filters.twins.office_read", Kind.FILTER, Side.DESTINATION, 1),
+    "office_schema_twin": Listed(
+        "filters.twins.office_schema_twin", Kind.FILTER, Side.DESTINATION, 1
+    ),
+    # archives and office documents
+    "strip_attachments": Listed(
+        "filters.transforms.strip_attachments", Kind.TRANSFORM, Side.SOURCE, 1
     ),
 }
 

@@ -34,7 +34,7 @@ _OFFICE_TYPES = {
 }
 _FOUND = {
     "zip": frozenset({"application/zip", "application/java-archive"}) | _NO_OPINION,
-    "tar": frozenset({"application/x-tar"}) | _NO_OPINION,
+    "tar": frozenset({"application/x-tar", "application/x-ustar"}) | _NO_OPINION,
     "gzip": frozenset({"application/gzip", "application/x-gzip"}),
     "office": frozenset({"application/zip", *_OFFICE_TYPES.values()}) | _NO_OPINION,
 }

@@ -26,7 +26,7 @@ class Element:
 class Names:
     """elements: as lxml names them ({URI}name) -> what may cross of them.
 
-    plain: the same by prefixed names, for a model. prefixes: URI -> prefix.
+    plain: the same by prefixed names, with #text, for a model. prefixes: URI -> prefix.
     """
 
     elements: dict[str, Element]
@@ -57,12 +57,12 @@ def read(document: bytes) -> Names:
             uris[words[1]] = words[2]
             continue
         name, *attributes = words
+        plain[name] = frozenset(attributes)
         has_text = "#text" in attributes
         attributes = [attribute for attribute in attributes if attribute != "#text"]
         elements[_clark(name, uris)] = Element(
             name, {_clark(attribute, uris): attribute for attribute in attributes}, has_text
         )
-        plain[name] = frozenset(attributes)
     return Names(elements, plain, {uri: prefix for prefix, uri in uris.items()})
 
 

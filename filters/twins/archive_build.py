@@ -62,7 +62,9 @@ def _built(
             raise Malformed(Reason.TYPE_NOT_ALLOWED, "a part that is not taken here")
         line, build = table[part]
         _, dot, ending = name.rpartition(".")
-        if model["kind"] != "gzip" and not (dot and ending.lower() in line.extensions):
+        if model["kind"] == "gzip":
+            name = f"{name}.{line.extensions[0]}"
+        elif not (dot and ending.lower() in line.extensions):
             raise Malformed(Reason.TYPE_NOT_ALLOWED, "a name that does not fit its part")
         if bool(line.stage) == ("archive" in entry):
             raise Malformed(Reason.TYPE_NOT_ALLOWED, "a part that is not what it must be")

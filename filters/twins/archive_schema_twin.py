@@ -57,8 +57,8 @@ def _opened(untrusted: bytes) -> tuple[str, bytes, Entries]:
             found = _zip(untrusted)
             return "zip", zip_file(found), found
         if untrusted[:2] == b"\x1f\x8b":
-            contents = _gzip(untrusted)
-            return "gzip", gzip_file([("content", contents)]), [("content", contents)]
+            named = [_gzip(untrusted)]
+            return "gzip", gzip_file(named), named
         found = _tar(untrusted)
         return "tar", tar_file(found), found
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, ValueError, EOFError, KeyError,
@@ -85,12 +85,13 @@ def _tar(untrusted: bytes) -> list[tuple[str, bytes]]:
     return found
 
 
-def _gzip(untrusted: bytes) -> bytes:
+def _gzip(untrusted: bytes) -> tuple[str, bytes]:
+    name = untrusted[10:].partition(b"\x00")[0].decode("ascii")
     inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
     contents = inflater.decompress(untrusted, _BYTES_MAX)
     if not inflater.eof or inflater.unused_data:
         raise ValueError("more or less than one member")
-    return contents
+    return name, contents
 
 
 STAGE = StageType(

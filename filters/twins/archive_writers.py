@@ -85,9 +85,9 @@ def _header(name: bytes, size: int, kind: bytes) -> bytes:
 
 
 def gzip_file(entries: Entries) -> bytes:
-    """A gzip file of the one entry, without its name."""
-    ((_, contents),) = entries
-    header = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+    """A gzip file of the one entry, with its name (ASCII)."""
+    ((name, contents),) = entries
+    header = b"\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\xff" + name.encode("ascii") + b"\x00"
     trailer = struct.pack("<II", zlib.crc32(contents), len(contents))
     return header + _deflated(contents) + trailer
 

@@ -21,11 +21,13 @@ END = bytes(1024)
 MIB = 1 << 20
 
 
-def header(name: bytes = b"a.txt", size: int = len(TEXT), kind: bytes = b"0", **wrong: Any) -> bytes:
+def header(
+    name: bytes = b"a.txt", length: int = len(TEXT), kind: bytes = b"0", **wrong: Any
+) -> bytes:
     """One ustar header with its checksum; `wrong` overrides fields by name."""
     told = {
         "mode": b"0000644\x00", "uid": b"0000000\x00", "gid": b"0000000\x00",
-        "size": b"%011o\x00" % size, "mtime": b"00000000000\x00", "link": bytes(100),
+        "size": b"%011o\x00" % length, "mtime": b"00000000000\x00", "link": bytes(100),
         "magic": b"ustar\x0000", "owner": bytes(64), "device": b"0000000\x000000000\x00",
         "prefix": bytes(155), "rest": bytes(12), "sum": b"", **wrong,
     }  # fmt: skip
@@ -167,6 +169,7 @@ def _extended() -> Iterator[Case]:
 
 
 def _layout() -> Iterator[Case]:
+    yield Case("zeros alone", END * 9, ("type-unknown",))
     yield Case("no end", entry(), STRUCTURE)
     yield Case("one block at the end", entry() + bytes(512), STRUCTURE)
     yield Case("many blocks at the end", entry() + bytes(64 * 1024), STRUCTURE)
@@ -176,7 +179,7 @@ def _layout() -> Iterator[Case]:
     yield Case("second archive", entry() + END + entry(b"b.txt") + END, ("trailing-data",))
     yield Case("slack", header() + TEXT + b"hidden".ljust(500, b"\x00") + END, STRUCTURE)
     yield Case("cut short", entry(contents=TEXT * 99)[:1024], STRUCTURE)
-    yield Case("size beyond the file", header(size=1 << 30) + padded(TEXT) + END, STRUCTURE)
+    yield Case("size beyond the file", header(length=1 << 30) + padded(TEXT) + END, STRUCTURE)
     yield Case("gap of one block", entry() + bytes(512) + entry(b"b.txt") + END, ("trailing-data",))
 
 
@@ -212,4 +215,3 @@ def sound() -> Iterator[Sound]:
     told = pax((b"comment", b"TRACE-2"), kind=b"g") + entry() + END
     yield Sound("global comment", told, (b"TRACE-2",))
     yield Sound("folders", header(b"./", 0, b"5") + header(b"./b/", 0, b"5") + entry(b"./b/a.txt") + END)
-    yield Sound("no entries", END)

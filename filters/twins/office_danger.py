@@ -1,0 +1,126 @@
+"""What no document may say, in the destination's own words: formulas, fields and addresses.
+
+Takes trees as `office_tree` gives them, raises `Malformed`. The rules are those of
+docs/filters/office.md; the way is another than the source side's: a formula is cut into tokens.
+"""
+
+from collections.abc import Iterator
+
+from filters.twins.office_tree import Tree, walk, whole_text
+from schemas.errors import Malformed
+from schemas.reasons import Reason
+
+_FORMULAS = frozenset(
+    (
+        "x:f", "x:formula", "x:formula1", "x:formula2", "x:definedName", "c:f",
+        "x:calculatedColumnFormula", "x:totalsRowFormula",
+    )
+)  # fmt: skip
+_ATTRIBUTES = ("table:formula", "text:formula", "table:condition", "text:condition",
+               "style:condition", "table:expression")  # fmt: skip
+_REACHING = frozenset(
+    (
+        "WEBSERVICE HYPERLINK CALL REGISTER REGISTER.ID EXEC EXECUTE RTD DDE IMPORTDATA IMPORTXML "
+        "IMPORTHTML IMPORTFEED IMPORTRANGE FILTERXML IMAGE SQL.REQUEST EVALUATE INITIATE POKE "
+        "REQUEST TERMINATE RUN FOPEN FWRITE FREAD FILES DIRECTORY GET.CELL GET.WORKBOOK "
+        "GET.WORKSPACE APP.ACTIVATE SEND.KEYS OPEN SAVE.AS FORMULA.ARRAY CUBEVALUE CUBEMEMBER "
+        "CUBESET CUBESETCOUNT CUBERANKEDMEMBER CUBEMEMBERPROPERTY PY STOCKHISTORY"
+    ).split()
+)
+_RUNNING = frozenset(
+    (
+        "DDE DDEAUTO INCLUDETEXT INCLUDEPICTURE INCLUDE IMPORT LINK EMBED AUTOTEXT AUTOTEXTLIST "
+        "DATABASE MACROBUTTON GOTOBUTTON ASK FILLIN SET RD MERGEFIELD NEXT SKIPIF DOCVARIABLE "
+        "PRINT PRIVATE ADDIN CONTROL HTMLACTIVEX BARCODE DATA USERNAME USERADDRESS USERINITIALS"
+    ).split()
+)
+
+
+def check(tree: Tree) -> None:
+    """Return if nothing in the part reaches outside the document."""
+    for element in walk(tree):
+        name, attributes, _ = element
+        if name in _FORMULAS:
+            _formula(whole_text(element))
+        elif name == "w:fldSimple":
+            _field(attributes.get("w:instr", ""))
+        for key in _ATTRIBUTES:
+            if key in attributes:
+                _formula(attributes[key])
+    _fields(tree)
+
+
+def _fields(tree: Tree) -> None:
+    """Fields by marks: instructions are joined as they stand between the marks."""
+    stack: list[str] = []
+    for element in walk(tree):
+        if element[0] == "w:fldChar":
+            kind = element[1].get("w:fldCharType")
+            if kind == "begin":
+                stack.append("")
+            elif kind == "end" and stack:
+                _field(stack.pop())
+        elif element[0] == "w:instrText":
+            if not stack:
+                raise Malformed(Reason.OFFICE_FIELD, "an instruction outside of any field")
+            stack[-1] += whole_text(element)
+    for left in stack:
+        _field(left)
+
+
+def _field(instruction: str) -> None:
+    words = instruction.upper().split()
+    if words and words[0].strip('"') in _RUNNING:
+        raise Malformed(Reason.OFFICE_FIELD, "a field that reaches outside or runs something")
+
+
+def _formula(text: str) -> None:
+    tokens = list(_tokens(text))
+    if "|" in tokens:
+        raise Malformed(Reason.OFFICE_FIELD, "a formula that starts another program (DDE)")
+    for token, after in zip(tokens, [*tokens[1:], ""], strict=True):
+        word = token.upper().removeprefix("_XLFN.").removeprefix("_XLWS.").removeprefix("_XLL.")
+        if after == "(" and (word in _REACHING or word.startswith(("COM.", "ORG."))):
+            raise Malformed(Reason.OFFICE_FIELD, "a formula that reaches outside the document")
+        if token[0] == "'" and any(mark in token for mark in ("[", "/", "\\", "|")):
+            raise Malformed(Reason.OFFICE_FIELD, "a formula that refers to another file")
+        if token.startswith("[") and token[1:-1].isdigit():
+            raise Malformed(Reason.OFFICE_FIELD, "a formula that refers to another file")
+
+
+def _tokens(text: str) -> Iterator[str]:
+    """Words, quoted names and bracketed pieces as one each; strings left out; the rest by characters."""
+    at = 0
+    while at < len(text):
+        character = text[at]
+        end = at + 1
+        if character in "\"'":
+            end = _quoted(text, at)
+            if character == "'":
+                yield text[at:end]
+        elif character.isalpha() or character == "_":
+            while end < len(text) and (text[end].isalnum() or text[end] in "_."):
+                end += 1
+            yield text[at:end]
+        elif character == "[":
+            close = text.find("]", at)
+            if close > 0 and text[at + 1 : close].isdigit():
+                end = close + 1
+                yield text[at:end]
+            else:
+                yield character
+        elif not character.isspace():
+            yield character
+        at = end
+
+
+def _quoted(text: str, at: int) -> int:
+    """Where a quoted piece ends; a doubled quote stands for itself."""
+    quote, end = text[at], at + 1
+    while end < len(text):
+        if text[end] == quote:
+            if text[end + 1 : end + 2] != quote:
+                return end + 1
+            end += 1
+        end += 1
+    return end
