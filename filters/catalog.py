@@ -71,7 +71,9 @@ _STAGES: dict[str, Listed] = {
         "filters.twins.event_schema_twin", Kind.FILTER, Side.DESTINATION, 1
     ),
     # pack archive: ZIP, TAR, gzip
-    "archive_rebuild": Listed("filters.normalizers.archive_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
+    "archive_rebuild": Listed(
+        "filters.normalizers.archive_rebuild", Kind.NORMALIZE, Side.SOURCE, 1
+    ),
     "archive_recognise": Listed("filters.checks.archive_recognise", Kind.FILTER, Side.SOURCE, 1),
     "archive_schema": Listed("filters.checks.archive_schema", Kind.FILTER, Side.SOURCE, 1),
     "container_identify": Listed("filters.checks.container_identify", Kind.FILTER, Side.SOURCE, 1),

@@ -29,7 +29,9 @@ _TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": 
 class OdfBuilder:
     """One document on its way into the model."""
 
-    def __init__(self, package: OdfPackage, names: Names, dropped: Dropped, picture: Picture) -> None:
+    def __init__(
+        self, package: OdfPackage, names: Names, dropped: Dropped, picture: Picture
+    ) -> None:
         self.package = package
         self.names = names
         self.dropped = dropped
@@ -118,9 +120,7 @@ class OdfBuilder:
                 return f"object:{self.objects.index(folder)}"
             self.objects.append(folder)
             return f"object:{len(self.objects) - 1}"
-        self.dropped.by(
-            self.dropped.rules.embedded, Reason.OFFICE_EMBEDDED, "an embedded object"
-        )
+        self.dropped.by(self.dropped.rules.embedded, Reason.OFFICE_EMBEDDED, "an embedded object")
         return None
 
 

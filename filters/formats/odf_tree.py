@@ -10,9 +10,6 @@ from collections.abc import Callable
 
 from lxml import etree
 
-from filters.formats.office_fields import address, formula_fault
-from filters.formats.office_names import Element, Names
-from filters.formats.office_rules import Dropped, refuse
 from filters.formats.odf_words import (
     ALWAYS_DROPPED,
     FORMULA_ATTRIBUTES,
@@ -24,6 +21,9 @@ from filters.formats.odf_words import (
     UNWRAPPED,
     XLINK_HREF,
 )
+from filters.formats.office_fields import address, formula_fault
+from filters.formats.office_names import Element, Names
+from filters.formats.office_rules import Dropped, refuse
 from schemas.cbor import CborValue
 from schemas.reasons import Reason
 
@@ -136,14 +136,18 @@ class OdfTree:
             self.dropped.by(self.rules.hyperlinks, Reason.OFFICE_EXTERNAL, "a hyperlink")
         else:
             self.dropped.by(
-                self.rules.external, Reason.OFFICE_EXTERNAL, f"an address in {self.names.prefixed(tag)}"
+                self.rules.external,
+                Reason.OFFICE_EXTERNAL,
+                f"an address in {self.names.prefixed(tag)}",
             )
         return None
 
     def internal(self, value: str, refer: Refer, what: str) -> str | None:
         name = value.removeprefix("./")
         if ":" in name or name.startswith(("/", "..", "#")) or "\\" in name or "%" in name:
-            self.dropped.by(self.rules.external, Reason.OFFICE_EXTERNAL, f"{what} that is elsewhere")
+            self.dropped.by(
+                self.rules.external, Reason.OFFICE_EXTERNAL, f"{what} that is elsewhere"
+            )
             return None
         if not name:
             return None

@@ -10,27 +10,28 @@ import re
 _STRING = re.compile(r'"(?:[^"]|"")*+"')
 _QUOTED = re.compile(r"'(?:[^']|'')*+'")
 _CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*+)\s*\(")
-_OUTSIDE_CALLS = frozenset(
-    (
-        "webservice hyperlink call register register.id exec execute rtd dde importdata importxml "
-        "importhtml importfeed importrange filterxml image sql.request evaluate initiate poke "
-        "request terminate run fopen fwrite fread files directory macro get.cell get.workbook "
-        "get.workspace app.activate send.keys open save.as halt error.type.macro formula.array "
-        "set.name user alert input cubevalue cubemember cubeset cubesetcount cuberankedmember "
-        "cubememberproperty cubekpimember getpivotdata.external py javascript stockhistory"
-    ).split()
-)
+_OUTSIDE_CALLS = frozenset((
+    "webservice", "hyperlink", "call", "register", "register.id", "exec", "execute", "rtd",
+    "dde", "importdata", "importxml", "importhtml", "importfeed", "importrange", "filterxml",
+    "image", "sql.request", "evaluate", "initiate", "poke", "request", "terminate", "run",
+    "fopen", "fwrite", "fread", "files", "directory", "macro", "get.cell", "get.workbook",
+    "get.workspace", "app.activate", "send.keys", "open", "save.as", "halt",
+    "error.type.macro", "formula.array", "set.name", "user", "alert", "input", "cubevalue",
+    "cubemember", "cubeset", "cubesetcount", "cuberankedmember", "cubememberproperty",
+    "cubekpimember", "getpivotdata.external", "py", "javascript", "stockhistory",
+))  # fmt: skip
 _ALIASES = ("_xlfn.", "_xlws.", "_xll.", "com.microsoft.", "com.sun.star.", "org.openoffice.")
-_FIELDS_ALLOWED = frozenset(
-    (
-        "page numpages sectionpages section date time createdate savedate printdate toc tc xe "
-        "index ref pageref noteref seq styleref = if symbol quote listnum autonum autonumlgl "
-        "autonumout eq advance numchars numwords title subject author "
-        "bidioutline compare formtext formcheckbox formdropdown hyperlink filename "
-        "lastsavedby revnum edittime keywords comments template usermark"
-    ).split()
+_FIELDS_ALLOWED = frozenset((
+    "page", "numpages", "sectionpages", "section", "date", "time", "createdate", "savedate",
+    "printdate", "toc", "tc", "xe", "index", "ref", "pageref", "noteref", "seq", "styleref",
+    "=", "if", "symbol", "quote", "listnum", "autonum", "autonumlgl", "autonumout", "eq",
+    "advance", "numchars", "numwords", "title", "subject", "author", "bidioutline", "compare",
+    "formtext", "formcheckbox", "formdropdown", "hyperlink", "filename", "lastsavedby",
+    "revnum", "edittime", "keywords", "comments", "template", "usermark",
+))  # fmt: skip
+_URL = re.compile(
+    r"(?:https?://[A-Za-z0-9.\-]{1,253}(?::[0-9]{1,5})?(?:[/?#][!-~]*)?|mailto:[!-~]+)"
 )
-_URL = re.compile(r"(?:https?://[A-Za-z0-9.\-]{1,253}(?::[0-9]{1,5})?(?:[/?#][!-~]*)?|mailto:[!-~]+)")
 _URL_CHARACTERS_MAX = 2048
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:|\\\\|//")
 

@@ -73,25 +73,28 @@ LINKS: dict[str, dict[str, str]] = {
     "notesSlide": {"notesMaster": "notesMaster", "slide": "slide"},
 }  # fmt: skip
 NOTES = frozenset({"notesMaster", "notesSlide"})
-COMMENTS = frozenset(
-    "comments commentsExtended commentsIds commentsExtensible commentAuthors comment people "
-    "threadedComment person vmlDrawing legacyDiagramText authors".split()
-)
-MACROS = frozenset(
-    "vbaProject wordVbaData attachedToolbars xlMacrosheet xlIntlMacrosheet vbaProjectSignature "
-    "vbaProjectSignatureAgile vbaProjectSignatureV3 keyMapCustomizations macro dialogsheet "
-    "extensibility userCustomization customUI taskpanes webextension webextensiontaskpanes".split()
-)
-EMBEDDED = frozenset(
-    "oleObject package control activeXControlBinary aFChunk ctrlProp embeddings inkXml model3d "
-    "webextensions video audio media".split()
-)
-EXTERNAL = frozenset(
-    "attachedTemplate externalLink externalLinkPath externalLinkLongPath xlPathMissing "
-    "xlStartup xlAlternateStartup xlLibrary mailMergeSource mailMergeHeaderSource "
-    "mailMergeRecipientData recipientData connections queryTable subDocument frame transform "
-    "attachedSchema xmlMaps volatileDependencies".split()
-)
+COMMENTS = frozenset((
+    "comments", "commentsExtended", "commentsIds", "commentsExtensible", "commentAuthors",
+    "comment", "people", "threadedComment", "person", "vmlDrawing", "legacyDiagramText",
+    "authors",
+))  # fmt: skip
+MACROS = frozenset((
+    "vbaProject", "wordVbaData", "attachedToolbars", "xlMacrosheet", "xlIntlMacrosheet",
+    "vbaProjectSignature", "vbaProjectSignatureAgile", "vbaProjectSignatureV3",
+    "keyMapCustomizations", "macro", "dialogsheet", "extensibility", "userCustomization",
+    "customUI", "taskpanes", "webextension", "webextensiontaskpanes",
+))  # fmt: skip
+EMBEDDED = frozenset((
+    "oleObject", "package", "control", "activeXControlBinary", "aFChunk", "ctrlProp",
+    "embeddings", "inkXml", "model3d", "webextensions", "video", "audio", "media",
+))  # fmt: skip
+EXTERNAL = frozenset((
+    "attachedTemplate", "externalLink", "externalLinkPath", "externalLinkLongPath",
+    "xlPathMissing", "xlStartup", "xlAlternateStartup", "xlLibrary", "mailMergeSource",
+    "mailMergeHeaderSource", "mailMergeRecipientData", "recipientData", "connections",
+    "queryTable", "subDocument", "frame", "transform", "attachedSchema", "xmlMaps",
+    "volatileDependencies",
+))  # fmt: skip
 # Content types by which a part is refused wherever it stands, linked or not: a word in the type.
 MACRO_TYPES = ("macroenabled", "vbaproject", "vbadata", "macrosheet", "dialogsheet", "keymapcustom",
                "attachedtoolbars", "webextension", "customui")  # fmt: skip

@@ -70,11 +70,11 @@ class OoxmlBuilder:
     def forbidden_types(self) -> None:
         """Parts that the rules forbid wherever they stand, linked or not."""
         rules = self.dropped.rules
-        for name, content_type in self.package.types.items():
+        for content_type in self.package.types.values():
             plain = content_type.lower()
             if any(word in plain for word in kinds.MACRO_TYPES):
                 self.dropped.by(rules.macros, Reason.OFFICE_MACRO, "a program")
-            elif any(word in plain for word in kinds.EMBEDDED_TYPES) or "/embeddings/" in name:
+            elif any(word in plain for word in kinds.EMBEDDED_TYPES):
                 self.dropped.by(rules.embedded, Reason.OFFICE_EMBEDDED, "an embedded object")
 
     def main_part(self) -> str:
@@ -91,7 +91,9 @@ class OoxmlBuilder:
             elif word in kinds.MACROS:
                 self.dropped.by(self.dropped.rules.macros, Reason.OFFICE_MACRO, word)
             elif relation.is_external:
-                self.dropped.by(self.dropped.rules.external, Reason.OFFICE_EXTERNAL, word or "a link")
+                self.dropped.by(
+                    self.dropped.rules.external, Reason.OFFICE_EXTERNAL, word or "a link"
+                )
             else:
                 self.dropped.note(word or "a part of another kind")
         if not found:
@@ -154,6 +156,8 @@ class OoxmlBuilder:
         word = kinds.relation(relation.type)
         if word in kinds.MACROS:
             self.dropped.by(rules.macros, Reason.OFFICE_MACRO, word)
+        elif source == "chart" and word == "package" and not relation.is_external:
+            self.dropped.note("the workbook behind a chart")  # its values are in the chart too
         elif word in kinds.EMBEDDED:
             self.dropped.by(rules.embedded, Reason.OFFICE_EMBEDDED, word)
         elif word in kinds.EXTERNAL:
@@ -204,5 +208,7 @@ class OoxmlBuilder:
 def _order(relation: Relation) -> tuple[str, list[tuple[int, str]]]:
     """By kind, then by the name of the target, numbers as numbers: so that order means nothing."""
     pieces = _NUMBER.split(relation.target)
-    keys = [(int(piece), "") if piece.isdigit() and len(piece) < 18 else (-1, piece) for piece in pieces]
+    keys = [
+        (int(piece), "") if piece.isdigit() and len(piece) < 18 else (-1, piece) for piece in pieces
+    ]
     return kinds.relation(relation.type), keys

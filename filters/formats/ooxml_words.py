@@ -69,7 +69,6 @@ RULED: dict[str, tuple[str, Reason]] = {
         (
             *_all(W, "attachedTemplate mailMerge subDoc frameset attachedSchema"),
             *_all(X, "externalReferences webPublishItems webPublishing ddeLink oleLink"),
-            *_all(C, "externalData"),
         ),
         ("external", Reason.OFFICE_EXTERNAL),
     ),
@@ -99,7 +98,7 @@ ALWAYS_DROPPED = frozenset(
         *_all(P, "extLst timing transition custDataLst tagLst tags handoutMasterIdLst custShowLst "
               "embeddedFontLst photoAlbum modifyVerifier smartTags showPr htmlPubPr clrMru"),
         *_all(A, "extLst hlinkMouseOver hlinkHover"),
-        *_all(C, "extLst userShapes pivotSource pivotFmts printSettings protection autoUpdate "
+        *_all(C, "extLst externalData userShapes pivotSource pivotFmts printSettings protection autoUpdate "
               "legacyDrawingHF pivotFmt fmtId"),
     )
 )  # fmt: skip
@@ -107,7 +106,9 @@ ALWAYS_DROPPED = frozenset(
 PRUNED = frozenset((*_all(X, "hyperlinks tableParts definedNames dataValidations"),))
 FORMULAS = frozenset(
     (
-        *_all(X, "f formula formula1 formula2 definedName calculatedColumnFormula totalsRowFormula"),
+        *_all(
+            X, "f formula formula1 formula2 definedName calculatedColumnFormula totalsRowFormula"
+        ),
         *_all(C, "f"),
     )
 )

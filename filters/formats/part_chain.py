@@ -25,7 +25,7 @@ class PartStage(Parameters):
     """One stage of a part: the catalog's name and its parameters."""
 
     use: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
-    parameters: dict[str, object] = {}
+    parameters: dict[str, object] = Field(default={})
 
 
 class PartStopped(Exception):  # noqa: N818  # a verdict on its way out, not an error, 2026-11-26

@@ -134,7 +134,7 @@ class _Opener:
         line, chain = found
         if chain is not None:
             return {"part": line.part, "data": chain(self.message, contents)}
-        if kind_of(contents) != line.archive or line.archive == "":
+        if not line.archive or kind_of(contents) != line.archive:
             raise Malformed(Reason.TYPE_NOT_ALLOWED, "a part is not the archive its name says")
         return {
             "part": line.part,

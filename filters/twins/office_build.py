@@ -12,7 +12,13 @@ from pydantic import Field
 
 from filters.twins.archive_writers import zip_file
 from filters.twins.office_parts import (
-    MAIN, ODF_FORMULAS, ODF_PREFIXES, ODF_TYPES, PLACES, PREFIXES, RELATIONS,
+    MAIN,
+    ODF_FORMULAS,
+    ODF_PREFIXES,
+    ODF_TYPES,
+    PLACES,
+    PREFIXES,
+    RELATIONS,
 )  # fmt: skip
 from filters.twins.office_read import OfficeReadParameters, document
 from filters.twins.office_write import attribute_text, xml
@@ -127,7 +133,9 @@ def _names(kind: str, parts: list[dict[str, Any]], images: dict[int, Image]) -> 
 def _types(defaults: dict[str, str], overrides: list[tuple[str, str]]) -> bytes:
     known = {"rels": "application/vnd.openxmlformats-package.relationships+xml",
              "xml": "application/xml", **defaults}  # fmt: skip
-    lines = [f'<Default Extension="{ending}" ContentType="{known[ending]}"/>' for ending in sorted(known)]
+    lines = [
+        f'<Default Extension="{ending}" ContentType="{known[ending]}"/>' for ending in sorted(known)
+    ]
     lines += [
         f'<Override PartName="/{name}" ContentType="{content_type}"/>'
         for name, content_type in sorted(overrides)

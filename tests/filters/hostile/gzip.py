@@ -46,7 +46,9 @@ def _headers() -> Iterator[Case]:
     for flag in (0x20, 0x40, 0x80, 0xE0):
         yield Case(f"reserved flag {flag:#x}", member(flags=8 | flag), STRUCTURE)
     field = struct.pack("<H", 6) + b"hidden"
-    yield Case("extra field", member(flags=12, fields=field + b"a.txt\x00"), ("archive-extra-field",))
+    yield Case(
+        "extra field", member(flags=12, fields=field + b"a.txt\x00"), ("archive-extra-field",)
+    )
     bgzf = struct.pack("<H", 6) + b"BC\x02\x00\x1b\x00"
     yield Case("extra field of BGZF", member(flags=12, fields=bgzf + b"a.txt\x00"),
                ("archive-extra-field",))  # fmt: skip
@@ -61,7 +63,11 @@ def _headers() -> Iterator[Case]:
     for size in (2, 3, 9, 10, 17):
         yield Case(f"cut to {size} bytes", member()[:size],
                    (*STRUCTURE, "size-out-of-bounds", "type-unknown", *NO))  # fmt: skip
-    for what, magic in {"no magic": b"\x1f\x8c", "compress": b"\x1f\x9d", "pack": b"\x1f\x1e"}.items():
+    for what, magic in {
+        "no magic": b"\x1f\x8c",
+        "compress": b"\x1f\x9d",
+        "pack": b"\x1f\x1e",
+    }.items():
         yield Case(what, member(magic=magic), ("type-unknown",))
 
 
@@ -117,8 +123,11 @@ def _bombs() -> Iterator[Case]:
 def _contents() -> Iterator[Case]:
     yield Case("unknown part", member(b"MZ", fields=b"a.exe\x00"), NO)
     yield Case("no name", member(b"words", flags=0, fields=b""), NO)
-    yield Case("text that is none", member(b"\x7fELF" + bytes(60)),
-               ("character-not-allowed", "type-not-allowed", "encoding-not-utf8", "type-unknown"))
+    yield Case(
+        "text that is none",
+        member(b"\x7fELF" + bytes(60)),
+        ("character-not-allowed", "type-not-allowed", "encoding-not-utf8", "type-unknown"),
+    )
     yield Case("archive that is none", member(TEXT, fields=b"a.zip\x00"), NO)
     yield Case("tar that is none", member(TEXT, fields=b"a.tar\x00"), NO)
     for what, raw in {

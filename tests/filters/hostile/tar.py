@@ -45,7 +45,9 @@ def padded(contents: bytes) -> bytes:
     return contents + bytes(-len(contents) % 512)
 
 
-def entry(name: bytes = b"a.txt", contents: bytes = TEXT, kind: bytes = b"0", **wrong: Any) -> bytes:
+def entry(
+    name: bytes = b"a.txt", contents: bytes = TEXT, kind: bytes = b"0", **wrong: Any
+) -> bytes:
     """A header and its contents."""
     return header(name, len(contents), kind, **wrong) + padded(contents)
 
@@ -116,8 +118,9 @@ def _kinds() -> Iterator[Case]:
 
 def _headers() -> Iterator[Case]:
     yield Case("checksum", entry(sum=b"000000\x00 ") + END, ("archive-checksum",))
-    yield Case("signed checksum",
-               entry(b"\xe9.txt", sum=b"%06o\x00 " % 4000) + END, ("archive-checksum",))
+    yield Case(
+        "signed checksum", entry(b"\xe9.txt", sum=b"%06o\x00 " % 4000) + END, ("archive-checksum",)
+    )
     for what, wrong in {
         "old magic": {"magic": b"\x00" * 8}, "other magic": {"magic": b"ustar\x0099"},
         "mode": {"mode": b"hidden!\x00"}, "owner id": {"uid": b"99999999"},
@@ -214,4 +217,6 @@ def sound() -> Iterator[Sound]:
                 (b"TRACE-1", b"mtime"))  # fmt: skip
     told = pax((b"comment", b"TRACE-2"), kind=b"g") + entry() + END
     yield Sound("global comment", told, (b"TRACE-2",))
-    yield Sound("folders", header(b"./", 0, b"5") + header(b"./b/", 0, b"5") + entry(b"./b/a.txt") + END)
+    yield Sound(
+        "folders", header(b"./", 0, b"5") + header(b"./b/", 0, b"5") + entry(b"./b/a.txt") + END
+    )

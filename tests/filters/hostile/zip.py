@@ -140,8 +140,11 @@ def _layout() -> Iterator[Case]:
                STRUCTURE)  # fmt: skip
     yield Case("entry without its signature", zip_of(Entry(local={"sign": b"PK\x03\x05"})),
                ("type-unknown",))  # fmt: skip
-    yield Case("second without its signature",
-               zip_of(Entry(), Entry(b"b.txt", local={"sign": b"PK\x03\x05"})), STRUCTURE)
+    yield Case(
+        "second without its signature",
+        zip_of(Entry(), Entry(b"b.txt", local={"sign": b"PK\x03\x05"})),
+        STRUCTURE,
+    )
     yield Case("on another disk", zip_of(Entry(central={"disk": 1})), STRUCTURE)
 
 
@@ -315,7 +318,9 @@ def sound() -> Iterator[Sound]:
     for sign in (True, False):
         for wide in (True, False):
             tail = descriptor(TEXT, packed, sign=sign, wide=wide)
-            entry = Entry(flags=8, method=8, descriptor=tail, local={"crc": 0, "size": 0, "packed": 0})
+            entry = Entry(
+                flags=8, method=8, descriptor=tail, local={"crc": 0, "size": 0, "packed": 0}
+            )
             yield Sound(f"descriptor, signed {sign}, wide {wide}", zip_of(entry))
     yield Sound("no entries", zip_of())
     yield Sound("archive in archive", zip_of(Entry(b"a.zip", zip_of(Entry(comment=b"GONE"))),
