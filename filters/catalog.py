@@ -100,6 +100,25 @@ _STAGES: dict[str, Listed] = {
     "strip_attachments": Listed(
         "filters.transforms.strip_attachments", Kind.TRANSFORM, Side.SOURCE, 1
     ),
+    # pictures and PDF, either pack
+    "visual_identify": Listed("filters.checks.visual_identify", Kind.FILTER, Side.SOURCE, 1),
+    # pack image
+    "picture_recognise": Listed("filters.checks.picture_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "picture_rebuild": Listed(
+        "filters.normalizers.picture_rebuild", Kind.NORMALIZE, Side.SOURCE, 1
+    ),
+    "picture_downscale": Listed(
+        "filters.transforms.picture_downscale", Kind.TRANSFORM, Side.SOURCE, 1
+    ),
+    "picture_noise": Listed("filters.transforms.picture_noise", Kind.TRANSFORM, Side.SOURCE, 1),
+    "pixels_recognise": Listed("filters.checks.pixels_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "picture_words": Listed("filters.checks.picture_words", Kind.FILTER, Side.SOURCE, 1),
+    "picture_read": Listed("filters.twins.picture_read", Kind.FILTER, Side.DESTINATION, 1),
+    "picture_build": Listed("filters.twins.picture_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "picture_verify": Listed("filters.twins.picture_verify", Kind.FILTER, Side.DESTINATION, 1),
+    "picture_words_twin": Listed(
+        "filters.twins.picture_words_twin", Kind.FILTER, Side.DESTINATION, 1
+    ),
 }
 
 

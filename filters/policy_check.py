@@ -23,23 +23,27 @@ from schemas.trust_root import Direction, TrustRoot
 DUTIES: dict[str, frozenset[str]] = {
     name: frozenset(duty.split("+"))
     for duty, names in {
-        "identify": ("container_identify", "identify", "text_identify"),
+        "identify": ("container_identify", "identify", "text_identify", "visual_identify"),
         "bounds": ("bounds",),
         "recognise": (
             "archive_read", "archive_recognise", "container_recognise", "document_recognise",
-            "office_read", "office_recognise",
+            "office_read", "office_recognise", "picture_read", "picture_recognise",
             "cot_read", "cot_recognise", "csv_check", "csv_read", "csv_recognise", "event_read",
             "event_recognise", "json_recognise", "text_read", "text_recognise", "xml_recognise",
         ),
         # recognisers of formats that have no schema language: the whole definition is in them
-        "recognise+schema": ("text_check", "text_check_twin"),
+        "recognise+schema": (
+            "picture_verify", "pixels_recognise", "text_check", "text_check_twin",
+        ),
         "schema": (
             "archive_schema", "archive_schema_twin", "office_schema", "office_schema_twin",
             "cot_schema", "cot_schema_twin", "csv_schema", "csv_schema_twin", "event_schema",
             "event_schema_twin",
         ),
         "label": ("label", "label_twin"),
-        "words": ("office_words", "words", "words_twin"),
+        "words": (
+            "office_words", "picture_words", "picture_words_twin", "words", "words_twin",
+        ),
         "route": ("route", "route_twin"),
     }.items()
     for name in names

@@ -266,7 +266,7 @@ class Demonstration:
         """The delivered payloads in the output queue, in no order."""
         destination = self.made.policy.destination
         extension = destination.extension if destination else "bin"
-        found = (self.made.high / "queue").glob(f"**/new/**/*.{extension}")
+        found = (self.made.high / "queue").glob(f"**/new/**/*.{extension or '*'}")
         return (path for path in found if not path.name.endswith(".meta.json"))
 
     def pids(self, side: str) -> dict[str, int]:

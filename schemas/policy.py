@@ -105,11 +105,11 @@ class SourceChain(Chain):
 class DestinationChain(Chain):
     """The destination side's chain.
 
-    extension  of the files in the output queue
+    extension  of the files in the output queue; "" takes that of each one's type
     accepts    VERSION:DIGEST of each source policy whose messages are taken; empty takes none
     """
 
-    extension: Annotated[str, Field(pattern=r"^[a-z0-9]{1,8}$")] = "bin"
+    extension: Annotated[str, Field(pattern=r"^[a-z0-9]{0,8}$")] = "bin"
     accepts: Annotated[list[Accepted], Field(max_length=16)] = []
 
     @model_validator(mode="after")

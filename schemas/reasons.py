@@ -67,6 +67,20 @@ class Reason(StrEnum):
     CSV_SHAPE = "csv-shape"
     CSV_FORMULA = "csv-formula"
 
+    # pictures
+    TOO_MANY_PIXELS = "too-many-pixels"
+    TOO_MANY_FRAMES = "too-many-frames"
+    PICTURE_COMPRESSION = "picture-compression"
+    CHECKSUM = "checksum"
+
+    # PDF
+    PDF_ENCRYPTED = "pdf-encrypted"
+    PDF_ACTIVE = "pdf-active"
+    PDF_EMBEDDED = "pdf-embedded"
+    PDF_FORM = "pdf-form"
+    PDF_EXTERNAL = "pdf-external"
+    PDF_REVISIONS = "pdf-revisions"
+
     # the typed model that crosses
     CBOR_NOT_DETERMINISTIC = "cbor-not-deterministic"
     CBOR_TYPE = "cbor-type"

@@ -22,6 +22,7 @@ from guard.edge.spool_names import escaped
 from guard.edge.spool_sidecar import NO_SIDECAR, Sidecar, read_sidecar
 from guard.rehearsal import Outcome, Rehearsal
 from schemas.errors import Malformed
+from schemas.media_types import extension_of
 from schemas.message import Meta
 from schemas.policy import Policy, read_policy
 from schemas.reasons import Reason
@@ -172,5 +173,7 @@ def _plain(text: str) -> str:
 
 def _write(out: Path, path: Path, policy: Policy, outcome: Outcome) -> None:
     extension = policy.destination.extension if policy.destination else "bin"
+    if not extension and outcome.message is not None:
+        extension = extension_of(outcome.message.meta.type)
     if outcome.message is not None:
         (out / f"{path.stem}.{extension}").write_bytes(outcome.message.payload)

@@ -23,6 +23,7 @@ from guard.roles.feed import Feed
 from guard.roles.tail import Arrival, Lane, Scribe, judge_of
 from schemas.entry import Entry, Kind, alarm
 from schemas.errors import CheckvalveError, Forged
+from schemas.media_types import extension_of
 from schemas.reasons import Reason
 from schemas.sealed import read_landed
 from schemas.sequences import RangeSet
@@ -162,7 +163,8 @@ class Deliver:
         if meta.name:
             sidecar["name"] = meta.name
         for queue in queues.split(","):
-            self._queue.stage(ident, queue, self._extension, payload, sidecar)
+            extension = self._extension or extension_of(meta.type)
+            self._queue.stage(ident, queue, extension, payload, sidecar)
         self._handled.add(int(notice.about["sequence"]))
         entry = self._entry(Kind.DELIVERING, notice, "", "", "", summary(cleared.receipts))
         return entry | {
