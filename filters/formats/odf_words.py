@@ -94,6 +94,7 @@ FORMULA_ATTRIBUTES = frozenset(
         *_all(TABLE, "formula expression condition"),
         *_all(TEXT, "formula condition"),
         f"{{{_NS}style:1.0}}condition",
+        "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0}value",
     )
 )
 PICTURES = frozenset(

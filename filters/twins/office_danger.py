@@ -17,7 +17,7 @@ _FORMULAS = frozenset(
     )
 )  # fmt: skip
 _ATTRIBUTES = ("table:formula", "text:formula", "table:condition", "text:condition",
-               "style:condition", "table:expression")  # fmt: skip
+               "style:condition", "table:expression", "calcext:value")  # fmt: skip
 _REACHING = frozenset((
     "WEBSERVICE", "HYPERLINK", "CALL", "REGISTER", "REGISTER.ID", "EXEC", "EXECUTE", "RTD",
     "DDE", "IMPORTDATA", "IMPORTXML", "IMPORTHTML", "IMPORTFEED", "IMPORTRANGE", "FILTERXML",

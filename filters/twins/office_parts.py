@@ -37,6 +37,10 @@ ODF_PREFIXES = {
     "table": _OASIS + "table:1.0",
     "text": _OASIS + "text:1.0",
     "xlink": "http://www.w3.org/1999/xlink",
+    # extensions of LibreOffice and OpenOffice, without which their own documents look different
+    "calcext": "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0",
+    "drawooo": "http://openoffice.org/2010/draw",
+    "loext": "urn:org:documentfoundation:names:experimental:office:xmlns:loext:1.0",
 }
 # Writers of OpenDocument name their functions so; the name of the namespace is in the formula.
 ODF_FORMULAS = {
