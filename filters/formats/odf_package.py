@@ -56,10 +56,10 @@ def is_package(untrusted: bytes) -> bool:
 
 
 def _kind(told: bytes) -> str:
-    for kind, word in DOCUMENTS.items():
-        if told == (_BEGINNING + word).encode():
-            return kind
-    refuse(Reason.TYPE_NOT_ALLOWED, "the mimetype is of no document that is known here")
+    kinds = {(_BEGINNING + word).encode(): kind for kind, word in DOCUMENTS.items()}
+    if told not in kinds:
+        refuse(Reason.TYPE_NOT_ALLOWED, "the mimetype is of no document that is known here")
+    return kinds[told]
 
 
 def _manifest(package: OdfPackage, told: str) -> None:

@@ -6,6 +6,8 @@ in the package does not cross. Pictures and charts lose their names: they are nu
 met.
 """
 
+from typing import Any
+
 from filters.formats.odf_package import OdfPackage
 from filters.formats.odf_tree import OdfTree
 from filters.formats.office_names import Names
@@ -124,11 +126,10 @@ class OdfBuilder:
         return None
 
 
-def _body(tree: CborValue, wanted: str) -> None:
+def _body(tree: Any, wanted: str) -> None:
     """The one body of a content part, which must be of the document's kind."""
     bodies = [
-        child[2] for child in (tree[2] if isinstance(tree, list) else [])
-        if child[0] == "office:body"
+        child[2] for child in tree[2] if child[0] == "office:body"
     ]  # fmt: skip
     if len(bodies) != 1 or [one[0] for one in bodies[0]] != [wanted]:
         refuse(Reason.OFFICE_PACKAGE, "the body is not that of a document of this kind")

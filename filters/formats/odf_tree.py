@@ -69,7 +69,7 @@ class OdfTree:
             return self.children(node, True)
         known = self.names.elements.get(tag)
         if known is None:
-            self.unknown(tag)
+            self._unknown(tag)
             return []
         attributes = self.attributes(node, known)
         if attributes is None:
@@ -79,17 +79,17 @@ class OdfTree:
     def children(self, node: etree._Element, has_text: bool) -> list[CborValue]:
         """Elements and text in their order, texts that stand together as one."""
         found: list[CborValue] = []
-        self.text(node.text, has_text, found)
+        self._text(node.text, has_text, found)
         for child in node:
             for item in self.element(child):
                 if type(item) is str:
-                    self.text(item, True, found)
+                    self._text(item, True, found)
                 else:
                     found.append(item)
-            self.text(child.tail, has_text, found)
+            self._text(child.tail, has_text, found)
         return found
 
-    def text(self, text: str | None, has_text: bool, found: list[CborValue]) -> None:
+    def _text(self, text: str | None, has_text: bool, found: list[CborValue]) -> None:
         if not text:
             return
         if not has_text:
@@ -120,9 +120,9 @@ class OdfTree:
     def address(self, tag: str, value: str) -> str | None:
         """What crosses of an address, or None. May refuse."""
         if tag in PICTURES:
-            return self.internal(value, self.picture, "a picture")
+            return self._internal(value, self.picture, "a picture")
         if tag == OBJECT:
-            return self.internal(value, self.embedded, "an embedded object")
+            return self._internal(value, self.embedded, "an embedded object")
         if value.startswith("#") and len(value) <= _PLACE_CHARACTERS_MAX:
             return value
         if value == "":
@@ -142,7 +142,7 @@ class OdfTree:
             )
         return None
 
-    def internal(self, value: str, refer: Refer, what: str) -> str | None:
+    def _internal(self, value: str, refer: Refer, what: str) -> str | None:
         name = value.removeprefix("./")
         if ":" in name or name.startswith(("/", "..", "#")) or "\\" in name or "%" in name:
             self.dropped.by(
@@ -153,7 +153,7 @@ class OdfTree:
             return None
         return refer(name)
 
-    def unknown(self, tag: str) -> None:
+    def _unknown(self, tag: str) -> None:
         name = self.names.prefixed(tag)
         if tag in ALWAYS_DROPPED or name.split(":")[0] not in self.names.prefixes.values():
             self.dropped.note(name)  # extensions of writers, which a reader may pass over

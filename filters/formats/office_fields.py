@@ -80,7 +80,7 @@ def is_hyperlink_field(instruction: str) -> bool:
 
 
 def address(untrusted: str) -> str | None:
-    """The address of a hyperlink that a reader may click on, or None if it is of no allowed kind."""
+    """The address of a hyperlink that a reader may click on, or None if it is another."""
     if len(untrusted) <= _URL_CHARACTERS_MAX and _URL.fullmatch(untrusted):
         return untrusted
     return None

@@ -1,8 +1,8 @@
 """The names that may cross in an office document, read out of a document of the policy.
 
 Takes a table's bytes: lines `ns PREFIX URI`, then lines `ELEMENT ATTRIBUTE ATTRIBUTE …` with
-prefixed names (an attribute without a prefix is in no namespace, `#text` stands for text). Gives a `Names`; `Broken` if it
-is no such table. The destination side has a table and a reader of its own.
+prefixed names (an attribute without a prefix is in no namespace, `#text` stands for text). Gives a
+`Names`; `Broken` if it is no such table. The destination side has a table and a reader of its own.
 """
 
 from dataclasses import dataclass

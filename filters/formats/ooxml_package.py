@@ -36,7 +36,7 @@ class Relation:
 
 @dataclass(slots=True)
 class Package:
-    """parts: name -> bytes; types: name -> content type; relations: name ("" the package) -> list."""
+    """parts: name -> bytes; types: name -> content type; relations: by name ("" the package)."""
 
     parts: dict[str, bytes]
     types: dict[str, str] = field(default_factory=dict)

@@ -62,9 +62,9 @@ class OoxmlBuilder:
         self.meet(name, kind)
         at = 0
         while at < len(self.queue):
-            self.parts.append(self.part(*self.queue[at]))
+            self.parts.append(self._part(*self.queue[at]))
             at += 1
-        self.count_unused()
+        self._count_unused()
         return {"office": LAYOUT, "kind": document, "parts": self.parts}
 
     def forbidden_types(self) -> None:
@@ -111,16 +111,16 @@ class OoxmlBuilder:
             refuse(Reason.OFFICE_PACKAGE, "one part is used as two kinds")
         return self.numbers[name]
 
-    def part(self, name: str, kind: str) -> CborValue:
+    def _part(self, name: str, kind: str) -> CborValue:
         if kind == kinds.PICTURE:
-            return self.picture_part(name)
+            return self._picture_part(name)
         try:
-            return self.xml_part(name, kind)
+            return self._xml_part(name, kind)
         except Malformed as error:
             sentence = f"part {self.numbers[name] + 1} ({kind}): {error.sentence}"[:240]
             raise Malformed(error.reason, sentence) from error
 
-    def xml_part(self, name: str, kind: str) -> CborValue:
+    def _xml_part(self, name: str, kind: str) -> CborValue:
         links, implicit, found = Links(), [], {}
         for relation in sorted(self.package.relations.get(name, []), key=_order):
             word = self.judged(relation, kind)
@@ -142,12 +142,12 @@ class OoxmlBuilder:
         for used in (*links.used, *(one for one in implicit if one not in links.used)):
             if used in found:
                 target, word = found[used]
-                told.append(self.meet(target, self.kind_of(word, kind)))
+                told.append(self.meet(target, self._kind_of(word, kind)))
             else:
                 told.append(str(links.targets[used]))
         return {"kind": kind, "links": told, "tree": tree}
 
-    def kind_of(self, word: str, source: str) -> str:
+    def _kind_of(self, word: str, source: str) -> str:
         return word if word == kinds.PICTURE else kinds.LINKS[source][word]
 
     def judged(self, relation: Relation, source: str) -> str:
@@ -173,7 +173,7 @@ class OoxmlBuilder:
         elif word in kinds.NOTES and rules.notes == "drop":
             self.dropped.note(word)
         elif word == kinds.PICTURE:
-            return word if self.has_picture(relation.target) else ""
+            return word if self._has_picture(relation.target) else ""
         elif word in kinds.LINKS.get(source, {}):
             kind = kinds.LINKS[source][word]
             if self.package.types[relation.target] != kinds.KINDS[kind].content_type:
@@ -183,7 +183,7 @@ class OoxmlBuilder:
             self.dropped.note(word or "a part of another kind")
         return ""
 
-    def has_picture(self, name: str) -> bool:
+    def _has_picture(self, name: str) -> bool:
         media_type = self.package.types[name]
         if any(line.type == media_type for line in self.dropped.rules.media):
             return True
@@ -192,13 +192,13 @@ class OoxmlBuilder:
         )
         return False
 
-    def picture_part(self, name: str) -> CborValue:
+    def _picture_part(self, name: str) -> CborValue:
         made = self.picture(self.package.types[name], self.package.parts[name])
         if made is None:
             refuse(Reason.TYPE_NOT_ALLOWED, "a picture of a type that is not allowed")
         return {"kind": kinds.PICTURE, "media": made[0], "data": made[1]}
 
-    def count_unused(self) -> None:
+    def _count_unused(self) -> None:
         for name in self.package.parts:
             is_form = name.endswith(".rels") or name.startswith("[Content_Types]")
             if name not in self.numbers and not is_form:

@@ -86,30 +86,30 @@ class TreeBuilder:
             self.dropped.by(getattr(self.rules, rule), reason, self.names.prefixed(tag))
             return []
         if tag in UNWRAPPED:
-            return self.children(node)
+            return self._children(node)
         if tag in INSERTED:
             self.dropped.by(self.rules.revisions, Reason.OFFICE_REVISION, self.names.prefixed(tag))
-            return self.children(node)
+            return self._children(node)
         if tag == f"{MC}AlternateContent":
             return self.alternate(node)
         known = self.names.elements.get(tag)
         if known is None:
-            self.unknown(tag)
+            self._unknown(tag)
             return []
         if node in self.fields:
-            return self.children(node) if tag == FIELD_SIMPLE else []
-        return self.known(node, known)
+            return self._children(node) if tag == FIELD_SIMPLE else []
+        return self._known(node, known)
 
-    def known(self, node: etree._Element, known: Element) -> list[CborValue]:
+    def _known(self, node: etree._Element, known: Element) -> list[CborValue]:
         attributes = self.attributes(node, known)
         if attributes is None:
-            return self.children(node) if node.tag == WORD_LINK else []
+            return self._children(node) if node.tag == WORD_LINK else []
         if node.tag in FORMULAS and node.text:
             fault = formula_fault(node.text)
             if fault:
                 self.dropped.by(self.rules.fields, Reason.OFFICE_FIELD, fault)
                 return []
-        content = self.children(node)
+        content = self._children(node)
         if not content and node.text:
             if known.has_text:
                 content = [node.text]
@@ -119,7 +119,7 @@ class TreeBuilder:
             return []
         return [[known.name, attributes, content]]
 
-    def children(self, node: etree._Element) -> list[CborValue]:
+    def _children(self, node: etree._Element) -> list[CborValue]:
         found: list[CborValue] = []
         for child in node:
             found += self.element(child)
@@ -145,17 +145,17 @@ class TreeBuilder:
         return kept
 
     def alternate(self, node: etree._Element) -> list[CborValue]:
-        """ECMA-376 part 3: the first choice whose namespaces are all known here, or the fallback."""
+        """The first choice whose namespaces are all known here, or the fallback (part 3)."""
         for choice in node:
             if choice.tag == f"{MC}Choice":
                 uris = {choice.nsmap.get(prefix) for prefix in choice.get("Requires", "").split()}
                 if uris and uris <= CHOICES:
-                    return self.children(choice)
+                    return self._children(choice)
             elif choice.tag == f"{MC}Fallback":
-                return self.children(choice)
+                return self._children(choice)
         return []
 
-    def unknown(self, tag: str) -> None:
+    def _unknown(self, tag: str) -> None:
         name = self.names.prefixed(tag)
         if tag in ALWAYS_DROPPED:
             self.dropped.note(name)

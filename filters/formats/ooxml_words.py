@@ -98,8 +98,8 @@ ALWAYS_DROPPED = frozenset(
         *_all(P, "extLst timing transition custDataLst tagLst tags handoutMasterIdLst custShowLst "
               "embeddedFontLst photoAlbum modifyVerifier smartTags showPr htmlPubPr clrMru"),
         *_all(A, "extLst hlinkMouseOver hlinkHover"),
-        *_all(C, "extLst externalData userShapes pivotSource pivotFmts printSettings protection autoUpdate "
-              "legacyDrawingHF pivotFmt fmtId"),
+        *_all(C, "extLst externalData userShapes pivotSource pivotFmts printSettings protection "
+              "autoUpdate legacyDrawingHF pivotFmt fmtId"),
     )
 )  # fmt: skip
 # An element that only holds others, and means nothing (or breaks a reader) when it is empty.

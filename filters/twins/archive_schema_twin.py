@@ -5,6 +5,7 @@ every checksum right, plain files alone with good names, in order, and nothing e
 written again from what was found it is the same bytes.
 """
 
+import encodings.cp437  # noqa: F401  # zipfile reads names by it: not after confinement
 import io
 import tarfile
 import zipfile

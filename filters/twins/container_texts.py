@@ -5,6 +5,7 @@ office document every text: what stands in one paragraph or cell is one text, ho
 is cut into. ZIP and TAR are opened by Python's zipfile and tarfile, XML by expat.
 """
 
+import encodings.cp437  # noqa: F401  # zipfile reads names by it: not after confinement
 import io
 import tarfile
 import zipfile

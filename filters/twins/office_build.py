@@ -164,7 +164,8 @@ def _relations_xml(found: list[tuple[str, str, str, bool]]) -> bytes:
         for ident, type_uri, target, is_external in found
     ]
     body = "".join(lines)
-    return f'{_DECLARATION}<Relationships xmlns="{_PACKAGE}relationships">{body}</Relationships>'.encode()
+    head = f'{_DECLARATION}<Relationships xmlns="{_PACKAGE}relationships">'
+    return f"{head}{body}</Relationships>".encode()
 
 
 def _xml(tree: Any, root: str, prefixes: dict[str, str]) -> bytes:

@@ -88,7 +88,7 @@ def _formula(text: str) -> None:
 
 
 def _tokens(text: str) -> Iterator[str]:
-    """Words, quoted names and bracketed pieces as one each; strings left out; the rest by characters."""
+    """Words, quoted names and numbers in brackets as one each; strings left out."""
     at = 0
     while at < len(text):
         character = text[at]

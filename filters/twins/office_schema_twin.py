@@ -6,6 +6,7 @@ entry of the manifest must lead to a part that is there, and nothing may be in t
 do not name. Formulas, fields and addresses are judged again (`office_danger`).
 """
 
+import encodings.cp437  # noqa: F401  # zipfile reads names by it: not after confinement
 import io
 import zipfile
 import zlib

@@ -23,7 +23,7 @@ def _field(*pieces: str) -> str:
 
 def hostile() -> Iterator[Case]:
     """Every sample that must not pass."""
-    yield from ooxml_cases.hostile("docx")
+    yield from ooxml_cases.attacks("docx")
     for what, pieces in {
         "DDE": ("DDE c:\\\\windows\\\\system32\\\\cmd.exe a",), "DDEAUTO": (" ddeauto  excel a ",),
         "DDE cut in two": ("DD", "E cmd a"), "DDE in capitals and small": ("dDeAuTo c a",),
@@ -77,7 +77,7 @@ def hostile() -> Iterator[Case]:
 
 def sound() -> Iterator[Sound]:
     """Samples that must pass, with what must not survive."""
-    yield from ooxml_cases.sound("docx")
+    yield from ooxml_cases.ordinary("docx")
     text = (
         '<w:p w:rsidR="00TRACE1"><w:commentRangeStart w:id="1"/><w:r w:rsidRPr="00TRACE1"><w:t>kept'
         '</w:t></w:r><w:commentRangeEnd w:id="1"/><w:hyperlink r:id="rId1"><w:r><w:t>kept too</w:t>'
@@ -90,9 +90,9 @@ def sound() -> Iterator[Sound]:
     )
     made.link(made.main, "hyperlink", "https://192.0.2.1/TRACE4", "External")
     made.link(made.main, "comments", "comments.xml")
-    yield Sound("comments, revisions' ids, links", made.write(), (b"TRACE",))
+    yield Sound("comments, revisions' ids, links", made.write(method=0), (b"TRACE",))
     yield Sound(
-        "fields", package("docx").inside(_field(" PAGE ") + _field("TOC \\o 1-3 \\h")).write()
+        "fields", package("docx").inside(_field(" PAGE ") + _field("TOC \\o 1-3 \\h")).write(method=0)
     )
     link = _field("HYPERLINK &quot;https://192.0.2.1/TRACE5&quot;")
-    yield Sound("field that is a link", package("docx").inside(link).write(), (b"TRACE5",))
+    yield Sound("field that is a link", package("docx").inside(link).write(method=0), (b"TRACE5",))

@@ -26,7 +26,7 @@ LISTENER = (
 )
 
 
-def hostile(kind: str) -> Iterator[Case]:
+def attacks(kind: str) -> Iterator[Case]:
     """What must not pass, for `odt`, `ods` or `odp`."""
     yield from _programs(kind)
     yield from _outside(kind)
@@ -171,15 +171,15 @@ def _tables(kind: str) -> Iterator[Case]:
         b"document-content", b"document-styles"
     )
     yield Case("content of another root", made.write(), ("office-part",))
-    made = package(kind)
-    other = "spreadsheet" if kind != "ods" else "text"
-    name = {"odt": b"text", "ods": b"spreadsheet", "odp": b"presentation"}[kind]
-    made.parts["content.xml"] = (
-        made.parts["content.xml"]
-        .replace(b"<office:" + name + b">", f"<office:{other}>".encode())
-        .replace(b"</office:" + name + b">", f"</office:{other}>".encode())
+    swapped = package(kind)
+    instead = "spreadsheet" if kind != "ods" else "text"
+    body = {"odt": b"text", "ods": b"spreadsheet", "odp": b"presentation"}[kind]
+    swapped.parts["content.xml"] = (
+        swapped.parts["content.xml"]
+        .replace(b"<office:" + body + b">", f"<office:{instead}>".encode())
+        .replace(b"</office:" + body + b">", f"</office:{instead}>".encode())
     )
-    yield Case("body of another kind", made.write(), PACKAGE)
+    yield Case("body of another kind", swapped.write(), PACKAGE)
 
 
 def _xml(kind: str) -> Iterator[Case]:
@@ -225,7 +225,7 @@ def _containers(kind: str) -> Iterator[Case]:
     yield Case("part twice by case", twice, ("archive-duplicate",))
 
 
-def sound(kind: str) -> Iterator[Sound]:
+def ordinary(kind: str) -> Iterator[Sound]:
     """What must pass, with what must not survive."""
     yield Sound("smallest", package(kind).write())
     made = package(kind)

@@ -10,9 +10,9 @@ PACKS = ("office",)
 
 def hostile() -> Iterator[Case]:
     """Every sample that must not pass."""
-    yield from odf_cases.hostile("odp")
+    yield from odf_cases.attacks("odp")
 
 
 def sound() -> Iterator[Sound]:
     """Samples that must pass, with what must not survive."""
-    yield from odf_cases.sound("odp")
+    yield from odf_cases.ordinary("odp")

@@ -10,9 +10,9 @@ PACKS = ("office",)
 
 def hostile() -> Iterator[Case]:
     """Every sample that must not pass."""
-    yield from odf_cases.hostile("odt")
+    yield from odf_cases.attacks("odt")
 
 
 def sound() -> Iterator[Sound]:
     """Samples that must pass, with what must not survive."""
-    yield from odf_cases.sound("odt")
+    yield from odf_cases.ordinary("odt")

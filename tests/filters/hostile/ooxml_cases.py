@@ -22,7 +22,7 @@ CFB = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(504)
 MIB = 1 << 20
 
 
-def hostile(kind: str) -> Iterator[Case]:
+def attacks(kind: str) -> Iterator[Case]:
     """What must not pass, for `docx`, `xlsx` or `pptx`."""
     yield from _programs(kind)
     yield from _outside(kind)
@@ -147,7 +147,7 @@ def _tables(kind: str) -> Iterator[Case]:
         .content_types()
         .replace(b"</Types>", b'<Default Extension="xml" ContentType="text/html"/></Types>')
     )
-    yield Case("type given twice", package(kind).write(**{"[Content_Types].xml": doubled}), PACKAGE)
+    yield Case("type given twice", package(kind).write({"[Content_Types].xml": doubled}), PACKAGE)
     yield Case("mode of another kind", _moded(kind, "Sideways"), PACKAGE)
 
 
@@ -175,22 +175,22 @@ def _xml(kind: str) -> Iterator[Case]:
         for place in ("main", "types"):
             made = package(kind)
             name = made.main if place == "main" else "[Content_Types].xml"
-            yield Case(f"{what} in the {place}", made.write(**{name: before + made.files()[name]}),
+            yield Case(f"{what} in the {place}", made.write({name: before + made.files()[name]}),
                        reasons)  # fmt: skip
     made = package(kind)
     wide = made.parts[made.main].decode().encode("utf-16")
-    yield Case("UTF-16", made.write(**{made.main: wide}), ("encoding-not-utf8",))
+    yield Case("UTF-16", made.write({made.main: wide}), ("encoding-not-utf8",))
     deep = b"<w:p>" * 5000 + b"</w:p>" * 5000
     yield Case("deep", package(kind).inside(deep.decode()).write(), ("too-deep",))
     many = b"<w:p/>" * 500_000
     yield Case(
-        "many elements", package(kind).inside(many.decode()).write(0), ("too-many-elements",)
+        "many elements", package(kind).inside(many.decode()).write(method=0), ("too-many-elements",)
     )
     wide_one = b"<w:p " + b" ".join(b'a%d="b"' % n for n in range(3000)) + b"/>"
     yield Case("many attributes", package(kind).inside(wide_one.decode()).write(),
                ("too-many-attributes",))  # fmt: skip
     yield Case("not closed", package(kind).inside("<w:p>").write(), ("syntax",))
-    yield Case("after the end", made.write(**{made.main: made.parts[made.main] + b"<a/>"}),
+    yield Case("after the end", made.write({made.main: made.parts[made.main] + b"<a/>"}),
                ("trailing-data",))  # fmt: skip
 
 
@@ -229,9 +229,9 @@ def _zip(files: dict[str, bytes], flags: int = 0) -> bytes:
     return zip_of(*[Entry(name.encode(), body, 8, flags) for name, body in files.items()])
 
 
-def sound(kind: str) -> Iterator[Sound]:
+def ordinary(kind: str) -> Iterator[Sound]:
     """What must pass, with what must not survive."""
-    yield Sound("smallest", package(kind).write())
+    yield Sound("smallest", package(kind).write(method=0))
     made = package(kind)
     core = b"<core><creator>TRACE-AUTHOR</creator></core>"
     made.put(
@@ -255,7 +255,7 @@ def sound(kind: str) -> Iterator[Sound]:
     yield Sound("everything that goes", zip_of(*[Entry(n.encode(), b) for n, b in stored.items()],
                                               comment=b"TRACE-NAME"), gone)  # fmt: skip
     renamed = _renamed(package(kind))
-    yield Sound("parts with other names", renamed.write(), (b"TRACEPART",))
+    yield Sound("parts with other names", renamed.write(method=0), (b"TRACEPART",))
 
 
 def _renamed(made: Package) -> Package:

@@ -94,9 +94,9 @@ class Package:
             files[name] = self.relations(source)
         return {**files, **self.parts}
 
-    def write(self, method: int = 8, **changes: bytes) -> bytes:
+    def write(self, changes: dict[str, bytes] | None = None, method: int = 8) -> bytes:
         """The ZIP file, packed by this method; `changes` replaces files."""
-        files = {**self.files(), **changes}
+        files = {**self.files(), **(changes or {})}
         return zip_of(*[Entry(name.encode(), body, method) for name, body in files.items()])
 
 

@@ -14,7 +14,7 @@ FRAME = "<p:graphicFrame><p:nvGraphicFramePr><p:cNvPr id='9' name='o'/><p:cNvGra
 
 def hostile() -> Iterator[Case]:
     """Every sample that must not pass."""
-    yield from ooxml_cases.hostile("pptx")
+    yield from ooxml_cases.attacks("pptx")
     for what, text in (
         ("OLE object", FRAME.format('<p:oleObj r:id="rId1"><p:embed/></p:oleObj>')),
         ("linked object", FRAME.format('<p:oleObj r:id="rId1"><p:link/></p:oleObj>')),
@@ -52,7 +52,7 @@ def hostile() -> Iterator[Case]:
 
 def sound() -> Iterator[Sound]:
     """Samples that must pass, with what must not survive."""
-    yield from ooxml_cases.sound("pptx")
+    yield from ooxml_cases.ordinary("pptx")
     made = package("pptx")
     made.put("ppt/notesSlides/n.xml", f"<p:notes {ALL}>TRACE1</p:notes>",
              OFFICE + "presentationml.notesSlide+xml")  # fmt: skip
@@ -68,4 +68,4 @@ def sound() -> Iterator[Sound]:
     made.parts[SLIDE] = made.parts[SLIDE].replace(
         b"</p:cSld>", b"</p:cSld><p:timing><p:tnLst>TRACE7</p:tnLst></p:timing>"
     )
-    yield Sound("notes, comments, tags, unlisted slides, actions", made.write(), (b"TRACE",))
+    yield Sound("notes, comments, tags, unlisted slides, actions", made.write(method=0), (b"TRACE",))

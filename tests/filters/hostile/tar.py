@@ -25,7 +25,7 @@ def header(
     name: bytes = b"a.txt", length: int = len(TEXT), kind: bytes = b"0", **wrong: Any
 ) -> bytes:
     """One ustar header with its checksum; `wrong` overrides fields by name."""
-    told = {
+    told: dict[str, bytes] = {
         "mode": b"0000644\x00", "uid": b"0000000\x00", "gid": b"0000000\x00",
         "size": b"%011o\x00" % length, "mtime": b"00000000000\x00", "link": bytes(100),
         "magic": b"ustar\x0000", "owner": bytes(64), "device": b"0000000\x000000000\x00",
@@ -159,7 +159,7 @@ def _extended() -> Iterator[Case]:
         yield Case(f"pax record {what}", entry(b"p", body, b"x") + entry() + END, STRUCTURE)
     yield Case("pax global path", pax((b"path", b"b.txt"), kind=b"g") + entry() + END, MORE)
     yield Case("pax global unknown", pax((b"mtime", b"1"), kind=b"g") + entry() + END, MORE)
-    yield Case("pax twice", pax((b"uid", b"1")) * 2 + entry() + END, STRUCTURE)
+    yield Case("pax header twice", pax((b"uid", b"1")) * 2 + entry() + END, STRUCTURE)
     yield Case("pax without entry", pax((b"uid", b"1")) + END, STRUCTURE)
     yield Case("pax too large", pax((b"comment", b"c" * 70_000)) + entry() + END,
                ("size-out-of-bounds",))  # fmt: skip

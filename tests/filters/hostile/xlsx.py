@@ -42,7 +42,7 @@ def _formula(text: str) -> Package:
 
 def hostile() -> Iterator[Case]:
     """Every sample that must not pass."""
-    yield from ooxml_cases.hostile("xlsx")
+    yield from ooxml_cases.attacks("xlsx")
     for what, text in FORMULAS.items():
         yield Case(f"formula {what}", _formula(text).write(), FIELD)
         named = f'<x:definedNames><x:definedName name="a">{text}</x:definedName></x:definedNames>'
@@ -95,13 +95,13 @@ def hostile() -> Iterator[Case]:
 
 def sound() -> Iterator[Sound]:
     """Samples that must pass, with what must not survive."""
-    yield from ooxml_cases.sound("xlsx")
+    yield from ooxml_cases.ordinary("xlsx")
     for what, text in {
         "sum": "SUM(A1:B9)*2", "text with a bar": 'IF(A1="a|b","http://192.0.2.1","[1]b!c")',
         "table": "SUM(Table1[Column])", "table row": "Table1[[#This Row],[a]]", "sheet": "'My sheet'!A1",
         "names": "MAX(_xlfn.CONCAT(A1),3)", "error": "IFERROR(#REF!,0)",
     }.items():  # fmt: skip
-        yield Sound(f"formula {what}", _formula(text).write())
+        yield Sound(f"formula {what}", _formula(text).write(method=0))
     made = package("xlsx").inside(
         '<x:hyperlinks><x:hyperlink ref="A1" r:id="rId1"/></x:hyperlinks>'
     )
@@ -114,4 +114,4 @@ def sound() -> Iterator[Sound]:
     made.link(made.main, "calcChain", "calcChain.xml")
     made.put("xl/pivotCache.xml", "<TRACE5/>", "application/xml")
     made.link(made.main, "pivotCacheDefinition", "pivotCache.xml")
-    yield Sound("what an editor keeps", made.write(), (b"TRACE",))
+    yield Sound("what an editor keeps", made.write(method=0), (b"TRACE",))

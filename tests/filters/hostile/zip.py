@@ -10,6 +10,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 from tests.filters.hostile.cases import Case, Sound
 from tests.filters.hostile.zip_forge import TEXT, Entry, deflated, descriptor, extra, zip_of
@@ -84,11 +85,12 @@ def _kinds() -> Iterator[Case]:
 
 
 def _disagreements() -> Iterator[Case]:
-    for what, change in {
+    changes: dict[str, dict[str, Any]] = {
         "name": {"name": b"b.txt"}, "method": {"method": 8}, "flags": {"flags": 0x800},
         "time": {"time": 7}, "date": {"date": 7}, "checksum": {"crc": 7}, "size": {"size": 3},
         "packed size": {"packed": 3}, "hidden name": {"name": b"../../a.txt"},
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for what, change in changes.items():
         yield Case(f"local {what}", zip_of(Entry(local=change)), STRUCTURE)
     both = {"crc": 7}
     yield Case("checksum wrong", zip_of(Entry(local=both, central=both)), ("archive-checksum",))
