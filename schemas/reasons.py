@@ -69,7 +69,7 @@ class Reason(StrEnum):
     PDF_EMBEDDED = "pdf-embedded"
     PDF_FORM = "pdf-form"
     PDF_EXTERNAL = "pdf-external"
-    PDF_REVISIONS = "pdf-revisions"
+    PDF_LAYERS = "pdf-layers"
 
     # the typed model that crosses
     CBOR_NOT_DETERMINISTIC = "cbor-not-deterministic"
