@@ -37,6 +37,21 @@ _STAGES: dict[str, Listed] = {
     "label_twin": Listed("filters.twins.label_twin", Kind.FILTER, Side.DESTINATION, 1),
     "route_twin": Listed("filters.twins.route_twin", Kind.ROUTE, Side.DESTINATION, 1),
     "words_twin": Listed("filters.twins.words_twin", Kind.FILTER, Side.DESTINATION, 1),
+    # plain text and CSV
+    "text_identify": Listed("filters.checks.text_identify", Kind.FILTER, Side.SOURCE, 1),
+    "text_recognise": Listed("filters.checks.text_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "text_rebuild": Listed("filters.normalizers.text_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
+    "text_check": Listed("filters.checks.text_check", Kind.FILTER, Side.SOURCE, 1),
+    "text_read": Listed("filters.twins.text_read", Kind.FILTER, Side.DESTINATION, 1),
+    "text_build": Listed("filters.twins.text_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "text_check_twin": Listed("filters.twins.text_check_twin", Kind.FILTER, Side.DESTINATION, 1),
+    "csv_recognise": Listed("filters.checks.csv_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "csv_rebuild": Listed("filters.normalizers.csv_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
+    "csv_check": Listed("filters.checks.csv_check", Kind.FILTER, Side.SOURCE, 1),
+    "csv_schema": Listed("filters.checks.csv_schema", Kind.FILTER, Side.SOURCE, 1),
+    "csv_read": Listed("filters.twins.csv_read", Kind.FILTER, Side.DESTINATION, 1),
+    "csv_build": Listed("filters.twins.csv_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "csv_schema_twin": Listed("filters.twins.csv_schema_twin", Kind.FILTER, Side.DESTINATION, 1),
     # pack c2: Cursor-on-Target
     "cot_rebuild": Listed("filters.normalizers.cot_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
     "cot_recognise": Listed("filters.checks.cot_recognise", Kind.FILTER, Side.SOURCE, 1),
@@ -74,6 +89,15 @@ _STAGES: dict[str, Listed] = {
     "picture_words_twin": Listed(
         "filters.twins.picture_words_twin", Kind.FILTER, Side.DESTINATION, 1
     ),
+    # packs pdf and pdf_raster
+    "pdf_recognise": Listed("filters.checks.pdf_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "pdf_rebuild": Listed("filters.normalizers.pdf_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
+    "document_recognise": Listed("filters.checks.document_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "pdf_words": Listed("filters.checks.pdf_words", Kind.FILTER, Side.SOURCE, 1),
+    "pdf_read": Listed("filters.twins.pdf_read", Kind.FILTER, Side.DESTINATION, 1),
+    "pdf_build": Listed("filters.twins.pdf_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "pdf_verify": Listed("filters.twins.pdf_verify", Kind.FILTER, Side.DESTINATION, 1),
+    "pdf_words_twin": Listed("filters.twins.pdf_words_twin", Kind.FILTER, Side.DESTINATION, 1),
 }
 
 

@@ -57,6 +57,22 @@ class Reason(StrEnum):
     JSON_LONE_SURROGATE = "json-lone-surrogate"
     JSON_NUMBER_SIZE = "json-number-size"
 
+    # plain text and CSV
+    TEXT_BIDI = "text-bidi"
+    TEXT_INVISIBLE = "text-invisible"
+    TEXT_MARKS = "text-marks"
+    TEXT_NOT_COMPOSED = "text-not-composed"
+    TOO_MANY_LINES = "too-many-lines"
+    LINE_TOO_LONG = "line-too-long"
+    CSV_SHAPE = "csv-shape"
+    CSV_FORMULA = "csv-formula"
+
+    # the typed model that crosses
+    CBOR_NOT_DETERMINISTIC = "cbor-not-deterministic"
+    CBOR_TYPE = "cbor-type"
+    MODEL_SHAPE = "model-shape"
+    MODEL_UNKNOWN_NAME = "model-unknown-name"
+
     # pictures
     TOO_MANY_PIXELS = "too-many-pixels"
     TOO_MANY_FRAMES = "too-many-frames"
@@ -70,12 +86,6 @@ class Reason(StrEnum):
     PDF_FORM = "pdf-form"
     PDF_EXTERNAL = "pdf-external"
     PDF_LAYERS = "pdf-layers"
-
-    # the typed model that crosses
-    CBOR_NOT_DETERMINISTIC = "cbor-not-deterministic"
-    CBOR_TYPE = "cbor-type"
-    MODEL_SHAPE = "model-shape"
-    MODEL_UNKNOWN_NAME = "model-unknown-name"
 
     # checks of content and policy
     SCHEMA_INVALID = "schema-invalid"

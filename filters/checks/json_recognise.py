@@ -12,7 +12,15 @@ from schemas.verdict import Answer, Pass
 
 
 class JsonRecogniseParameters(Parameters):
-    """The bounds of `JsonLimits`, each with the default that it has there."""
+    """The bounds of `JsonLimits`, each with the default that it has there.
+
+    bytes_max              the whole document
+    depth_levels_max       objects and arrays in each other
+    items_max              values of any kind
+    string_characters_max  characters of a string
+    name_characters_max    characters of a member's name
+    number_characters_max  characters of a number
+    """
 
     bytes_max: int = Field(default=1 << 20, ge=2, le=1 << 26)
     depth_levels_max: int = Field(default=16, ge=1, le=64)

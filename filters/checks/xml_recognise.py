@@ -12,7 +12,17 @@ from schemas.verdict import Answer, Pass
 
 
 class XmlRecogniseParameters(Parameters):
-    """The bounds of `XmlLimits`, each with the default that it has there."""
+    """The bounds of `XmlLimits`, each with the default that it has there.
+
+    bytes_max                 the whole document
+    depth_levels_max          elements in each other
+    elements_max              elements
+    attributes_max            attributes of an element
+    attribute_characters_max  characters of an attribute
+    text_characters_max       characters of a text between tags
+    name_characters_max       characters of a name
+    namespaces                that may be declared; none: no prefix may be there
+    """
 
     bytes_max: int = Field(default=1 << 20, ge=1, le=1 << 26)
     depth_levels_max: int = Field(default=16, ge=1, le=200)

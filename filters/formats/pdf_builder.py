@@ -415,20 +415,25 @@ def rewritten_cmap(untrusted: bytes) -> bytes:
     if mode:
         out.append(b"/WMode " + mode[1] + b" def")
     for section in _SECTIONS.finditer(untrusted):
-        tokens = [b"".join(token.split()).lower() for token in _TOKEN.findall(section[2])]
         kind = section[1]
-        count = sum(1 for token in _top_level(tokens)) // (2 if kind.endswith((b"char", b"codespacerange")) else 3)
-        out.append(b"%d begin%s %s end%s" % (count, kind, b" ".join(tokens), kind))
+        each = 2 if kind.endswith((b"char", b"codespacerange")) else 3
+        things = _things([b"".join(token.split()).lower() for token in _TOKEN.findall(section[2])])
+        lines = [b" ".join(things[at : at + each]) for at in range(0, len(things) // each * each, each)]
+        if lines:
+            out += [b"%d begin%s" % (len(lines), kind), *lines, b"end" + kind]
     return b"\n".join([*out, b"endcmap end end"])
 
 
-def _top_level(tokens: list[bytes]) -> list[bytes]:
-    found, depth = [], 0
+def _things(tokens: list[bytes]) -> list[bytes]:
+    """Tokens, each list of them as one."""
+    found: list[bytes] = []
+    depth = 0
     for token in tokens:
-        if token == b"]":
-            depth -= 1
-        if depth == 0:
+        if depth:
+            found[-1] += b" " + token
+        else:
             found.append(token)
-        if token == b"[":
-            depth += 1
-    return [token for token in found if token != b"["]
+        depth += (token == b"[") - (token == b"]")
+        if depth < 0:
+            broken("a character map with an end of a list that has no beginning")
+    return found

@@ -104,8 +104,15 @@ def _is_text(key: object) -> bool:
 
 
 def texts(value: CborValue) -> list[str]:
-    """Every text of a decoded CBOR value, map keys and element names included."""
+    """Every text of a decoded CBOR value, map keys and element names included.
+
+    The lines of a plain text are one text, and so are the cells of a table, so that a phrase is
+    found across the end of a line or cell.
+    """
     found: list[str] = []
+    if isinstance(value, dict) and ("text" in value or "csv" in value):
+        together = [value.get("lines"), value.get("header"), value.get("rows")]
+        found.append("\n".join(_leaves(together)))
     todo: list[CborValue] = [value]
     while todo:
         item = todo.pop()
@@ -117,3 +124,10 @@ def texts(value: CborValue) -> list[str]:
             found.extend(filter(_is_text, item))
             todo.extend(item.values())
     return found
+
+
+def _leaves(value: CborValue) -> list[str]:
+    """The texts in nested lists, in their order."""
+    if isinstance(value, list):
+        return [text for item in value for text in _leaves(item)]
+    return [value] if isinstance(value, str) else []

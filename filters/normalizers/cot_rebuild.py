@@ -31,7 +31,7 @@ _BLANKS = " \t\r\n"
 
 
 class CotRebuildParameters(Parameters):
-    """schema: the document with the XSD. unknown: what becomes of what it does not name.
+    """schema_document: the XSD. unknown: what becomes of what it does not name.
 
     drop: names of details that are dropped whatever `unknown` says.
     """

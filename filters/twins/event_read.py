@@ -38,7 +38,7 @@ _NO_PLACE_IN_NAMES = _CONTROLS | dict.fromkeys((9, 10, 13, 0x2028, 0x2029))
 
 
 class EventReadParameters(Parameters):
-    """extensions, content_types: what may be there. base64: whether `data_base64` may."""
+    """extensions, content_types: what may be there. base64: whether data_base64 may."""
 
     extensions: list[str] = Field(default=[], max_length=64)
     content_types: list[str] = Field(default=["application/json"], max_length=32)

@@ -63,7 +63,7 @@ class WordsTwinParameters(Parameters):
     """document: the list. form: what the payload is. found: what becomes of it."""
 
     document: str = Field(default="words.txt", max_length=64)
-    form: Literal["xml", "json"]
+    form: Literal["xml", "json", "text"]
     found: Literal["refuse", "hold"] = "refuse"
 
 
