@@ -86,7 +86,7 @@ _STAGES: dict[str, Listed] = {
         "filters.twins.archive_schema_twin", Kind.FILTER, Side.DESTINATION, 1
     ),
     # pack office: OOXML and OpenDocument
-    "document_recognise": Listed("filters.checks.document_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "package_recognise": Listed("filters.checks.package_recognise", Kind.FILTER, Side.SOURCE, 1),
     "office_rebuild": Listed("filters.normalizers.office_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
     "office_recognise": Listed("filters.checks.office_recognise", Kind.FILTER, Side.SOURCE, 1),
     "office_schema": Listed("filters.checks.office_schema", Kind.FILTER, Side.SOURCE, 1),
@@ -119,6 +119,15 @@ _STAGES: dict[str, Listed] = {
     "picture_words_twin": Listed(
         "filters.twins.picture_words_twin", Kind.FILTER, Side.DESTINATION, 1
     ),
+    # packs pdf and pdf_raster
+    "pdf_recognise": Listed("filters.checks.pdf_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "pdf_rebuild": Listed("filters.normalizers.pdf_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
+    "document_recognise": Listed("filters.checks.document_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "pdf_words": Listed("filters.checks.pdf_words", Kind.FILTER, Side.SOURCE, 1),
+    "pdf_read": Listed("filters.twins.pdf_read", Kind.FILTER, Side.DESTINATION, 1),
+    "pdf_build": Listed("filters.twins.pdf_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "pdf_verify": Listed("filters.twins.pdf_verify", Kind.FILTER, Side.DESTINATION, 1),
+    "pdf_words_twin": Listed("filters.twins.pdf_words_twin", Kind.FILTER, Side.DESTINATION, 1),
 }
 
 

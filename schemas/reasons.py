@@ -67,6 +67,12 @@ class Reason(StrEnum):
     CSV_SHAPE = "csv-shape"
     CSV_FORMULA = "csv-formula"
 
+    # the typed model that crosses
+    CBOR_NOT_DETERMINISTIC = "cbor-not-deterministic"
+    CBOR_TYPE = "cbor-type"
+    MODEL_SHAPE = "model-shape"
+    MODEL_UNKNOWN_NAME = "model-unknown-name"
+
     # pictures
     TOO_MANY_PIXELS = "too-many-pixels"
     TOO_MANY_FRAMES = "too-many-frames"
@@ -79,15 +85,9 @@ class Reason(StrEnum):
     PDF_EMBEDDED = "pdf-embedded"
     PDF_FORM = "pdf-form"
     PDF_EXTERNAL = "pdf-external"
-    PDF_REVISIONS = "pdf-revisions"
+    PDF_LAYERS = "pdf-layers"
 
-    # the typed model that crosses
-    CBOR_NOT_DETERMINISTIC = "cbor-not-deterministic"
-    CBOR_TYPE = "cbor-type"
-    MODEL_SHAPE = "model-shape"
-    MODEL_UNKNOWN_NAME = "model-unknown-name"
-
-    # containers: archives and office documents
+    # archives and office documents
     ARCHIVE_STRUCTURE = "archive-structure"
     ARCHIVE_CHECKSUM = "archive-checksum"
     ARCHIVE_METHOD = "archive-method"

@@ -1,38 +1,36 @@
-"""Filter `document_recognise`: the payload is a whole, bounded package of an office document.
+"""Filter `document_recognise`: the CBOR that is to cross is a cleaned PDF, or pages as pictures.
 
-Takes any bytes, changes nothing. The ZIP file is understood to the last byte, every XML part that
-says what the package holds is recognised, and content types, relationships and parts (or mimetype,
-manifest and parts) agree. What the parts mean is judged by the rebuild.
+Takes any bytes, changes nothing: deterministic CBOR of the shape in docs/spec/pdf-model.md, or of a
+picture of format `pdf`, within the bounds. The model's whole definition is in this check.
 """
 
-from filters.formats import odf_package, ooxml_package
-from filters.formats.container_limits import Purse
-from filters.formats.container_parameters import ContainerParameters
-from filters.formats.containers import is_legacy_office, kind_of
+from filters.checks.pdf_recognise import PdfParameters
+from filters.formats.pdf_model import read
+from filters.formats.picture_model import frames, head
+from filters.formats.picture_structure import PictureLimits
+from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Run, Side, StageType
-from schemas.verdict import Answer, Pass, Refuse
+from schemas.verdict import Answer, Pass
+
+PICTURE_KEYS = b"\xa5"  # a map of five: a picture; a PDF's has three
 
 
-class DocumentRecogniseParameters(ContainerParameters):
-    """The bounds of a container."""
-
-
-def make(parameters: DocumentRecogniseParameters, documents: Documents) -> Run:
-    """A run that raises `Malformed` for anything but such a package."""
+def make(parameters: PdfParameters, documents: Documents) -> Run:
+    """A run that raises `Malformed` for anything but such a model."""
     limits = parameters.limits()
+    pictures = PictureLimits(limits.pixels_max, limits.all_pixels_max, 65_535, limits.pages_max)
 
     def run(message: Message) -> Answer:
-        untrusted = message.payload
-        if is_legacy_office(untrusted):
-            return Refuse(Reason.OFFICE_LEGACY, "a compound file (Office before 2007)")
-        if kind_of(untrusted) != "zip":
-            return Refuse(Reason.TYPE_UNKNOWN, "the payload does not begin as an office document")
-        if odf_package.is_package(untrusted):
-            odf_package.read(untrusted, Purse(limits))
-        else:
-            ooxml_package.read(untrusted, Purse(limits))
+        if not message.payload.startswith(PICTURE_KEYS):
+            read(message.payload, limits)
+            return Pass()
+        picture, packed = head(message.payload, pictures)
+        if picture.format != "pdf":
+            raise Malformed(Reason.TYPE_NOT_ALLOWED, "a picture that is no PDF")
+        for _ in frames(packed):
+            pass
         return Pass()
 
     return run
@@ -43,8 +41,8 @@ STAGE = StageType(
     version=1,
     kind=Kind.FILTER,
     side=Side.SOURCE,
-    parameters=DocumentRecogniseParameters,
+    parameters=PdfParameters,
     make=make,
-    summary="the payload is a bounded package of an office document whose tables agree",
-    rechecks=frozenset({"recognise"}),
+    summary="the CBOR is the model of a cleaned PDF, or of its pages as pictures",
+    rechecks=frozenset({"recognise", "schema"}),
 )

@@ -1,6 +1,6 @@
 """Normalizer `office_rebuild`: an office document taken apart and written anew, as CBOR.
 
-Takes a docx, xlsx, pptx, odt, ods or odp file that `document_recognise` has passed; each XML part
+Takes a docx, xlsx, pptx, odt, ods or odp file that `package_recognise` has passed; each XML part
 crosses as a tree of allowed names, each picture goes through the stages that the policy names for
 its type. Macros, embedded objects, external links, comments, revisions, metadata, signatures,
 thumbnails, unused parts and names of parts do not survive, or are refused, as the policy says. Sets

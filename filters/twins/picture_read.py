@@ -100,7 +100,11 @@ class Crossed:
 def model(untrusted: bytes) -> Crossed:
     """The picture in `untrusted`, pixels not looked at; `Malformed` for other bytes."""
     size = len(untrusted)
-    value = read_cbor(untrusted, ReaderLimits(size, 4, 100_000, size))
+    return picture_of(read_cbor(untrusted, ReaderLimits(size, 4, 100_000, size)))
+
+
+def picture_of(value: Any) -> Crossed:
+    """The same of a value that the CBOR reader has given."""
     if type(value) is not dict or set(value) != {"picture", "format", "frames", "loops", "dpi"}:
         raise Malformed(Reason.MODEL_SHAPE, "not the parts of a picture")
     form, frames = value["format"], value["frames"]
@@ -110,12 +114,13 @@ def model(untrusted: bytes) -> Crossed:
         raise Malformed(Reason.MODEL_SHAPE, "a picture of no frames")
     _number(value["loops"], 0, _TIMES_MAX)
     _number(value["dpi"], 1 if form == "pdf" else 0, _DPI_MAX if form == "pdf" else 0)
-    crossed = Crossed(form, value["loops"], value["dpi"], [_frame(each, form) for each in frames])
+    crossed = Crossed(form, value["loops"], value["dpi"], [frame_of(each, form) for each in frames])
     _one_animation(crossed)
     return crossed
 
 
-def _frame(value: Any, form: str) -> Stored:
+def frame_of(value: Any, form: str) -> Stored:
+    """A stored frame whose parts are sound; `Malformed` for one whose are not."""
     if type(value) is not list or len(value) != 6:
         raise Malformed(Reason.MODEL_SHAPE, "not the parts of a frame")
     width, height, mode, ms, palette, deflated = value
