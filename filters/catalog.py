@@ -52,6 +52,19 @@ _STAGES: dict[str, Listed] = {
     "csv_read": Listed("filters.twins.csv_read", Kind.FILTER, Side.DESTINATION, 1),
     "csv_build": Listed("filters.twins.csv_build", Kind.NORMALIZE, Side.DESTINATION, 1),
     "csv_schema_twin": Listed("filters.twins.csv_schema_twin", Kind.FILTER, Side.DESTINATION, 1),
+    # any XML and any JSON
+    "xml_rebuild": Listed("filters.normalizers.xml_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
+    "xml_check": Listed("filters.checks.xml_check", Kind.FILTER, Side.SOURCE, 1),
+    "xml_schema": Listed("filters.checks.xml_schema", Kind.FILTER, Side.SOURCE, 1),
+    "xml_read": Listed("filters.twins.xml_read", Kind.FILTER, Side.DESTINATION, 1),
+    "xml_build": Listed("filters.twins.xml_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "xml_schema_twin": Listed("filters.twins.xml_schema_twin", Kind.FILTER, Side.DESTINATION, 1),
+    "json_rebuild": Listed("filters.normalizers.json_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
+    "json_check": Listed("filters.checks.json_check", Kind.FILTER, Side.SOURCE, 1),
+    "json_schema": Listed("filters.checks.json_schema", Kind.FILTER, Side.SOURCE, 1),
+    "json_read": Listed("filters.twins.json_read", Kind.FILTER, Side.DESTINATION, 1),
+    "json_build": Listed("filters.twins.json_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "json_schema_twin": Listed("filters.twins.json_schema_twin", Kind.FILTER, Side.DESTINATION, 1),
     # pack c2: Cursor-on-Target
     "cot_rebuild": Listed("filters.normalizers.cot_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
     "cot_recognise": Listed("filters.checks.cot_recognise", Kind.FILTER, Side.SOURCE, 1),
@@ -60,6 +73,9 @@ _STAGES: dict[str, Listed] = {
     "cot_build": Listed("filters.twins.cot_build", Kind.NORMALIZE, Side.DESTINATION, 2),
     "cot_read": Listed("filters.twins.cot_read", Kind.FILTER, Side.DESTINATION, 1),
     "cot_schema_twin": Listed("filters.twins.cot_schema_twin", Kind.FILTER, Side.DESTINATION, 1),
+    # pack tak: Cursor-on-Target as TAK protobuf
+    "tak_recognise": Listed("filters.checks.tak_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "tak_rebuild": Listed("filters.normalizers.tak_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
     # pack events: CloudEvents
     "event_rebuild": Listed("filters.normalizers.event_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
     "event_recognise": Listed("filters.checks.event_recognise", Kind.FILTER, Side.SOURCE, 1),

@@ -49,6 +49,8 @@ class Reason(StrEnum):
     XML_XINCLUDE = "xml-xinclude"
     XML_SCHEMA_LOCATION = "xml-schema-location"
     XML_NAMESPACE = "xml-namespace"
+    XML_SIGNATURE = "xml-signature"
+    XML_ENCRYPTED = "xml-encrypted"
     XML_DUPLICATE_ATTRIBUTE = "xml-duplicate-attribute"
 
     # JSON

@@ -18,13 +18,15 @@ LIMITS = XmlLimits(
     attribute_characters_max=1 << 20,
     text_characters_max=1 << 20,
     name_characters_max=128,
-    namespaces=("*",),
+    any_namespace=True,
+    xml_attributes=frozenset({"xml:space", "xml:lang", "xml:id", "xml:base"}),
+    byte_order_mark=True,
 )
 
 
 def parse(untrusted: bytes) -> etree._Element:
     """The root element of a part."""
-    recognise(untrusted.removeprefix(b"\xef\xbb\xbf"), LIMITS)
+    recognise(untrusted, LIMITS)
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,

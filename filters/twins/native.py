@@ -9,7 +9,7 @@ import json
 from typing import Any, Literal
 
 from filters.twins.container_texts import container_texts
-from filters.twins.expat_tree import parse, root_attributes
+from filters.twins.expat_tree import WIDE, parse, root_attributes
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
@@ -24,7 +24,7 @@ def texts(untrusted: bytes, form: Format) -> list[str]:
     if form == "container":
         return container_texts(untrusted)
     if form == "xml":
-        for element in parse(untrusted).iter():
+        for element in parse(untrusted, WIDE).iter():
             found.append(element.tag)
             found.extend(element.keys())
             found.extend(value for _, value in element.items())
