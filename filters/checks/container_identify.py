@@ -31,6 +31,7 @@ _OFFICE_TYPES = {
     "odt": _ODF + "text",
     "ods": _ODF + "spreadsheet",
     "odp": _ODF + "presentation",
+    "odg": _ODF + "graphics",
 }
 _FOUND = {
     "zip": frozenset({"application/zip", "application/java-archive"}) | _NO_OPINION,

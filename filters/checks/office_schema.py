@@ -27,8 +27,8 @@ _FORMULAS = frozenset(("x:f", "x:formula", "x:formula1", "x:formula2", "x:define
 class OfficeSchemaParameters(Parameters):
     """kinds: documents that may pass. media: pictures that may. The tables of names."""
 
-    kinds: list[Literal["docx", "xlsx", "pptx", "odt", "ods", "odp"]] = Field(
-        min_length=1, max_length=6
+    kinds: list[Literal["docx", "xlsx", "pptx", "odt", "ods", "odp", "odg"]] = Field(
+        min_length=1, max_length=7
     )
     media: list[str] = Field(default=[], max_length=16)
     ooxml_document: str = Field(default="ooxml-names.txt", max_length=64)

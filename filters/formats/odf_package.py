@@ -17,13 +17,14 @@ MIMETYPE = "mimetype"
 MANIFEST = "META-INF/manifest.xml"
 _NS = "{urn:oasis:names:tc:opendocument:xmlns:manifest:1.0}"
 _BEGINNING = "application/vnd.oasis.opendocument."
-DOCUMENTS = {"odt": "text", "ods": "spreadsheet", "odp": "presentation"}
+DOCUMENTS = {"odt": "text", "ods": "spreadsheet", "odp": "presentation",
+             "odg": "graphics"}  # fmt: skip
 _LOCAL_HEADER_BYTES = 30
 
 
 @dataclass(slots=True)
 class OdfPackage:
-    """kind: "odt", "ods", "odp". parts: name -> bytes. types: name (folders too) -> media type."""
+    """kind: as in `DOCUMENTS`. parts: name -> bytes. types: name (folders too) -> media type."""
 
     kind: str
     parts: dict[str, bytes]

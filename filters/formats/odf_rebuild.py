@@ -20,6 +20,7 @@ from schemas.reasons import Reason
 
 _CHART = "application/vnd.oasis.opendocument.chart"
 _BODIES = {"odt": "office:text", "ods": "office:spreadsheet", "odp": "office:presentation",
+           "odg": "office:drawing",
            "chart": "office:chart"}  # fmt: skip
 _ROOTS = (("content", "office:document-content"), ("styles", "office:document-styles"))
 _MACRO_FOLDERS = ("Basic/", "Scripts/", "Dialogs/")

@@ -18,7 +18,7 @@ PARTS_MAX = 4096
 ELEMENTS_MAX = 400_000
 DEPTH_LEVELS_MAX = 200
 OOXML = ("docx", "xlsx", "pptx")
-ODF = ("odt", "ods", "odp")
+ODF = ("odt", "ods", "odp", "odg")
 
 _LIMITS = CborLimits(
     bytes_max=BYTES_MAX,

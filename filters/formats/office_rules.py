@@ -48,8 +48,8 @@ class OfficeRules(Parameters):
     media       the table of pictures
     """
 
-    kinds: list[Literal["docx", "xlsx", "pptx", "odt", "ods", "odp"]] = Field(
-        min_length=1, max_length=6
+    kinds: list[Literal["docx", "xlsx", "pptx", "odt", "ods", "odp", "odg"]] = Field(
+        min_length=1, max_length=7
     )
     macros: Choice = "refuse"
     embedded: Choice = "refuse"

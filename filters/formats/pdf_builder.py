@@ -341,10 +341,20 @@ class Builder:
             return ["Pattern", self.built("@space", value[1])]
         if kind == "/Separation":
             name = clean_name(value[1])
-            return ["Separation", name, self.built("@space", value[2]), self.reference("function", value[3])]
+            return [
+                "Separation",
+                name,
+                self.built("@space", value[2]),
+                self.reference("function", value[3]),
+            ]
         if kind == "/DeviceN":
             names = [clean_name(item) for item in _items(value[1])][:32]
-            return ["DeviceN", names, self.built("@space", value[2]), self.reference("function", value[3])]
+            return [
+                "DeviceN",
+                names,
+                self.built("@space", value[2]),
+                self.reference("function", value[3]),
+            ]
         unwanted("a colour space that is not taken")
 
     def components(self, space: Any) -> int:
@@ -418,7 +428,9 @@ def rewritten_cmap(untrusted: bytes) -> bytes:
         kind = section[1]
         each = 2 if kind.endswith((b"char", b"codespacerange")) else 3
         things = _things([b"".join(token.split()).lower() for token in _TOKEN.findall(section[2])])
-        lines = [b" ".join(things[at : at + each]) for at in range(0, len(things) // each * each, each)]
+        lines = [
+            b" ".join(things[at : at + each]) for at in range(0, len(things) // each * each, each)
+        ]
         if lines:
             out += [b"%d begin%s" % (len(lines), kind), *lines, b"end" + kind]
     return b"\n".join([*out, b"endcmap end end"])

@@ -18,12 +18,12 @@ from filters.formats.picture_structure import broken
 OPERATIONS_MAX = 2_000_000
 
 _PLAIN = {
-    0: "q Q h S s f f* B B* b b* n W W* BT ET T*".split(),
-    1: "w J j M i Tc Tw Tz TL Tr Ts g G".split(),
-    2: "m l Td TD d0".split(),
-    3: "rg RG".split(),
-    4: "re v y k K".split(),
-    6: "c cm Tm d1".split(),
+    0: ["q", "Q", "h", "S", "s", "f", "f*", "B", "B*", "b", "b*", "n", "W", "W*", "BT", "ET", "T*"],
+    1: ["w", "J", "j", "M", "i", "Tc", "Tw", "Tz", "TL", "Tr", "Ts", "g", "G"],
+    2: ["m", "l", "Td", "TD", "d0"],
+    3: ["rg", "RG"],
+    4: ["re", "v", "y", "k", "K"],
+    6: ["c", "cm", "Tm", "d1"],
 }
 _COUNTS = {operator: count for count, operators in _PLAIN.items() for operator in operators}
 _NAMED = {"gs": "ExtGState", "Do": "XObject", "sh": "Shading"}
@@ -115,13 +115,17 @@ def _special(operator: str, operands: list[Any], names: Names) -> str:
         return f"{first} Tw\n{second} Tc\nT*\n{_string(operands[2])} Tj\n"
     if operator in ("cs", "CS") and len(operands) == 1:
         name = _name(operands[0])
-        return f"{name if name in DEVICE_SPACES else '/' + names.of('ColorSpace', name)} {operator}\n"
+        return (
+            f"{name if name in DEVICE_SPACES else '/' + names.of('ColorSpace', name)} {operator}\n"
+        )
     if operator in _COLOURS and operands:
         return _colour(operator, operands, names)
     if operator == "d" and len(operands) == 2:
         dashes = "".join(f"{number(value)} " for value in operands[0])
         return f"[ {dashes}] {number(operands[1])} d\n"
-    broken(f"an operator that is not taken, or its operands: {re.sub('[^A-Za-z*]', '?', operator)[:8]}")
+    broken(
+        f"an operator that is not taken, or its operands: {re.sub('[^A-Za-z*]', '?', operator)[:8]}"
+    )
 
 
 def _colour(operator: str, operands: list[Any], names: Names) -> str:

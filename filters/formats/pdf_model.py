@@ -65,7 +65,11 @@ def read(untrusted: bytes, limits: PdfLimits) -> Document:
     if type(pages) is not list or type(objects) is not list or len(objects) > limits.objects_max:
         raise Malformed(Reason.MODEL_SHAPE, "the model's pages or objects are no lists")
     numbers = [page for page in pages if type(page) is int and 0 <= page < len(objects)]
-    if not 1 <= len(pages) <= limits.pages_max or numbers != pages or len(set(numbers)) < len(pages):
+    if (
+        not 1 <= len(pages) <= limits.pages_max
+        or numbers != pages
+        or len(set(numbers)) < len(pages)
+    ):
         raise Malformed(Reason.MODEL_SHAPE, "the model's pages are none of its objects")
     document = Document(numbers, objects)
     check = _Check(document, limits)

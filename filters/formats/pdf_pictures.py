@@ -158,7 +158,9 @@ def _fax(stream: Any, table: Any, width: int, height: int) -> bytes:
         directory += (1).to_bytes(4, "little") + number.to_bytes(4, "little")
     padded = raw + bytes(len(raw) % 2)
     start = (8 + len(padded)).to_bytes(4, "little")
-    with Image.open(BytesIO(b"II*\x00" + start + padded + directory + bytes(4)), formats=["TIFF"]) as image:
+    with Image.open(
+        BytesIO(b"II*\x00" + start + padded + directory + bytes(4)), formats=["TIFF"]
+    ) as image:
         rows = np.asarray(image)
     if rows.shape != (height, width):
         raise Malformed(Reason.SYNTAX, "a fax picture of another size than the PDF says")

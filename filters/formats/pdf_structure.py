@@ -56,7 +56,9 @@ def walk(untrusted: bytes, limits: PdfLimits) -> PdfOutside:
     end = _END.search(tail)
     if end is None:
         if b"%%EOF" in tail:
-            raise Malformed(Reason.TRAILING_DATA, "something follows the end of the PDF, or is missing")
+            raise Malformed(
+                Reason.TRAILING_DATA, "something follows the end of the PDF, or is missing"
+            )
         broken("the PDF has no end mark")
     if int(end[1]) >= len(untrusted):
         broken("the PDF says that its table lies beyond its end")

@@ -52,9 +52,9 @@ ODF_TYPES = {
     "odt": "application/vnd.oasis.opendocument.text",
     "ods": "application/vnd.oasis.opendocument.spreadsheet",
     "odp": "application/vnd.oasis.opendocument.presentation",
+    "odg": "application/vnd.oasis.opendocument.graphics",
     "chart": "application/vnd.oasis.opendocument.chart",
 }
-ODF_BODIES = {"odt": "office:text", "ods": "office:spreadsheet", "odp": "office:presentation"}
 
 
 @dataclass(frozen=True, slots=True)

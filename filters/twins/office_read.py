@@ -30,13 +30,13 @@ _CONTROLS = dict.fromkeys(
     [*range(9), 11, 12, *range(14, 32), *range(127, 160), 0xFFFE, 0xFFFF, *range(0xFDD0, 0xFDF0)]
 )
 
-Kinds = Literal["docx", "xlsx", "pptx", "odt", "ods", "odp"]
+Kinds = Literal["docx", "xlsx", "pptx", "odt", "ods", "odp", "odg"]
 
 
 class OfficeReadParameters(Parameters):
     """kinds: the documents that are taken. hyperlinks: whether addresses to click on are."""
 
-    kinds: list[Kinds] = Field(min_length=1, max_length=6)
+    kinds: list[Kinds] = Field(min_length=1, max_length=7)
     hyperlinks: Literal["refuse", "keep"] = "refuse"
 
 

@@ -68,7 +68,9 @@ def clean(document: Clean, quality: int) -> bytes:
             file.put(_picture(item, quality))
         elif type(item) is dict and "$b" in item:
             entries = {key: value for key, value in item.items() if key not in ("$b", "$n")}
-            file.put(stream(entries, zlib.compress(document.bytes_of(number), _LEVEL), "FlateDecode"))
+            file.put(
+                stream(entries, zlib.compress(document.bytes_of(number), _LEVEL), "FlateDecode")
+            )
         elif type(item) is dict and item.get("Type") == "Page":
             file.put(_dictionary(item, b"/Parent 2 0 R"))
         else:

@@ -22,7 +22,6 @@ from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Hold, Pass, Refuse
 
 
-
 def _smallest() -> bytes:
     """One page with one word."""
     content = b"BT\n/f0 9 Tf\n<414243> Tj\nET\n"

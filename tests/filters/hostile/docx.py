@@ -92,7 +92,8 @@ def sound() -> Iterator[Sound]:
     made.link(made.main, "comments", "comments.xml")
     yield Sound("comments, revisions' ids, links", made.write(method=0), (b"TRACE",))
     yield Sound(
-        "fields", package("docx").inside(_field(" PAGE ") + _field("TOC \\o 1-3 \\h")).write(method=0)
+        "fields",
+        package("docx").inside(_field(" PAGE ") + _field("TOC \\o 1-3 \\h")).write(method=0),
     )
     link = _field("HYPERLINK &quot;https://192.0.2.1/TRACE5&quot;")
     yield Sound("field that is a link", package("docx").inside(link).write(method=0), (b"TRACE5",))

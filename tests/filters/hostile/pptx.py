@@ -68,4 +68,6 @@ def sound() -> Iterator[Sound]:
     made.parts[SLIDE] = made.parts[SLIDE].replace(
         b"</p:cSld>", b"</p:cSld><p:timing><p:tnLst>TRACE7</p:tnLst></p:timing>"
     )
-    yield Sound("notes, comments, tags, unlisted slides, actions", made.write(method=0), (b"TRACE",))
+    yield Sound(
+        "notes, comments, tags, unlisted slides, actions", made.write(method=0), (b"TRACE",)
+    )
