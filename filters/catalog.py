@@ -32,11 +32,11 @@ _STAGES: dict[str, Listed] = {
     "redact": Listed("filters.transforms.redact", Kind.TRANSFORM, Side.SOURCE, 1),
     "relabel": Listed("filters.transforms.relabel", Kind.TRANSFORM, Side.SOURCE, 1),
     "route": Listed("filters.routes.route", Kind.ROUTE, Side.SOURCE, 1),
-    "words": Listed("filters.checks.words", Kind.FILTER, Side.SOURCE, 1),
+    "words": Listed("filters.checks.words", Kind.FILTER, Side.SOURCE, 2),
     # every format, destination side
     "label_twin": Listed("filters.twins.label_twin", Kind.FILTER, Side.DESTINATION, 1),
     "route_twin": Listed("filters.twins.route_twin", Kind.ROUTE, Side.DESTINATION, 1),
-    "words_twin": Listed("filters.twins.words_twin", Kind.FILTER, Side.DESTINATION, 1),
+    "words_twin": Listed("filters.twins.words_twin", Kind.FILTER, Side.DESTINATION, 2),
     # plain text and CSV
     "text_identify": Listed("filters.checks.text_identify", Kind.FILTER, Side.SOURCE, 1),
     "text_recognise": Listed("filters.checks.text_recognise", Kind.FILTER, Side.SOURCE, 1),

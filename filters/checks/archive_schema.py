@@ -11,7 +11,7 @@ from pydantic import Field
 
 from filters.formats.archive_model import PART_PATTERN
 from filters.formats.entry_names import extension
-from schemas.cbor import decode_recognised
+from schemas.cbor import CborLimits, decode_recognised
 from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
@@ -19,6 +19,8 @@ from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Pass, Refuse
 
 _BYTES_MAX = 16 << 20
+
+_LIMITS = CborLimits(bytes_max=16 << 20)
 
 
 class AllowedPart(Parameters):
@@ -45,7 +47,7 @@ def make(parameters: ArchiveSchemaParameters, documents: Documents) -> Run:
     def run(message: Message) -> Answer:
         count = 0
         # the recogniser before this stage answers for the shape
-        model: Any = decode_recognised(message.payload)
+        model: Any = decode_recognised(message.payload, _LIMITS)
         try:
             for kind, entry in _entries(model):
                 count += 1

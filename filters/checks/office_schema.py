@@ -14,7 +14,7 @@ from filters.formats.office_model import OOXML
 from filters.formats.office_names import Names
 from filters.formats.office_names import read as read_names
 from filters.formats.ooxml_kinds import KINDS
-from schemas.cbor import decode_recognised
+from schemas.cbor import CborLimits, decode_recognised
 from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
@@ -22,6 +22,8 @@ from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Pass
 
 _FORMULAS = frozenset(("x:f", "x:formula", "x:formula1", "x:formula2", "x:definedName", "c:f"))
+
+_LIMITS = CborLimits(bytes_max=16 << 20)
 
 
 class OfficeSchemaParameters(Parameters):
@@ -43,7 +45,7 @@ def make(parameters: OfficeSchemaParameters, documents: Documents) -> Run:
 
     def run(message: Message) -> Answer:
         # the recogniser before this stage answers for the shape
-        model: Any = decode_recognised(message.payload)
+        model: Any = decode_recognised(message.payload, _LIMITS)
         try:
             if model["kind"] not in kinds:
                 raise _invalid("a document of a kind that is not allowed")

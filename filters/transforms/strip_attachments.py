@@ -11,12 +11,14 @@ from typing import Any
 from pydantic import Field
 
 from filters.formats.entry_names import extension
-from schemas.cbor import decode_recognised, encode_again
+from schemas.cbor import CborLimits, decode_recognised, encode_again
 from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Changed, Pass, Refuse
+
+_LIMITS = CborLimits(bytes_max=16 << 20)
 
 
 class StripAttachmentsParameters(Parameters):
@@ -38,7 +40,7 @@ def make(parameters: StripAttachmentsParameters, documents: Documents) -> Run:
         return part in parts or extension(name) in endings
 
     def run(message: Message) -> Answer:
-        model: Any = decode_recognised(message.payload)
+        model: Any = decode_recognised(message.payload, _LIMITS)
         try:
             gone = _strip(model, unwanted)
         except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
