@@ -19,7 +19,7 @@ from schemas.verdict import Answer, Pass, Refuse
 
 
 class ContainerRecogniseParameters(ContainerParameters):
-    """kinds: the kinds of archives that may pass; the bounds are those of a container."""
+    """kinds: the kinds of archives that may pass."""
 
     kinds: list[Literal["zip", "tar", "gzip"]] = Field(min_length=1, max_length=3)
 

@@ -27,7 +27,13 @@ _LIMITS = CborLimits(bytes_max=16 << 20)
 
 
 class OfficeSchemaParameters(Parameters):
-    """kinds: documents that may pass. media: pictures that may. The tables of names."""
+    """What may cross.
+
+    kinds           documents
+    media           pictures, by their media
+    ooxml_document  the table of names of Office Open XML
+    odf_document    the table of names of OpenDocument
+    """
 
     kinds: list[Literal["docx", "xlsx", "pptx", "odt", "ods", "odp", "odg"]] = Field(
         min_length=1, max_length=7

@@ -11,7 +11,17 @@ from schemas.stage import Parameters
 
 
 class ContainerParameters(Parameters):
-    """The bounds of `ContainerLimits`, each with the default that it has there."""
+    """Bounds of one message with all that is inside it.
+
+    entries_max        entries of all levels together, folders included
+    entry_bytes_max    one entry, opened
+    total_bytes_max    all entries of all levels together, opened
+    ratio_max          opened bytes for each byte that they take in their container
+    name_bytes_max     an entry's name with its folders, in UTF-8
+    name_levels_max    folders in a name, and the file itself
+    comment_bytes_max  a comment of an archive or an entry, which the rebuild drops
+    depth_levels_max   archives in archives: 1 is an archive without another
+    """
 
     entries_max: int = Field(default=1024, ge=1, le=65_535)
     entry_bytes_max: int = Field(default=8 << 20, ge=1, le=1 << 26)

@@ -46,6 +46,8 @@ class OfficeRules(Parameters):
     unknown     elements and parts that the table of names does not have
     pictures    pictures of a type that `media` does not have
     media       the table of pictures
+    ooxml_document  the table of names of Office Open XML
+    odf_document    the table of names of OpenDocument
     """
 
     kinds: list[Literal["docx", "xlsx", "pptx", "odt", "ods", "odp", "odg"]] = Field(

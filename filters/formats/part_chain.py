@@ -22,7 +22,7 @@ _CHANGES = frozenset({Kind.NORMALIZE, Kind.TRANSFORM})
 
 
 class PartStage(Parameters):
-    """One stage of a part: the catalog's name and its parameters."""
+    """use: the catalog's name of a stage. parameters: of that stage."""
 
     use: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
     parameters: dict[str, object] = Field(default={})

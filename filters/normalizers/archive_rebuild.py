@@ -47,7 +47,7 @@ class PartLine(Parameters):
 
 
 class ArchiveRebuildParameters(ContainerParameters):
-    """parts: the table. unknown: what becomes of a part whose extension is not in it."""
+    """parts: the table of parts. unknown: what becomes of a part whose extension is not in it."""
 
     parts: list[PartLine] = Field(default=[], max_length=64)
     unknown: Literal["refuse", "drop"] = "refuse"

@@ -6,7 +6,7 @@ document the pictures of a kind go, and what shows them with them. The note says
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -22,14 +22,16 @@ _LIMITS = CborLimits(bytes_max=16 << 20)
 
 
 class StripAttachmentsParameters(Parameters):
-    """parts: kinds of parts. extensions: endings of names, in lower case, without the full stop.
+    """What is taken out.
 
-    emptied: what becomes of an archive in which nothing is left.
+    parts       kinds of parts, as the table of parts names them; in office documents media
+    extensions  endings of names, in lower case, without the full stop
+    emptied     what becomes of an archive in which nothing is left
     """
 
     parts: list[str] = Field(default=[], max_length=64)
     extensions: list[str] = Field(default=[], max_length=64)
-    emptied: str = Field(default="refuse", pattern="^(?:refuse|pass)$")
+    emptied: Literal["refuse", "pass"] = "refuse"
 
 
 def make(parameters: StripAttachmentsParameters, documents: Documents) -> Run:

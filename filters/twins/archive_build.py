@@ -31,7 +31,7 @@ class BuiltPart(Parameters):
 
 
 class ArchiveBuildParameters(ArchiveReadParameters):
-    """parts: every kind of part that may be built. The bounds are those of `archive_read`."""
+    """parts: every kind of part that may be built."""
 
     parts: list[BuiltPart] = Field(default=[], max_length=64)
 

@@ -23,7 +23,12 @@ _LIMITS = ReaderLimits(
 
 
 class ArchiveReadParameters(Parameters):
-    """Bounds over all levels together: entries, bytes of their contents, archives in archives."""
+    """Bounds over all levels together.
+
+    entries_max       entries
+    total_bytes_max   bytes of their contents, as they cross
+    depth_levels_max  archives in archives: 1 is an archive without another
+    """
 
     entries_max: int = Field(default=1024, ge=1, le=65_535)
     total_bytes_max: int = Field(default=_BYTES_MAX, ge=1, le=_BYTES_MAX)

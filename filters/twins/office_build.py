@@ -51,7 +51,7 @@ class BuiltMedia(Parameters):
 
 
 class OfficeBuildParameters(OfficeReadParameters):
-    """media: the pictures that may be built. The rest as `office_read` has it."""
+    """media: the pictures that may be built."""
 
     media: list[BuiltMedia] = Field(default=[], max_length=16)
 

@@ -30,7 +30,12 @@ Places = dict[str, frozenset[str]]
 
 
 class OfficeSchemaTwinParameters(Parameters):
-    """The documents with the tables of places. external: whether hyperlinks may be there."""
+    """What the built document is held to.
+
+    ooxml_document  the table of places of Office Open XML
+    odf_document    the table of places of OpenDocument
+    hyperlinks      whether addresses to click on may be there
+    """
 
     ooxml_document: str = Field(default="ooxml-places.txt", max_length=64)
     odf_document: str = Field(default="odf-places.txt", max_length=64)

@@ -21,7 +21,7 @@ Native = Callable[[Message, bytes], bytes]
 
 
 class Line(Parameters):
-    """One stage of a part: the catalog's name and its parameters."""
+    """use: the catalog's name of a stage. parameters: of that stage."""
 
     use: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
     parameters: dict[str, object] = Field(default={})
