@@ -39,12 +39,12 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:|\\\\|//")
 def formula_fault(text: str) -> str:
     """What is wrong with a formula of a spreadsheet, or nothing."""
     rest = _STRING.sub('""', text)
+    if "|" in rest:
+        return "a formula that starts another program (DDE)"
     for quoted in _QUOTED.findall(rest):
-        if any(mark in quoted for mark in ("[", "|", "://", "\\", "file:", "/")):
+        if any(mark in quoted for mark in ("[", "://", "\\", "file:", "/")):
             return "a formula that refers to another file"
     rest = _QUOTED.sub("''", rest)
-    if "|" in rest or "~~" in rest:
-        return "a formula that starts another program (DDE)"
     if re.search(r"(?<![A-Za-z0-9_\].\)])\[[^\]\[.$']*\][^\]\[!:]*!", rest) or "://" in rest:
         return "a formula that refers to another file"
     for name in _CALL.findall(rest):

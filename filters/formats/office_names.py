@@ -5,12 +5,14 @@ prefixed names (an attribute without a prefix is in no namespace, `#text` stands
 `Names`; `Broken` if it is no such table. The destination side has a table and a reader of its own.
 """
 
+import re
 from dataclasses import dataclass
 
 from schemas.errors import Broken
 from schemas.reasons import Reason
 
 LINES_MAX = 20_000
+_BETWEEN = re.compile(r"[:/]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,13 @@ class Names:
         uri, _, local = tag.rpartition("}")
         uri = uri.removeprefix("{")
         known = self.prefixes.get(uri)
-        return f"{known}:{local}" if known else f"{uri.rpartition('/')[2][-24:]}:{local}"
+        return f"{known or _last_word(uri)}:{local}"
+
+
+def _last_word(uri: str) -> str:
+    """The last word of a namespace that says something: not a number, not `main`."""
+    words = [word for word in _BETWEEN.split(uri) if word[:1].isalpha() and word != "main"]
+    return words[-1][:24] if words else "unknown"
 
 
 def read(document: bytes) -> Names:
