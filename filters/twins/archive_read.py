@@ -4,6 +4,7 @@ Takes CBOR bytes, changes nothing. `archive` gives the model for the builder. Re
 and bounds are the destination's (docs/spec/archive-model.md).
 """
 
+from string import ascii_lowercase, digits
 from typing import Any
 
 from pydantic import Field
@@ -17,6 +18,7 @@ from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Pass
 
 _BYTES_MAX = 16 << 20
+_PART = frozenset(ascii_lowercase + digits + "_-")
 _LIMITS = ReaderLimits(
     bytes_max=_BYTES_MAX, depth_levels_max=24, items_max=600_000, string_bytes_max=_BYTES_MAX
 )
@@ -74,7 +76,9 @@ def _entries(model: Any) -> list[dict[str, Any]]:
         if not isinstance(entry, dict) or len(entry) != 3 or "name" not in entry:
             raise _shape("an entry is not name, part and contents")
         part = entry.get("part")
-        if not isinstance(part, str) or not part.isascii() or not 0 < len(part) <= 32:
+        if not isinstance(part, str) or not 0 < len(part) <= 32 or not part[0].isalpha():
+            raise _shape("an entry's part is not a name")
+        if set(part) - _PART:
             raise _shape("an entry's part is not a name")
         name = tree.put(entry["name"]).encode()
         if name < before:
