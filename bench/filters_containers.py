@@ -129,6 +129,7 @@ def _workbook() -> bytes:
     """The smallest workbook that Excel opens, with many rows of numbers and texts."""
     head = '<?xml version="1.0" encoding="UTF-8"?>'
     ns = "http://schemas.openxmlformats.org/"
+    links = f"{ns}package/2006/relationships"
     office = f"{ns}officeDocument/2006/relationships"
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml."
     rows = "".join(
@@ -141,12 +142,12 @@ def _workbook() -> bytes:
         'Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
         f'<Override PartName="/xl/workbook.xml" ContentType="{kind}sheet.main+xml"/><Override '
         f'PartName="/xl/sheet.xml" ContentType="{kind}worksheet+xml"/></Types>',
-        "_rels/.rels": f'{head}<Relationships xmlns="{ns}package/2006/relationships"><Relationship '
+        "_rels/.rels": f'{head}<Relationships xmlns="{links}"><Relationship '
         f'Id="rId1" Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/_rels/workbook.xml.rels": f'{head}<Relationships xmlns="{ns}package/2006/relationships">'
+        "xl/_rels/workbook.xml.rels": f'{head}<Relationships xmlns="{links}">'
         f'<Relationship Id="rId1" Type="{office}/worksheet" Target="sheet.xml"/></Relationships>',
-        "xl/workbook.xml": f'{head}<workbook xmlns="{ns}spreadsheetml/2006/main" xmlns:r="{office}">'
-        '<sheets><sheet name="One" sheetId="1" r:id="rId1"/></sheets></workbook>',
+        "xl/workbook.xml": f'{head}<workbook xmlns="{ns}spreadsheetml/2006/main" xmlns:r="{office}"'
+        '><sheets><sheet name="One" sheetId="1" r:id="rId1"/></sheets></workbook>',
         "xl/sheet.xml": f'{head}<worksheet xmlns="{ns}spreadsheetml/2006/main"><sheetData>{rows}'
         "</sheetData></worksheet>",
     }  # fmt: skip

@@ -79,26 +79,28 @@ class OdfTree:
     def children(self, node: etree._Element, has_text: bool) -> list[CborValue]:
         """Elements and text in their order, texts that stand together as one."""
         found: list[CborValue] = []
-        self._text(node.text, has_text, found)
+        run: list[str] = []
+        self._text(node.text, has_text, run)
         for child in node:
             for item in self.element(child):
                 if type(item) is str:
-                    self._text(item, True, found)
-                else:
-                    found.append(item)
-            self._text(child.tail, has_text, found)
-        return found
+                    self._text(item, True, run)
+                    continue
+                if run:
+                    found.append("".join(run))
+                    run.clear()
+                found.append(item)
+            self._text(child.tail, has_text, run)
+        return [*found, "".join(run)] if run else found
 
-    def _text(self, text: str | None, has_text: bool, found: list[CborValue]) -> None:
+    def _text(self, text: str | None, has_text: bool, run: list[str]) -> None:
         if not text:
             return
         if not has_text:
             if text.strip(_BLANKS):
                 self.dropped.by(self.rules.unknown, Reason.MODEL_UNKNOWN_NAME, "stray text")
-        elif found and isinstance(found[-1], str):
-            found[-1] += text
         else:
-            found.append(text)
+            run.append(text)
 
     def attributes(self, node: etree._Element, known: Element) -> dict[str, CborValue] | None:
         """The attributes that cross; None if the element's address does not."""

@@ -7,9 +7,12 @@ functions and instructions.
 
 import re
 
-_STRING = re.compile(r'"(?:[^"]|"")*+"')
-_QUOTED = re.compile(r"'(?:[^']|'')*+'")
-_CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*+)\s*\(")
+FORMULA_CHARACTERS_MAX = 32_768
+_STRING = re.compile(r'"(?>(?:[^"]++|"")*)"')
+_QUOTED = re.compile(r"'(?>(?:[^']++|'')*)'")
+# [1]Sheet!A1 or [a.xlsx]Sheet!A1; not Table[column], [#This Row] or OpenDocument's [.A1]
+_OTHER_BOOK = re.compile(r"(?<![A-Za-z0-9_\]])\[[^\]\[.$#@][^\]\[]*+\][A-Za-z0-9_.:]*+!")
+_CALL = re.compile(r"(?<![A-Za-z0-9_.])([A-Za-z_][A-Za-z0-9_.]*+)\s*+\(")
 _OUTSIDE_CALLS = frozenset((
     "webservice", "hyperlink", "call", "register", "register.id", "exec", "execute", "rtd",
     "dde", "importdata", "importxml", "importhtml", "importfeed", "importrange", "filterxml",
@@ -38,6 +41,8 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:|\\\\|//")
 
 def formula_fault(text: str) -> str:
     """What is wrong with a formula of a spreadsheet, or nothing."""
+    if len(text) > FORMULA_CHARACTERS_MAX:
+        return "a formula that is longer than any program writes it"
     rest = _STRING.sub('""', text)
     if "|" in rest:
         return "a formula that starts another program (DDE)"
@@ -45,7 +50,7 @@ def formula_fault(text: str) -> str:
         if any(mark in quoted for mark in ("[", "://", "\\", "file:", "/")):
             return "a formula that refers to another file"
     rest = _QUOTED.sub("''", rest)
-    if re.search(r"(?<![A-Za-z0-9_\].\)])\[[^\]\[.$']*\][^\]\[!:]*!", rest) or "://" in rest:
+    if _OTHER_BOOK.search(rest) or "://" in rest:
         return "a formula that refers to another file"
     for name in _CALL.findall(rest):
         plain = name.lower()

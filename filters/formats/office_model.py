@@ -16,7 +16,7 @@ LAYOUT = 1
 BYTES_MAX = 16 << 20
 PARTS_MAX = 4096
 ELEMENTS_MAX = 400_000
-DEPTH_LEVELS_MAX = 200
+DEPTH_LEVELS_MAX = 100
 OOXML = ("docx", "xlsx", "pptx")
 ODF = ("odt", "ods", "odp", "odg")
 

@@ -12,7 +12,7 @@ from schemas.reasons import Reason
 
 LIMITS = XmlLimits(
     bytes_max=8 << 20,
-    depth_levels_max=200,
+    depth_levels_max=100,
     elements_max=400_000,
     attributes_max=256,
     attribute_characters_max=1 << 20,

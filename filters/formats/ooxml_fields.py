@@ -26,7 +26,7 @@ FIELD_LEVELS_MAX = 32
 @dataclass(slots=True)
 class _Field:
     nodes: list[etree._Element] = field(default_factory=list)
-    instruction: str = ""
+    pieces: list[str] = field(default_factory=list)
 
 
 def unwanted(root: etree._Element, dropped: Dropped) -> frozenset[etree._Element]:
@@ -40,13 +40,13 @@ def unwanted(root: etree._Element, dropped: Dropped) -> frozenset[etree._Element
         elif node.tag == FIELD_TEXT:
             if open_fields:
                 open_fields[-1].nodes.append(node)
-                open_fields[-1].instruction += node.text or ""
+                open_fields[-1].pieces.append(node.text or "")
             else:
                 gone.append(node)
         else:
             _mark(node, open_fields, gone, dropped)
     for opened in open_fields:  # never ended: no reader agrees on what it is
-        _allowed(opened.instruction, dropped)
+        _allowed("".join(opened.pieces), dropped)
         gone += opened.nodes
     return frozenset(gone)
 
@@ -65,7 +65,7 @@ def _mark(
         open_fields[-1].nodes.append(node)
     elif kind == "end":
         ended = open_fields.pop()
-        if not _allowed(ended.instruction, dropped):
+        if not _allowed("".join(ended.pieces), dropped):
             gone += [*ended.nodes, node]
     else:
         gone.append(node)

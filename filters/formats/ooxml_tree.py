@@ -37,22 +37,21 @@ Target = int | str  # a part's number, or the address of a hyperlink
 
 @dataclass(slots=True)
 class Links:
-    """The relationships of one part: id -> target, and the order in which the tree used them.
+    """The relationships of one part: id -> target, and the number that the tree's first use gave each.
 
     gone: ids of relationships that do not cross.
     """
 
     targets: dict[str, Target] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
-    used: list[str] = field(default_factory=list)
+    used: dict[str, int] = field(default_factory=dict)
 
     def number(self, told_id: str) -> str | None:
         """The new id of a relationship that crosses; None if it does not."""
         if told_id not in self.targets:
             return None
-        if told_id not in self.used:
-            self.used.append(told_id)
-        return f"rId{self.used.index(told_id) + 1}"
+        number = self.used.setdefault(told_id, len(self.used) + 1)
+        return f"rId{number}"
 
 
 class TreeBuilder:

@@ -6,6 +6,7 @@ extension, and gives the model of docs/spec/archive-model.md. Folders without fi
 owners, comments, extra fields and the order of entries do not survive. Sets the metadata's `type`.
 """
 
+from collections import Counter
 from dataclasses import replace
 from typing import Literal, Self
 
@@ -32,12 +33,14 @@ class PartLine(Parameters):
     extensions  of the names of such parts, in lower case, without the full stop
     archive     for an archive in an archive: which kind; it has no stages of its own
     stage       for any other part: its stages, in order
+    count_max   parts of this kind in all: what is slow to look at is worth a small number
     """
 
     part: str = Field(pattern=f"^{PART_PATTERN}$")
     extensions: list[str] = Field(min_length=1, max_length=32)
     archive: Literal["", "zip", "tar", "gzip"] = ""
     stage: list[PartStage] = Field(default=[], max_length=16)
+    count_max: int = Field(default=1024, ge=1, le=65_535)
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -100,6 +103,7 @@ class _Opener:
         self.drops = drops
         self.dropped = 0
         self.parts = 0
+        self.counts: Counter[str] = Counter()
 
     def archive(
         self, untrusted: bytes, kind: ArchiveKind, outer_name: str, level: int
@@ -132,6 +136,9 @@ class _Opener:
                 return None
             raise Malformed(Reason.TYPE_NOT_ALLOWED, "the policy names no part of this extension")
         line, chain = found
+        self.counts[line.part] += 1
+        if self.counts[line.part] > line.count_max:
+            raise Malformed(Reason.TOO_MANY_ELEMENTS, f"more parts of kind {line.part} than may be")
         if chain is not None:
             return {"part": line.part, "data": chain(self.message, contents)}
         if not line.archive or kind_of(contents) != line.archive:

@@ -63,7 +63,7 @@ def _opened(untrusted: bytes) -> tuple[str, bytes, Entries]:
         found = _tar(untrusted)
         return "tar", tar_file(found), found
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, ValueError, EOFError, KeyError,
-            NotImplementedError, RuntimeError, OSError, OverflowError) as error:  # fmt: skip
+            RuntimeError, OSError, OverflowError) as error:  # fmt: skip
         raise Malformed(Reason.SCHEMA_INVALID, "the archive does not open again") from error
 
 

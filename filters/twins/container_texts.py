@@ -37,7 +37,7 @@ def container_texts(untrusted: bytes) -> list[str]:
                 elif inner.startswith(b"<?xml") and name.endswith((".xml", ".rels")):
                     found += texts(parse(inner))
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, ValueError, EOFError, KeyError,
-            NotImplementedError, RuntimeError, OSError, OverflowError) as error:  # fmt: skip
+            RuntimeError, OSError, OverflowError) as error:  # fmt: skip
         raise Malformed(Reason.SYNTAX, "the file does not open again") from error
     return found
 

@@ -10,6 +10,7 @@ from filters.twins.office_tree import Tree, walk, whole_text
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
+FORMULA_CHARACTERS_MAX = 32_768
 _FORMULAS = frozenset(
     (
         "x:f", "x:formula", "x:formula1", "x:formula2", "x:definedName", "c:f",
@@ -51,20 +52,20 @@ def check(tree: Tree) -> None:
 
 def _fields(tree: Tree) -> None:
     """Fields by marks: instructions are joined as they stand between the marks."""
-    stack: list[str] = []
+    stack: list[list[str]] = []
     for element in walk(tree):
         if element[0] == "w:fldChar":
             kind = element[1].get("w:fldCharType")
             if kind == "begin":
-                stack.append("")
+                stack.append([])
             elif kind == "end" and stack:
-                _field(stack.pop())
+                _field("".join(stack.pop()))
         elif element[0] == "w:instrText":
             if not stack:
                 raise Malformed(Reason.OFFICE_FIELD, "an instruction outside of any field")
-            stack[-1] += whole_text(element)
+            stack[-1].append(whole_text(element))
     for left in stack:
-        _field(left)
+        _field("".join(left))
 
 
 def _field(instruction: str) -> None:
@@ -74,6 +75,8 @@ def _field(instruction: str) -> None:
 
 
 def _formula(text: str) -> None:
+    if len(text) > FORMULA_CHARACTERS_MAX:
+        raise Malformed(Reason.TEXT_TOO_LONG, "a formula is longer than any program writes it")
     tokens = list(_tokens(text))
     if "|" in tokens:
         raise Malformed(Reason.OFFICE_FIELD, "a formula that starts another program (DDE)")
@@ -83,12 +86,12 @@ def _formula(text: str) -> None:
             raise Malformed(Reason.OFFICE_FIELD, "a formula that reaches outside the document")
         if token[0] == "'" and any(mark in token for mark in ("[", "/", "\\", "|")):
             raise Malformed(Reason.OFFICE_FIELD, "a formula that refers to another file")
-        if token.startswith("[") and token[1:-1].isdigit():
+        if token.startswith("[") and len(token) > 1:
             raise Malformed(Reason.OFFICE_FIELD, "a formula that refers to another file")
 
 
 def _tokens(text: str) -> Iterator[str]:
-    """Words, quoted names and numbers in brackets as one each; strings left out."""
+    """Words, quoted names and names of files in brackets as one each; strings left out."""
     at = 0
     while at < len(text):
         character = text[at]
@@ -102,15 +105,23 @@ def _tokens(text: str) -> Iterator[str]:
                 end += 1
             yield text[at:end]
         elif character == "[":
-            close = text.find("]", at)
-            if close > 0 and text[at + 1 : close].isdigit():
-                end = close + 1
-                yield text[at:end]
-            else:
-                yield character
+            end = _book(text, at)
+            yield text[at:end]
         elif not character.isspace():
             yield character
         at = end
+
+
+def _book(text: str, at: int) -> int:
+    """Where a bracket ends that names another file (`[1]Sheet!`), or just behind its beginning."""
+    close = text.find("]", at)
+    is_column = at > 0 and (text[at - 1].isalnum() or text[at - 1] in "_]")
+    if close <= at + 1 or is_column or text[at + 1] in ".$#@[":
+        return at + 1
+    after = close + 1
+    while after < len(text) and (text[after].isalnum() or text[after] in "_.:"):
+        after += 1
+    return close + 1 if text[after : after + 1] == "!" else at + 1
 
 
 def _quoted(text: str, at: int) -> int:

@@ -19,10 +19,10 @@ from schemas.verdict import Answer, Pass
 
 PARTS_MAX = 4096
 ELEMENTS_MAX = 400_000
-LEVELS_MAX = 200
+LEVELS_MAX = 100
 _BYTES_MAX = 16 << 20
 _LIMITS = ReaderLimits(
-    bytes_max=_BYTES_MAX, depth_levels_max=410, items_max=4_000_000, string_bytes_max=_BYTES_MAX
+    bytes_max=_BYTES_MAX, depth_levels_max=208, items_max=4_000_000, string_bytes_max=_BYTES_MAX
 )
 _NAME = frozenset(ascii_letters + digits + "_-.:")
 _HOST = frozenset(ascii_letters + digits + "-.:")

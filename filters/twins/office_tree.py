@@ -13,7 +13,7 @@ from schemas.errors import Malformed
 from schemas.reasons import Reason
 
 BYTES_MAX = 1 << 26
-DEPTH_LEVELS_MAX = 210
+DEPTH_LEVELS_MAX = 110
 ELEMENTS_MAX = 500_000
 Tree = list[Any]
 
@@ -43,6 +43,7 @@ class _Builder:
     def parse(self, untrusted: bytes) -> Tree:
         parser = expat.ParserCreate("UTF-8")
         parser.buffer_text = True
+        parser.buffer_size = 1 << 20
         parser.StartElementHandler = self.start
         parser.EndElementHandler = self.end
         parser.CharacterDataHandler = self.text

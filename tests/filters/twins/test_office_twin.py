@@ -21,7 +21,7 @@ VECTORS = Path(__file__).parents[2] / "vectors" / "office" / "model.json"
 META = Meta(
     id="7" * 32, flow="office", sender="s", name="", accepted_s=1, label="UNCLASSIFIED"
 )  # fmt: skip
-KINDS = ["docx", "xlsx", "pptx", "odt", "ods", "odp", "odg"]
+KINDS: list[Any] = ["docx", "xlsx", "pptx", "odt", "ods", "odp", "odg"]
 TEXT = ["w:p", {}, [["w:r", {}, [["w:t", {}, ["all is well"]]]]]]
 
 
@@ -97,6 +97,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "DDE": (xlsx("cmd|'/c calc'!A0"), "office-field"),
     "a web service": (xlsx('WEBSERVICE("http://192.0.2.1")'), "office-field"),
     "another book": (xlsx("[1]Sheet1!A1"), "office-field"),
+    "another book by its name": (xlsx("SUM([Book.xlsx]Sheet1!A1)"), "office-field"),
     "a book on a share": (xlsx("'\\\\192.0.2.1\\[a]S'!A1"), "office-field"),
     "a picture elsewhere": (
         odt(["text:p", {}, [["draw:frame", {}, [
