@@ -37,7 +37,7 @@ Target = int | str  # a part's number, or the address of a hyperlink
 
 @dataclass(slots=True)
 class Links:
-    """The relationships of one part: id -> target, and the number that the tree's first use gave each.
+    """The relationships of one part: id -> target, and the number that the first use gave.
 
     gone: ids of relationships that do not cross.
     """

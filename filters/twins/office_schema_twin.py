@@ -77,7 +77,8 @@ def _files(untrusted: bytes) -> dict[str, bytes]:
             if sum(member.file_size for member in members) > _BYTES_MAX:
                 raise ValueError("too large")
             files = {member.filename: opened.read(member) for member in members}
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, KeyError, RuntimeError, OSError) as error:  # fmt: skip
+    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, KeyError, RuntimeError,
+            OSError) as error:  # fmt: skip
         raise Malformed(Reason.SCHEMA_INVALID, "the document does not open again") from error
     if len(files) != len(members):
         raise Malformed(Reason.SCHEMA_INVALID, "a name stands twice in the document")

@@ -23,22 +23,23 @@ FILES = {
     "folder/table.csv": b"a,b\n1,2\n",
 }
 PYTHON = sys.executable
+WHAT = ("notes.txt", "folder")
 MAKERS = {
     "zip": ("zip", "a.zip", ["zip", "-qr", "a.zip", "."]),
     "zip of a stream": ("zip", "a.zip", ["sh", "-c", "zip -qr - . | cat > a.zip"]),
     "zip stored": ("zip", "a.zip", ["zip", "-qr0", "a.zip", "."]),
     "7z": ("7z", "a.zip", ["7z", "a", "-bso0", "-tzip", "a.zip", "."]),
-    "bsdtar zip": ("bsdtar", "a.zip", ["bsdtar", "-acf", "a.zip", "notes.txt", "folder"]),
-    "jar": ("jar", "a.zip", ["jar", "cfM", "a.zip", "notes.txt", "folder"]),
-    "Python zip": (PYTHON, "a.zip", [PYTHON, "-m", "zipfile", "-c", "a.zip", "notes.txt", "folder"]),
-    "GNU tar": ("tar", "a.tar", ["tar", "-cf", "a.tar", "notes.txt", "folder"]),
+    "bsdtar zip": ("bsdtar", "a.zip", ["bsdtar", "-acf", "a.zip", *WHAT]),
+    "jar": ("jar", "a.zip", ["jar", "cfM", "a.zip", *WHAT]),
+    "Python zip": (PYTHON, "a.zip", [PYTHON, "-m", "zipfile", "-c", "a.zip", *WHAT]),
+    "GNU tar": ("tar", "a.tar", ["tar", "-cf", "a.tar", *WHAT]),
     "GNU tar of a folder": ("tar", "a.tar", ["tar", "-cf", "a.tar", "--exclude=a.tar", "."]),
-    "GNU tar pax": ("tar", "a.tar", ["tar", "--format=pax", "-cf", "a.tar", "notes.txt", "folder"]),
-    "GNU tar ustar": ("tar", "a.tar", ["tar", "--format=ustar", "-cf", "a.tar", "notes.txt", "folder"]),
-    "bsdtar": ("bsdtar", "a.tar", ["bsdtar", "-cf", "a.tar", "notes.txt", "folder"]),
-    "Python tar": (PYTHON, "a.tar", [PYTHON, "-m", "tarfile", "-c", "a.tar", "notes.txt", "folder"]),
-    "tar.gz": ("tar", "a.tar.gz", ["tar", "-czf", "a.tar.gz", "notes.txt", "folder"]),
-    "bsdtar tgz": ("bsdtar", "a.tgz", ["bsdtar", "-czf", "a.tgz", "notes.txt", "folder"]),
+    "GNU tar pax": ("tar", "a.tar", ["tar", "--format=pax", "-cf", "a.tar", *WHAT]),
+    "GNU tar ustar": ("tar", "a.tar", ["tar", "--format=ustar", "-cf", "a.tar", *WHAT]),
+    "bsdtar": ("bsdtar", "a.tar", ["bsdtar", "-cf", "a.tar", *WHAT]),
+    "Python tar": (PYTHON, "a.tar", [PYTHON, "-m", "tarfile", "-c", "a.tar", *WHAT]),
+    "tar.gz": ("tar", "a.tar.gz", ["tar", "-czf", "a.tar.gz", *WHAT]),
+    "bsdtar tgz": ("bsdtar", "a.tgz", ["bsdtar", "-czf", "a.tgz", *WHAT]),
 }  # fmt: skip
 
 

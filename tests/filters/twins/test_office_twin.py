@@ -85,7 +85,8 @@ WRONG: dict[str, tuple[Any, str]] = {
     "a macro": (docx(more=[{"kind": "vbaProject", "links": [], "tree": ["w:x", {}, []]}]),
                 "office-part"),
     "a picture of no table": (
-        docx(links=[1], more=[{"kind": "image", "media": "wmf", "data": b"x"}]), "type-not-allowed"),
+        docx(links=[1], more=[{"kind": "image", "media": "wmf", "data": b"x"}]),
+        "type-not-allowed"),
     "a picture that is none": (
         docx(links=[1], more=[{"kind": "image", "media": "png", "data": b"x"}]), "*"),
     "a field that starts a program": (docx(field("DDEAUTO c:\\cmd a")), "office-field"),
@@ -112,7 +113,8 @@ WRONG: dict[str, tuple[Any, str]] = {
         odt(["text:p", {}, [["draw:frame", {}, [["draw:image", {"xlink:href": "part:7"}, []]]]]]),
         "office-part"),
     "an object that is not there": (
-        odt(["text:p", {}, [["draw:frame", {}, [["draw:object", {"xlink:href": "object:7"}, []]]]]]),
+        odt(["text:p", {}, [["draw:frame", {}, [
+            ["draw:object", {"xlink:href": "object:7"}, []]]]]]),
         "office-part"),
     "a listener": (odt(["script:event-listener", {}, []]), "model-unknown-name"),
     "settings": (odt(more=[{"kind": "settings", "object": 0, "tree": ["a:b", {}, []]}]),
