@@ -1,8 +1,9 @@
 """Filter `pdf_words`: dirty-word search over the text of a cleaned PDF.
 
-Takes the model in CBOR, changes nothing. The text of each content stream (`filters.formats.pdf_text`) and
-the names of fonts and colours go through the search of `words`. Of pages that are pictures nothing
-is read; nor of a font whose codes say nothing. Both can be held for people.
+Takes the model in CBOR, changes nothing. The text of each content stream
+(`filters.formats.pdf_text`) and the names of fonts and colours go through the search of `words`.
+Of pages that are pictures nothing is read; nor of a font whose codes say nothing. Both can be held
+for people.
 """
 
 from collections.abc import Iterator
@@ -41,6 +42,7 @@ def make(parameters: PdfWordsParameters, documents: Documents) -> Run:
     search = words.make(
         words.WordsParameters(document=parameters.document, found=parameters.found), documents
     )
+    b"\x00a".decode("utf-16-be")  # loads the codec before nothing more can be loaded
     limits = PdfLimits(10_000, 1_000_000, 1_000_000_000, 200_000_000, 1_000_000_000)
 
     def run(message: Message) -> Answer:

@@ -18,12 +18,12 @@ from filters.formats.picture_structure import broken
 OPERATIONS_MAX = 2_000_000
 
 _PLAIN = {
-    0: "q Q h S s f f* B B* b b* n W W* BT ET T*".split(),
-    1: "w J j M i Tc Tw Tz TL Tr Ts g G".split(),
-    2: "m l Td TD d0".split(),
-    3: "rg RG".split(),
-    4: "re v y k K".split(),
-    6: "c cm Tm d1".split(),
+    0: ["q", "Q", "h", "S", "s", "f", "f*", "B", "B*", "b", "b*", "n", "W", "W*", "BT", "ET", "T*"],
+    1: ["w", "J", "j", "M", "i", "Tc", "Tw", "Tz", "TL", "Tr", "Ts", "g", "G"],
+    2: ["m", "l", "Td", "TD", "d0"],
+    3: ["rg", "RG"],
+    4: ["re", "v", "y", "k", "K"],
+    6: ["c", "cm", "Tm", "d1"],
 }
 _COUNTS = {operator: count for count, operators in _PLAIN.items() for operator in operators}
 _NAMED = {"gs": "ExtGState", "Do": "XObject", "sh": "Shading"}
@@ -31,7 +31,8 @@ _DROPPED = frozenset({"BMC", "BDC", "EMC", "MP", "DP", "BX", "EX", "ri"})
 _COLOURS = frozenset({"sc", "SC", "scn", "SCN"})
 DEVICE_SPACES = frozenset({"/DeviceGray", "/DeviceRGB", "/DeviceCMYK", "/Pattern"})
 PREFIXES = {
-    "Font": "f", "XObject": "x", "ExtGState": "g", "Shading": "s", "ColorSpace": "c", "Pattern": "p",
+    "Font": "f", "XObject": "x", "ExtGState": "g", "Shading": "s", "ColorSpace": "c",
+    "Pattern": "p",
 }  # fmt: skip
 NUMBER_MAX = 10**9
 
@@ -59,15 +60,15 @@ def number(value: Any) -> str:
     if type(value) is bool:
         broken("a truth value where a number must be")
     try:
-        exact = value if isinstance(value, int) else Decimal(value)
+        exact: int | Decimal = value if isinstance(value, int) else Decimal(value)
     except (InvalidOperation, ValueError, TypeError):
         broken("no number where one must be")
-    if isinstance(exact, Decimal) and not exact.is_finite():
-        broken("a number that is none")
-    if abs(exact) >= NUMBER_MAX:
-        broken("a number is out of range")
     if isinstance(exact, int):
+        if abs(exact) >= NUMBER_MAX:
+            broken("a number is out of range")
         return str(exact)
+    if not exact.is_finite() or abs(exact) >= NUMBER_MAX:
+        broken("a number is out of range")
     text = f"{exact:.6f}".rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
 
@@ -115,13 +116,17 @@ def _special(operator: str, operands: list[Any], names: Names) -> str:
         return f"{first} Tw\n{second} Tc\nT*\n{_string(operands[2])} Tj\n"
     if operator in ("cs", "CS") and len(operands) == 1:
         name = _name(operands[0])
-        return f"{name if name in DEVICE_SPACES else '/' + names.of('ColorSpace', name)} {operator}\n"
+        return (
+            f"{name if name in DEVICE_SPACES else '/' + names.of('ColorSpace', name)} {operator}\n"
+        )
     if operator in _COLOURS and operands:
         return _colour(operator, operands, names)
     if operator == "d" and len(operands) == 2:
         dashes = "".join(f"{number(value)} " for value in operands[0])
         return f"[ {dashes}] {number(operands[1])} d\n"
-    broken(f"an operator that is not taken, or its operands: {re.sub('[^A-Za-z*]', '?', operator)[:8]}")
+    return broken(
+        f"an operator that is not taken, or its operands: {re.sub('[^A-Za-z*]', '?', operator)[:8]}"
+    )
 
 
 def _colour(operator: str, operands: list[Any], names: Names) -> str:

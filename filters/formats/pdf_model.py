@@ -1,7 +1,8 @@
 """The model of a cleaned PDF that crosses: docs/spec/pdf-model.md, read by the source side.
 
-Takes CBOR, gives pages and objects, or raises `Malformed`: names of keys are those that the rebuild
-writes, references name earlier objects, streams hold what they say, content is in its one form.
+Takes CBOR, gives pages and objects, or raises `Malformed`: names of keys are those that the
+rebuild writes, references name earlier objects, streams hold what they say, content is in its one
+form.
 """
 
 import re
@@ -65,7 +66,11 @@ def read(untrusted: bytes, limits: PdfLimits) -> Document:
     if type(pages) is not list or type(objects) is not list or len(objects) > limits.objects_max:
         raise Malformed(Reason.MODEL_SHAPE, "the model's pages or objects are no lists")
     numbers = [page for page in pages if type(page) is int and 0 <= page < len(objects)]
-    if not 1 <= len(pages) <= limits.pages_max or numbers != pages or len(set(numbers)) < len(pages):
+    if (
+        not 1 <= len(pages) <= limits.pages_max
+        or numbers != pages
+        or len(set(numbers)) < len(pages)
+    ):
         raise Malformed(Reason.MODEL_SHAPE, "the model's pages are none of its objects")
     document = Document(numbers, objects)
     check = _Check(document, limits)

@@ -1,9 +1,9 @@
 """The outside of a PDF file: where it begins and ends, and how much its streams hold.
 
-Takes untrusted bytes and bounds, gives what was noticed, or raises `Malformed`. This comes before any
-library opens the file (ISO 32000-2, 7.5): the header is the first bytes, the last end mark is the
-last but for a line end, objects are counted, and every stream that is deflated is inflated here in
-pieces that are not kept, so that no file can make a library inflate more than the bound.
+Takes untrusted bytes and bounds, gives what was noticed, or raises `Malformed`. This comes before
+any library opens the file (ISO 32000-2, 7.5): the header is the first bytes, the last end mark is
+the last but for a line end, objects are counted, and every stream that is deflated is inflated
+here in pieces that are not kept, so that no file can make a library inflate more than the bound.
 """
 
 import re
@@ -56,7 +56,9 @@ def walk(untrusted: bytes, limits: PdfLimits) -> PdfOutside:
     end = _END.search(tail)
     if end is None:
         if b"%%EOF" in tail:
-            raise Malformed(Reason.TRAILING_DATA, "something follows the end of the PDF, or is missing")
+            raise Malformed(
+                Reason.TRAILING_DATA, "something follows the end of the PDF, or is missing"
+            )
         broken("the PDF has no end mark")
     if int(end[1]) >= len(untrusted):
         broken("the PDF says that its table lies beyond its end")

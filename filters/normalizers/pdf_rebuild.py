@@ -1,9 +1,9 @@
 """Normalizer `pdf_rebuild`: a PDF as a model, its structure cleaned or its pages as pictures.
 
 Takes a PDF that `pdf_recognise` has passed. `way = "clean"`: every object that pages need is built
-anew by a table of roles (`filters.formats.pdf_roles`) and its content written anew an operation a line;
-gives the model of docs/spec/pdf-model.md. `way = "raster"`: pages are rendered by PDFium without text
-layer; gives the model of docs/spec/picture-model.md. Sets the metadata's `type`.
+anew by a table of roles (`filters.formats.pdf_roles`) and its content written anew an operation a
+line; gives the model of docs/spec/pdf-model.md. `way = "raster"`: pages are rendered by PDFium
+without text layer; gives the model of docs/spec/picture-model.md. Sets the metadata's `type`.
 """
 
 from collections.abc import Iterator
@@ -12,15 +12,16 @@ from typing import Any, Literal
 
 import numpy as np
 import pypdfium2
-from pypdfium2 import raw as pdfium_c
 from pydantic import Field, model_validator
+from pypdfium2 import raw as pdfium_c
 
 from filters.checks.pdf_recognise import SMALLEST, PdfParameters, warm_up
 from filters.formats.pdf_builder import Builder
 from filters.formats.pdf_opened import beside_pages, opened, set_limits
 from filters.formats.pdf_structure import PdfLimits, walk
 from filters.formats.picture_model import PICTURE_CBOR, Frame, Picture, Plane, stored, write_frames
-from filters.formats.picture_pixels import halved, warm_up as warm_up_pictures
+from filters.formats.picture_pixels import halved
+from filters.formats.picture_pixels import warm_up as warm_up_pictures
 from filters.formats.picture_structure import PictureLimits, check_frames, check_size
 from schemas.cbor import encode
 from schemas.errors import Malformed

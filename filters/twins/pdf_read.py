@@ -1,9 +1,9 @@
 """Filter `pdf_read`: what crossed is a cleaned PDF or pages as pictures, by the destination's code.
 
-Takes any bytes, changes nothing. Shares no code with the source: an own table says which key may hold
-which kinds of value, references name earlier objects only, font programs begin as such, and content
-streams are held to the operators and operands of docs/spec/pdf-model.md by a state machine over
-their lines. No PDF is parsed.
+Takes any bytes, changes nothing. Shares no code with the source: an own table says which key may
+hold which kinds of value, references name earlier objects only, font programs begin as such, and
+content streams are held to the operators and operands of docs/spec/pdf-model.md by a state machine
+over their lines. No PDF is parsed.
 """
 
 from collections.abc import Iterator
@@ -216,9 +216,9 @@ def _programs(clean: Clean) -> None:
             if key in item and not _start(clean, item[key]).startswith(_PROGRAMS):
                 raise Malformed(Reason.SYNTAX, "a font program that does not begin as one")
         for key in ("ToUnicode", "Encoding"):
-            if type(item.get(key)) is dict and set(item[key]) == {"$o"}:
-                if not _CMAP.issuperset(clean.bytes_of(_referred(item[key]))):
-                    raise Malformed(Reason.SYNTAX, "a character map with other characters")
+            mapped = type(item.get(key)) is dict and set(item[key]) == {"$o"}
+            if mapped and not _CMAP.issuperset(clean.bytes_of(_referred(item[key]))):
+                raise Malformed(Reason.SYNTAX, "a character map with other characters")
 
 
 def _start(clean: Clean, reference: Any) -> bytes:

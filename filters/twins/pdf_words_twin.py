@@ -7,7 +7,7 @@ shows is not read.
 
 import zlib
 from io import BytesIO
-from typing import Literal
+from typing import Any, Literal
 
 import pypdf
 from pydantic import Field
@@ -21,18 +21,35 @@ from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Hold, Pass, Refuse
 
+_CODECS = ("charmap", "utf-16-be", "utf-16-le", "gbk", "gb2312", "gb18030", "big5", "big5hkscs",
+           "cp1252", "cp932", "cp949", "cp950", "euc_jp", "euc_kr", "shift_jis")  # fmt: skip
+_CMAP = (
+    b"/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapType 2 def\n"
+    b"1 begincodespacerange\n<0000> <ffff>\nendcodespacerange\n1 beginbfchar\n<0001> <0041>\n"
+    b"endbfchar\n1 beginbfrange\n<0002> <0004> <0042>\nendbfrange\nendcmap end end"
+)
 
 
 def _smallest() -> bytes:
-    """One page with one word."""
-    content = b"BT\n/f0 9 Tf\n<414243> Tj\nET\n"
-    font = {"Type": "Font", "Subtype": "Type1", "BaseFont": "Helvetica"}
-    page = {
-        "Type": "Page", "MediaBox": [0, 0, 9, 9], "Contents": {"$o": 1},
-        "Resources": {"Font": {"f0": {"$o": 0}}},
-    }  # fmt: skip
-    stream = {"$b": zlib.compress(content), "$n": len(content)}
-    return clean(Clean([2], [font, stream, page]), 90)
+    """One page with a word in each kind of font, so that all that reads them is loaded."""
+    content = b"BT\n/f0 9 Tf\n<414243> Tj\n/f1 9 Tf\n[ <00010002> -300 <0003> ] TJ\nET\n"
+    codes = {"Type": "Encoding", "BaseEncoding": "WinAnsiEncoding", "Differences": [65, "A", "B"]}
+    objects: list[Any] = [
+        {"Type": "Font", "Subtype": "Type1", "BaseFont": "Helvetica", "Encoding": codes},
+        _stream(_CMAP),
+        {"Registry": b"Adobe", "Ordering": b"Identity", "Supplement": 0},
+        {"Type": "Font", "Subtype": "CIDFontType2", "BaseFont": "X", "CIDSystemInfo": {"$o": 2}},
+        {"Type": "Font", "Subtype": "Type0", "BaseFont": "X", "Encoding": "Identity-H",
+         "DescendantFonts": [{"$o": 3}], "ToUnicode": {"$o": 1}},
+        _stream(content),
+        {"Type": "Page", "MediaBox": [0, 0, 9, 9], "Contents": {"$o": 5},
+         "Resources": {"Font": {"f0": {"$o": 0}, "f1": {"$o": 4}}}},
+    ]  # fmt: skip
+    return clean(Clean([6], objects), 90)
+
+
+def _stream(raw: bytes) -> dict[str, Any]:
+    return {"$b": zlib.compress(raw), "$n": len(raw)}
 
 
 class PdfWordsTwinParameters(Parameters):
@@ -60,6 +77,8 @@ def make(parameters: PdfWordsTwinParameters, documents: Documents) -> Run:
         documents,
     )
     text_of(_smallest())
+    for codec in _CODECS:
+        b"\x20\x20".decode(codec)
 
     def run(message: Message) -> Answer:
         text = text_of(message.payload)

@@ -67,7 +67,14 @@ def test_both_sides_sort_every_character_alike() -> None:
     """A lone character is refused on both sides or on none, but for what the rebuild changes."""
     source, twin = made("text_check"), made("text_check_twin")
     differ = []
-    for code in (*range(10), *range(11, 0x20), *range(0x7F, 0xD800), *range(0xE000, 0x3200), 0xE0001, 0xE01EF):
+    for code in (
+        *range(10),
+        *range(11, 0x20),
+        *range(0x7F, 0xD800),
+        *range(0xE000, 0x3200),
+        0xE0001,
+        0xE01EF,
+    ):
         text = f"é{chr(code)}x\n"
         model = bytes.fromhex("a264746578740165 6c696e6573 81") + _text(text[:-1])
         if (ask(source, model) == "pass") != (ask(twin, text.encode()) == "pass"):
