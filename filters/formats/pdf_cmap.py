@@ -1,7 +1,7 @@
 """Character maps of a PDF (ISO 32000-2, 9.7.5 and 9.10.3), written anew from their ranges.
 
-Takes the bytes of a map, gives one that has the same ranges, a line each, and nothing else: no names,
-no comments, no other PostScript. Raises `Malformed`.
+Takes the bytes of a map, gives one that has the same ranges, a line each, and nothing else: no
+names, no comments, no other PostScript. Raises `Malformed`.
 """
 
 import re

@@ -1,6 +1,7 @@
 """Values of a PDF in their one spelling: numbers, names, lists of numbers.
 
-Takes values of pikepdf, gives what the model of docs/spec/pdf-model.md holds, or raises `Malformed`.
+Takes values of pikepdf, gives what the model of docs/spec/pdf-model.md holds, or raises
+`Malformed`.
 """
 
 import re

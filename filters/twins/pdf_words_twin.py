@@ -62,7 +62,7 @@ class PdfWordsTwinParameters(Parameters):
 def text_of(untrusted: bytes) -> str:
     """The text of every page; `Malformed` for what pypdf cannot read."""
     try:
-        reader = pypdf.PdfReader(BytesIO(untrusted), strict=False)
+        reader = pypdf.PdfReader(BytesIO(untrusted), strict=True)
         return "\n".join(page.extract_text() for page in reader.pages)
     except Exception as error:  # whatever a reader raises: it cannot be searched
         raise Malformed(Reason.SYNTAX, "the text of the PDF cannot be read") from error
