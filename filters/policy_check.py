@@ -27,13 +27,15 @@ DUTIES: dict[str, frozenset[str]] = {
         "bounds": ("bounds",),
         "recognise": (
             "cot_read", "cot_recognise", "csv_check", "csv_read", "csv_recognise", "event_read",
-            "event_recognise", "json_recognise", "text_read", "text_recognise", "xml_recognise",
+            "event_recognise", "json_check", "json_read", "json_recognise", "tak_recognise",
+            "text_read", "text_recognise", "xml_check", "xml_read", "xml_recognise",
         ),
         # recognisers of formats that have no schema language: the whole definition is in them
         "recognise+schema": ("text_check", "text_check_twin"),
         "schema": (
             "cot_schema", "cot_schema_twin", "csv_schema", "csv_schema_twin", "event_schema",
-            "event_schema_twin",
+            "event_schema_twin", "json_schema", "json_schema_twin", "xml_schema",
+            "xml_schema_twin",
         ),
         "label": ("label", "label_twin"),
         "words": ("words", "words_twin"),
@@ -161,7 +163,7 @@ def _line_faults(line: StageLine, chain: Chain, documents: Mapping[str, bytes]) 
         return
     unnamed = [
         value for field, value in parameters
-        if field.endswith("document") and value not in chain.documents
+        if field.endswith("document") and value and value not in chain.documents
     ]  # fmt: skip
     if unnamed:
         yield from (f"it reads {name}, which the chain's documents do not name" for name in unnamed)

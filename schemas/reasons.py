@@ -49,6 +49,8 @@ class Reason(StrEnum):
     XML_XINCLUDE = "xml-xinclude"
     XML_SCHEMA_LOCATION = "xml-schema-location"
     XML_NAMESPACE = "xml-namespace"
+    XML_SIGNATURE = "xml-signature"
+    XML_ENCRYPTED = "xml-encrypted"
     XML_DUPLICATE_ATTRIBUTE = "xml-duplicate-attribute"
 
     # JSON
@@ -95,6 +97,9 @@ class Reason(StrEnum):
     LABEL_NOT_RELEASABLE = "label-not-releasable"
     LABEL_NO_MAPPING = "label-no-mapping"
     DIRTY_WORD = "dirty-word"
+    PERSONAL_DATA = "personal-data"
+    ENCODED_CONTENT = "encoded-content"
+    RULE_BROKEN = "rule-broken"
     NO_ROUTE = "no-route"
 
     # the chain itself

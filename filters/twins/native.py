@@ -8,7 +8,7 @@ JSON through the standard parser, with duplicate keys refused.
 import json
 from typing import Any, Literal
 
-from filters.twins.expat_tree import parse, root_attributes
+from filters.twins.expat_tree import WIDE, parse, root_attributes
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
@@ -21,7 +21,7 @@ def texts(untrusted: bytes, form: Format) -> list[str]:
     if form == "text":
         return [_text(untrusted)]
     if form == "xml":
-        for element in parse(untrusted).iter():
+        for element in parse(untrusted, WIDE).iter():
             found.append(element.tag)
             found.extend(element.keys())
             found.extend(value for _, value in element.items())

@@ -1,4 +1,4 @@
-"""The models of plain text and CSV: the vectors, agreement of both sides, and what the policy drops."""
+"""The models of plain text and CSV: vectors, agreement of both sides, what the policy drops."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from filters import catalog
 from schemas.errors import Malformed
 from schemas.message import Message, Meta
 from schemas.stage import Run
-from schemas.verdict import Changed, Pass, Refuse
+from schemas.verdict import Changed, Hold, Refuse
 from tests.filters.hostile.chains import Pack
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "text" / "model.json").read_bytes())
@@ -31,13 +31,17 @@ def ask(run: Run, payload: bytes) -> str:
         answer = run(Message.make(META, payload))
     except Malformed as error:
         return str(error.reason)
-    if isinstance(answer, Changed):
-        return answer.message.payload.hex()
-    return "pass" if isinstance(answer, Pass) else str(answer.reason)
+    match answer:
+        case Changed(message):
+            return message.payload.hex()
+        case Refuse(reason) | Hold(reason):
+            return str(reason)
+        case _:
+            return "pass"
 
 
 @pytest.mark.parametrize(("pack", "case"), CASES, ids=lambda value: str(value)[:20])
-def test_a_vector_is_rebuilt_and_delivered_as_it_says(pack: str, case: dict[str, str]) -> None:
+def test_a_vector_is_rebuilt_and_delivered_as_it_says(pack: str, case: dict[str, Any]) -> None:
     chains = Pack(pack)
     model = chains.source(Message.make(META, bytes.fromhex(case["dropped"])))
     if case["delivered"] is None:
@@ -67,14 +71,8 @@ def test_both_sides_sort_every_character_alike() -> None:
     """A lone character is refused on both sides or on none, but for what the rebuild changes."""
     source, twin = made("text_check"), made("text_check_twin")
     differ = []
-    for code in (
-        *range(10),
-        *range(11, 0x20),
-        *range(0x7F, 0xD800),
-        *range(0xE000, 0x3200),
-        0xE0001,
-        0xE01EF,
-    ):
+    low = (*range(10), *range(11, 0x20), *range(0x7F, 0x3200))
+    for code in (*low, *range(0xFA00, 0x11000), *range(0x1D100, 0x1D200), *range(0xE0000, 0xE0200)):
         text = f"é{chr(code)}x\n"
         model = bytes.fromhex("a264746578740165 6c696e6573 81") + _text(text[:-1])
         if (ask(source, model) == "pass") != (ask(twin, text.encode()) == "pass"):
@@ -108,7 +106,7 @@ def test_the_policy_says_what_becomes_of_a_class(
     assert given == delivered.replace(" ", "")
 
 
-COLUMNS = [
+COLUMNS: list[dict[str, Any]] = [
     {"name": "id", "type": "integer", "required": True, "min": "1", "max": "99"},
     {"name": "when", "type": "date"},
     {"name": "at", "type": "datetime"},
