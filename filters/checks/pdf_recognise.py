@@ -26,14 +26,16 @@ Choice = Literal["refuse", "drop"]
 class PdfParameters(Parameters):
     """Bounds of one PDF, and what becomes of one that holds more than pages.
 
-    pages_max, objects_max   pages and objects
-    inflated_bytes_max       of all streams together
-    pixels_max, all_pixels_max  of one picture or rendered page, and of all
-    active     scripts, actions that start something, media
-    embedded   embedded files and portfolios
-    forms      fields to fill in, XFA
-    external   references to other files
-    layers     layers that are not shown; to drop them is to show what they hold (way "clean")
+    pages_max           pages
+    objects_max         objects
+    inflated_bytes_max  of all streams together
+    pixels_max          of one picture or rendered page
+    all_pixels_max      of all pictures or rendered pages
+    active              scripts, actions that start something, media
+    embedded            embedded files and portfolios
+    forms               fields to fill in, XFA
+    external            references to other files
+    layers              layers that are not shown; dropped, a cleaned PDF shows what they hold
     """
 
     pages_max: int = Field(default=500, ge=1, le=10_000)

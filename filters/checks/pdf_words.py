@@ -27,9 +27,11 @@ _OVERLAP_CHARACTERS = 2_000
 
 
 class PdfWordsParameters(Parameters):
-    """document: the list. found: what becomes of a PDF in which an entry is found.
+    """How a PDF is searched.
 
-    unread  what becomes of one with text or pages that cannot be read: passes, or is held
+    document  the list
+    found     what becomes of a PDF in which an entry is found
+    unread    what becomes of one with text or pages that cannot be read
     """
 
     document: str = Field(default="words.txt", max_length=64)

@@ -40,9 +40,12 @@ NOTED_CHARACTERS_MAX = 180
 
 
 class PdfRebuildParameters(PdfParameters):
-    """way: how. dpi: pixels an inch of rendered pages.
+    """How a PDF is rebuilt.
 
-    pages_first, pages_last  which pages are kept, from 1; pages_last 0 for all that follow
+    way          structure cleaned, or pages as pictures
+    dpi          pixels an inch of rendered pages
+    pages_first  the first page that is kept, from 1
+    pages_last   the last page that is kept; 0 for all that follow
     """
 
     way: Literal["clean", "raster"] = "clean"

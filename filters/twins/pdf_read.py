@@ -29,7 +29,14 @@ _DEPTH_LEVELS_MAX = 16
 
 
 class PdfReadParameters(Parameters):
-    """What is taken: which ways, and how many pages, objects, bytes of streams and pixels."""
+    """What is taken.
+
+    ways                which of the two models
+    pages_max           pages
+    objects_max         objects
+    inflated_bytes_max  of all streams together
+    all_pixels_max      of all pictures, or all pages that are pictures
+    """
 
     ways: list[Literal["clean", "raster"]] = Field(default=["clean"], min_length=1, max_length=2)
     pages_max: int = Field(default=500, ge=1, le=10_000)

@@ -59,13 +59,19 @@ class PdfWordsTwinParameters(Parameters):
     found: Literal["refuse", "hold"] = "refuse"
 
 
-def text_of(untrusted: bytes) -> str:
-    """The text of every page; `Malformed` for what pypdf cannot read."""
+def texts_of(untrusted: bytes) -> tuple[str, str]:
+    """The text of every page as it reads, and its pieces with nothing between; or `Malformed`."""
+    pieces: list[str] = []
+
+    def piece(text: str, *_: Any) -> None:
+        pieces.append(text.strip())
+
     try:
         reader = pypdf.PdfReader(BytesIO(untrusted), strict=True)
-        return "\n".join(page.extract_text() for page in reader.pages)
+        whole = "\n".join(page.extract_text(visitor_text=piece) for page in reader.pages)
     except Exception as error:  # whatever a reader raises: it cannot be searched
         raise Malformed(Reason.SYNTAX, "the text of the PDF cannot be read") from error
+    return whole, "".join(pieces)
 
 
 def make(parameters: PdfWordsTwinParameters, documents: Documents) -> Run:
@@ -76,13 +82,12 @@ def make(parameters: PdfWordsTwinParameters, documents: Documents) -> Run:
         ),
         documents,
     )
-    text_of(_smallest())
+    texts_of(_smallest())
     for codec in _CODECS:
         b"\x20\x20".decode(codec)
 
     def run(message: Message) -> Answer:
-        text = text_of(message.payload)
-        for each in (text, "".join(text.split("\n"))):
+        for each in texts_of(message.payload):
             raw = each.encode("utf-8", "replace")
             answer = search(Message(message.meta_bytes, raw))
             if isinstance(answer, Refuse | Hold):
