@@ -33,6 +33,12 @@ _STAGES: dict[str, Listed] = {
     "relabel": Listed("filters.transforms.relabel", Kind.TRANSFORM, Side.SOURCE, 1),
     "route": Listed("filters.routes.route", Kind.ROUTE, Side.SOURCE, 1),
     "words": Listed("filters.checks.words", Kind.FILTER, Side.SOURCE, 2),
+    "rules": Listed("filters.checks.rules", Kind.FILTER, Side.SOURCE, 1),
+    "personal": Listed("filters.checks.personal", Kind.FILTER, Side.SOURCE, 1),
+    "encoded": Listed("filters.checks.encoded", Kind.FILTER, Side.SOURCE, 1),
+    "mask": Listed("filters.transforms.mask", Kind.TRANSFORM, Side.SOURCE, 1),
+    "redact_text": Listed("filters.transforms.redact_text", Kind.TRANSFORM, Side.SOURCE, 1),
+    "generalise": Listed("filters.transforms.generalise", Kind.TRANSFORM, Side.SOURCE, 1),
     # every format, destination side
     "label_twin": Listed("filters.twins.label_twin", Kind.FILTER, Side.DESTINATION, 1),
     "route_twin": Listed("filters.twins.route_twin", Kind.ROUTE, Side.DESTINATION, 1),

@@ -116,6 +116,9 @@ class Reason(StrEnum):
     LABEL_NOT_RELEASABLE = "label-not-releasable"
     LABEL_NO_MAPPING = "label-no-mapping"
     DIRTY_WORD = "dirty-word"
+    PERSONAL_DATA = "personal-data"
+    ENCODED_CONTENT = "encoded-content"
+    RULE_BROKEN = "rule-broken"
     NO_ROUTE = "no-route"
 
     # the chain itself

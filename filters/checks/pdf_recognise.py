@@ -1,8 +1,8 @@
-"""Filter `pdf_recognise`: a PDF file, whole from its first byte to its last, with what the policy allows.
+"""Filter `pdf_recognise`: a whole PDF file, with nothing that the policy refuses.
 
-Takes any payload, changes nothing. First our own look at the outside, with bounds on objects and on
-what streams inflate to; then qpdf opens the file, and may repair nothing; then every object is asked
-whether it is more than something to look at: scripts, actions, media, embedded files, forms,
+Takes any payload, changes nothing. First our own look at the outside, with bounds on objects and
+on what streams inflate to; then qpdf opens the file, and may repair nothing; then every object is
+asked whether it is more than something to look at: scripts, actions, media, embedded files, forms,
 references to other files, hidden layers. Encryption is always refused.
 """
 
@@ -10,26 +10,32 @@ from typing import Literal
 
 from pydantic import Field
 
+from filters.formats.pdf_filters import check_streams
 from filters.formats.pdf_opened import FOUND, beside_pages, opened, set_limits
 from filters.formats.pdf_structure import PdfLimits, walk
+from schemas.errors import Malformed
 from schemas.message import Message
+from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Pass, Refuse
 
+_REPAIRED = "Resources is missing"  # the one fault of whole files that is left to qpdf to mend
 Choice = Literal["refuse", "drop"]
 
 
 class PdfParameters(Parameters):
     """Bounds of one PDF, and what becomes of one that holds more than pages.
 
-    pages_max, objects_max   pages and objects
-    inflated_bytes_max       of all streams together
-    pixels_max, all_pixels_max  of one picture or rendered page, and of all
-    active     scripts, actions that start something, media
-    embedded   embedded files and portfolios
-    forms      fields to fill in, XFA
-    external   references to other files
-    layers     layers that are not shown; to drop them is to show what they hold (way "clean")
+    pages_max           pages
+    objects_max         objects
+    inflated_bytes_max  of all streams together
+    pixels_max          of one picture or rendered page
+    all_pixels_max      of all pictures or rendered pages
+    active              scripts, actions that start something, media
+    embedded            embedded files and portfolios
+    forms               fields to fill in, XFA
+    external            references to other files
+    layers              layers that are not shown; dropped, a cleaned PDF shows what they hold
     """
 
     pages_max: int = Field(default=500, ge=1, le=10_000)
@@ -61,8 +67,11 @@ def make(parameters: PdfParameters, documents: Documents) -> Run:
     def run(message: Message) -> Answer:
         outside = walk(message.payload, limits)
         with opened(message.payload, limits) as pdf:
+            check_streams(pdf, limits.inflated_bytes_max)
             found = beside_pages(pdf)
             count = len(pdf.pages)
+            if any(_REPAIRED not in str(warning) for warning in pdf.get_warnings()):
+                raise Malformed(Reason.SYNTAX, "the PDF is damaged: save it anew")
         for name in sorted(found & refused):
             reason, what = FOUND[name]
             return Refuse(reason, f"the PDF holds {what}")

@@ -1,8 +1,9 @@
 """Filter `pdf_words`: dirty-word search over the text of a cleaned PDF.
 
-Takes the model in CBOR, changes nothing. The text of each content stream (`filters.formats.pdf_text`) and
-the names of fonts and colours go through the search of `words`. Of pages that are pictures nothing
-is read; nor of a font whose codes say nothing. Both can be held for people.
+Takes the model in CBOR, changes nothing. The text of each content stream
+(`filters.formats.pdf_text`) and the names of fonts and colours go through the search of `words`.
+Of pages that are pictures nothing is read; nor of a font whose codes say nothing. Both can be held
+for people.
 """
 
 from collections.abc import Iterator
@@ -26,9 +27,11 @@ _OVERLAP_CHARACTERS = 2_000
 
 
 class PdfWordsParameters(Parameters):
-    """document: the list. found: what becomes of a PDF in which an entry is found.
+    """How a PDF is searched.
 
-    unread  what becomes of one with text or pages that cannot be read: passes, or is held
+    document  the list
+    found     what becomes of a PDF in which an entry is found
+    unread    what becomes of one with text or pages that cannot be read
     """
 
     document: str = Field(default="words.txt", max_length=64)
@@ -41,6 +44,7 @@ def make(parameters: PdfWordsParameters, documents: Documents) -> Run:
     search = words.make(
         words.WordsParameters(document=parameters.document, found=parameters.found), documents
     )
+    b"\x00a".decode("utf-16-be")  # loads the codec before nothing more can be loaded
     limits = PdfLimits(10_000, 1_000_000, 1_000_000_000, 200_000_000, 1_000_000_000)
 
     def run(message: Message) -> Answer:

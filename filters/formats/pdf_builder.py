@@ -1,8 +1,8 @@
 """A cleaned PDF out of an opened one: reached from its pages, by the table of roles.
 
-Takes pages of a document that pikepdf has opened, gives the model of docs/spec/pdf-model.md. Objects
-are copied value by value into new ones; what `pdf_roles` does not name is left out, so are colour
-profiles, names of resources and the spelling of everything. Raises `Malformed`.
+Takes pages of a document that pikepdf has opened, gives the model of docs/spec/pdf-model.md.
+Objects are copied value by value into new ones; what `pdf_roles` does not name is left out, so are
+colour profiles, names of resources and the spelling of everything. Raises `Malformed`.
 """
 
 import re
@@ -12,17 +12,16 @@ from typing import Any
 import pikepdf
 
 from filters.formats import pdf_content
+from filters.formats.pdf_cmap import rewritten
 from filters.formats.pdf_pictures import picture
 from filters.formats.pdf_roles import RESOURCES, ROLES
 from filters.formats.pdf_structure import PdfLimits
+from filters.formats.pdf_values import NAME, UNNAMED, clean_name, items_of, numbers, real
 from filters.formats.picture_structure import broken, unwanted
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
 DEPTH_LEVELS_MAX = 24
-ITEMS_MAX = 70_000
-_NAME = re.compile(r"[A-Za-z0-9+_.,\-]{1,127}")
-_UNNAMED = "Unnamed"
 _DEVICES = {"/DeviceGray": 1, "/DeviceRGB": 3, "/DeviceCMYK": 4, "/G": 1, "/RGB": 3, "/CMYK": 4,
             "/CalGray": 1, "/CalRGB": 3, "/CalCMYK": 4}  # fmt: skip
 _BY_COUNT = {1: "DeviceGray", 3: "DeviceRGB", 4: "DeviceCMYK"}
@@ -55,10 +54,10 @@ class Builder:
 
     def page(self, page: Any) -> int:
         """The number of a page's new object."""
-        box = _numbers(page.get("/MediaBox"), 4)
+        box = numbers(page.get("/MediaBox"), 4)
         new: dict[str, Any] = {"Type": "Page", "MediaBox": box}
         if "/CropBox" in page:
-            new["CropBox"] = _numbers(page["/CropBox"], 4)
+            new["CropBox"] = numbers(page["/CropBox"], 4)
         turned = page.get("/Rotate", 0)
         if turned:
             if int(turned) % 90:
@@ -153,14 +152,14 @@ class Builder:
         if role == "number":
             return real(value)
         if role == "numbers":
-            return _numbers(value)
+            return numbers(value)
         if role == "truth":
             return bool(value)
         if role == "name":
             return clean_name(value)
         if role == "text":
             text = str(value)
-            return (text if _NAME.fullmatch(text) else _UNNAMED).encode()
+            return (text if NAME.fullmatch(text) else UNNAMED).encode()
         if role.startswith("keep:"):
             allowed = role[5:].split("|")
             return str(value)[1:] if str(value)[1:] in allowed else None
@@ -245,7 +244,7 @@ class Builder:
         new = {"S": self.plain("keep:Alpha|Luminosity", value.get("/S")),
                "G": self.reference("@form", value["/G"])}  # fmt: skip
         if "/BC" in value:
-            new["BC"] = _numbers(value["/BC"])
+            new["BC"] = numbers(value["/BC"])
         return new
 
     def blend(self, value: Any) -> Any:
@@ -258,11 +257,11 @@ class Builder:
 
     def gamma(self, value: Any) -> Any:
         """One number or three."""
-        return _numbers(value) if isinstance(value, pikepdf.Array) else real(value)
+        return numbers(value) if isinstance(value, pikepdf.Array) else real(value)
 
     def widths(self, value: Any) -> list[Any]:
         """Widths of a CID font: numbers, and arrays of them."""
-        return [_numbers(x) if isinstance(x, pikepdf.Array) else real(x) for x in _items(value)]
+        return [numbers(x) if isinstance(x, pikepdf.Array) else real(x) for x in items_of(value)]
 
     def encoding(self, value: Any) -> Any:
         """A named encoding, differences to one, or a character map."""
@@ -276,7 +275,7 @@ class Builder:
         if "/Differences" in value:
             new["Differences"] = [
                 clean_name(x) if isinstance(x, pikepdf.Name) else int(x)
-                for x in _items(value["/Differences"])
+                for x in items_of(value["/Differences"])
             ]
         return new
 
@@ -285,7 +284,7 @@ class Builder:
         if isinstance(value, pikepdf.Name):
             return clean_name(value)
         from_bytes = self.bytes_of(value)
-        return {"$o": self.add(deflated(rewritten_cmap(from_bytes)))}
+        return {"$o": self.add(deflated(rewritten(from_bytes)))}
 
     def map(self, value: Any) -> Any:
         """Glyph numbers of a CID font."""
@@ -348,14 +347,14 @@ class Builder:
                 self.reference("function", value[3]),
             ]
         if kind == "/DeviceN":
-            names = [clean_name(item) for item in _items(value[1])][:32]
+            names = [clean_name(item) for item in items_of(value[1])][:32]
             return [
                 "DeviceN",
                 names,
                 self.built("@space", value[2]),
                 self.reference("function", value[3]),
             ]
-        unwanted("a colour space that is not taken")
+        return unwanted("a colour space that is not taken")
 
     def components(self, space: Any) -> int:
         """How many components a colour of this new space has."""
@@ -379,73 +378,8 @@ class Builder:
             raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "the streams hold too many bytes")
 
 
-def real(value: Any) -> Any:
-    """An integer, or a number as its one spelling."""
-    text = pdf_content.number(value)
-    return {"$r": text} if "." in text else int(text)
-
-
-def clean_name(value: Any) -> str:
-    """A name of plain characters, or one that says nothing."""
-    text = str(value)[1:]
-    return text if isinstance(value, pikepdf.Name) and _NAME.fullmatch(text) else _UNNAMED
-
-
-def _items(value: Any) -> list[Any]:
-    if not isinstance(value, pikepdf.Array) or len(value) > ITEMS_MAX:
-        broken("no list where one must be, or one that is too long")
-    return list(value)
-
-
-def _numbers(value: Any, count: int = 0) -> list[Any]:
-    items = _items(value)
-    if count and len(items) != count:
-        broken("a list of numbers of a wrong length")
-    return [real(item) for item in items]
-
-
 def _looked_up(resources: Any, category: str, given: str) -> Any:
     try:
         return resources[f"/{category}"][given]
     except (KeyError, TypeError, ValueError) as error:
         raise Malformed(Reason.SYNTAX, f"content names a {category} that is not there") from error
-
-
-_HEX = re.compile(rb"<([0-9A-Fa-f\s]{1,512})>|\[|\]")
-_SECTIONS = re.compile(
-    rb"begin(codespacerange|bfchar|bfrange|cidchar|cidrange|notdefrange)\b(.*?)end\1\b", re.DOTALL
-)
-_TOKEN = re.compile(rb"<[0-9A-Fa-f\s]{0,512}>|\d{1,9}|\[|\]")
-
-
-def rewritten_cmap(untrusted: bytes) -> bytes:
-    """A character map of the same ranges and nothing else."""
-    mode = re.search(rb"/WMode\s+([01])\b", untrusted)
-    out = [b"/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapType 2 def"]
-    if mode:
-        out.append(b"/WMode " + mode[1] + b" def")
-    for section in _SECTIONS.finditer(untrusted):
-        kind = section[1]
-        each = 2 if kind.endswith((b"char", b"codespacerange")) else 3
-        things = _things([b"".join(token.split()).lower() for token in _TOKEN.findall(section[2])])
-        lines = [
-            b" ".join(things[at : at + each]) for at in range(0, len(things) // each * each, each)
-        ]
-        if lines:
-            out += [b"%d begin%s" % (len(lines), kind), *lines, b"end" + kind]
-    return b"\n".join([*out, b"endcmap end end"])
-
-
-def _things(tokens: list[bytes]) -> list[bytes]:
-    """Tokens, each list of them as one."""
-    found: list[bytes] = []
-    depth = 0
-    for token in tokens:
-        if depth:
-            found[-1] += b" " + token
-        else:
-            found.append(token)
-        depth += (token == b"[") - (token == b"]")
-        if depth < 0:
-            broken("a character map with an end of a list that has no beginning")
-    return found

@@ -31,7 +31,8 @@ _DROPPED = frozenset({"BMC", "BDC", "EMC", "MP", "DP", "BX", "EX", "ri"})
 _COLOURS = frozenset({"sc", "SC", "scn", "SCN"})
 DEVICE_SPACES = frozenset({"/DeviceGray", "/DeviceRGB", "/DeviceCMYK", "/Pattern"})
 PREFIXES = {
-    "Font": "f", "XObject": "x", "ExtGState": "g", "Shading": "s", "ColorSpace": "c", "Pattern": "p",
+    "Font": "f", "XObject": "x", "ExtGState": "g", "Shading": "s", "ColorSpace": "c",
+    "Pattern": "p",
 }  # fmt: skip
 NUMBER_MAX = 10**9
 
@@ -59,15 +60,15 @@ def number(value: Any) -> str:
     if type(value) is bool:
         broken("a truth value where a number must be")
     try:
-        exact = value if isinstance(value, int) else Decimal(value)
+        exact: int | Decimal = value if isinstance(value, int) else Decimal(value)
     except (InvalidOperation, ValueError, TypeError):
         broken("no number where one must be")
-    if isinstance(exact, Decimal) and not exact.is_finite():
-        broken("a number that is none")
-    if abs(exact) >= NUMBER_MAX:
-        broken("a number is out of range")
     if isinstance(exact, int):
+        if abs(exact) >= NUMBER_MAX:
+            broken("a number is out of range")
         return str(exact)
+    if not exact.is_finite() or abs(exact) >= NUMBER_MAX:
+        broken("a number is out of range")
     text = f"{exact:.6f}".rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
 
@@ -123,7 +124,7 @@ def _special(operator: str, operands: list[Any], names: Names) -> str:
     if operator == "d" and len(operands) == 2:
         dashes = "".join(f"{number(value)} " for value in operands[0])
         return f"[ {dashes}] {number(operands[1])} d\n"
-    broken(
+    return broken(
         f"an operator that is not taken, or its operands: {re.sub('[^A-Za-z*]', '?', operator)[:8]}"
     )
 

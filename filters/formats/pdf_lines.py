@@ -1,4 +1,4 @@
-"""The one form of a content stream that crosses (docs/spec/pdf-model.md, "Content"), as a pattern."""
+"""The one form of a content stream that crosses (docs/spec/pdf-model.md), as a pattern."""
 
 import re
 

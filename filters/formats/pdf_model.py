@@ -1,7 +1,8 @@
 """The model of a cleaned PDF that crosses: docs/spec/pdf-model.md, read by the source side.
 
-Takes CBOR, gives pages and objects, or raises `Malformed`: names of keys are those that the rebuild
-writes, references name earlier objects, streams hold what they say, content is in its one form.
+Takes CBOR, gives pages and objects, or raises `Malformed`: names of keys are those that the
+rebuild writes, references name earlier objects, streams hold what they say, content is in its one
+form.
 """
 
 import re

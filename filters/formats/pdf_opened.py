@@ -89,6 +89,8 @@ def _of_object(thing: Any, depth: int) -> set[str]:
         raise Malformed(Reason.TOO_DEEP, "the PDF nests deeper than its bound")
     found: set[str] = set()
     if isinstance(thing, pikepdf.Array):
+        if len(thing) > CONTAINER_ITEMS_MAX:
+            raise Malformed(Reason.TOO_MANY_ELEMENTS, "a list of too many items")
         for item in thing:
             if isinstance(item, pikepdf.Array | pikepdf.Dictionary) and not item.is_indirect:
                 found |= _of_object(item, depth + 1)
@@ -120,6 +122,6 @@ def _hides_layers(properties: Any) -> bool:
     """Whether optional content is off as the file is opened (ISO 32000-2, 8.11.4)."""
     if not isinstance(properties, pikepdf.Dictionary):
         return False
-    default = properties.get("/D", {})
+    default: Any = properties.get("/D", {})
     state = str(default.get("/BaseState", "/ON"))
     return state != "/ON" or len(default.get("/OFF", [])) > 0

@@ -15,6 +15,7 @@ import pikepdf
 from PIL import Image
 
 from filters.formats import jpeg_structure
+from filters.formats.pdf_filters import before_last, names_of
 from filters.formats.picture_model import Frame, stored
 from filters.formats.picture_pixels import decode
 from filters.formats.picture_structure import PictureLimits, broken, check_size, unwanted
@@ -39,7 +40,7 @@ def picture(value: Any, builder: "Builder", resources: Any) -> tuple[dict[str, A
     new: dict[str, Any] = {"Type": "XObject", "Subtype": "Image", "Width": width, "Height": height}
     mask = bool(table.get("/ImageMask", False))
     bits = 1 if mask else int(table.get("/BitsPerComponent", 8))
-    filters = _filters(table.get("/Filter"))
+    filters = names_of(table.get("/Filter"))
     if "/Decode" in table:
         new["Decode"] = builder.built("numbers", table["/Decode"])
     for key in ("/SMask", "/Mask"):
@@ -88,11 +89,6 @@ def _whole(value: Any, builder: "Builder") -> tuple[Any, Any]:
     return stream, stream
 
 
-def _filters(value: Any) -> list[str]:
-    named = [] if value is None else [value] if isinstance(value, pikepdf.Name) else list(value)
-    return [str(name)[1:] for name in named]
-
-
 def _space(table: Any, builder: "Builder", resources: Any) -> Any:
     given = table.get("/ColorSpace")
     if given is None:
@@ -111,7 +107,7 @@ def _masked(value: Any, builder: "Builder") -> Any:
 
 
 def _jpeg(stream: Any, table: Any, builder: "Builder", new: dict[str, Any]) -> dict[str, Any]:
-    raw = _before_last(stream, table)
+    raw = before_last(stream, names_of(table["/Filter"]))
     found = jpeg_structure.walk(raw, PictureLimits(builder.limits.pixels_max, drop_trailing=True))
     found.orientation = 1  # a PDF turns its pictures itself
     if (found.width, found.height) != (new["Width"], new["Height"]):
@@ -124,21 +120,6 @@ def _jpeg(stream: Any, table: Any, builder: "Builder", new: dict[str, Any]) -> d
     return {"$p": stored(frame)}
 
 
-def _before_last(stream: Any, table: Any) -> bytes:
-    """The bytes as they are before the last filter, which is one for pictures."""
-    names = _filters(table["/Filter"])
-    raw = bytes(stream.read_raw_bytes())
-    if len(names) == 1:
-        return raw
-    parms = table.get("/DecodeParms", pikepdf.Array())
-    plain = pikepdf.Dictionary(Filter=pikepdf.Array([pikepdf.Name("/" + n) for n in names[:-1]]))
-    if isinstance(parms, pikepdf.Array) and any(len(p) for p in list(parms)[:-1] if p is not None):
-        unwanted("a picture under filters with parameters")
-    holder = pikepdf.new()  # a stream lives as long as its document
-    inner = pikepdf.Stream(holder, raw, plain)
-    return bytes(inner.read_bytes(pikepdf.StreamDecodeLevel.generalized))
-
-
 def _fax(stream: Any, table: Any, width: int, height: int) -> bytes:
     """CCITT fax (ISO 32000-2, 7.4.6) by way of a TIFF file of one strip."""
     parms = table.get("/DecodeParms", pikepdf.Dictionary())
@@ -147,7 +128,7 @@ def _fax(stream: Any, table: Any, width: int, height: int) -> bytes:
     k = int(parms.get("/K", 0))
     if int(parms.get("/Columns", 1728)) != width:
         broken("a fax picture of another width than the PDF says")
-    raw = _before_last(stream, table)
+    raw = before_last(stream, names_of(table["/Filter"]))
     entries = [
         (256, 4, width), (257, 4, height), (258, 3, 1), (259, 3, 4 if k < 0 else 3), (262, 3, 0),
         (273, 4, 8), (277, 3, 1), (278, 4, height), (279, 4, len(raw)), (292, 4, 1 if k > 0 else 0),

@@ -1,8 +1,8 @@
 """What a cleaned PDF may hold: a table of roles (ISO 32000-2), each with its keys and their roles.
 
-A role is what an object is for: a font, a pattern, a graphics state. Everything that no role names is
-left out: actions, annotations, forms, embedded files, metadata, optional content, structure, and
-whatever a later edition or a private extension may add.
+A role is what an object is for: a font, a pattern, a graphics state. Everything that no role names
+is left out: actions, annotations, forms, embedded files, metadata, optional content, structure,
+and whatever a later edition or a private extension may add.
 
     number, name, truth, text       a value of that type; names and texts are cleaned
     numbers                         an array of numbers

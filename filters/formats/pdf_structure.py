@@ -1,9 +1,9 @@
 """The outside of a PDF file: where it begins and ends, and how much its streams hold.
 
-Takes untrusted bytes and bounds, gives what was noticed, or raises `Malformed`. This comes before any
-library opens the file (ISO 32000-2, 7.5): the header is the first bytes, the last end mark is the
-last but for a line end, objects are counted, and every stream that is deflated is inflated here in
-pieces that are not kept, so that no file can make a library inflate more than the bound.
+Takes untrusted bytes and bounds, gives what was noticed, or raises `Malformed`. This comes before
+any library opens the file (ISO 32000-2, 7.5): the header is the first bytes, the last end mark is
+the last but for a line end, objects are counted, and every stream that is deflated is inflated
+here in pieces that are not kept, so that no file can make a library inflate more than the bound.
 """
 
 import re

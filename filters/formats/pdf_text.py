@@ -1,9 +1,9 @@
 """The text of a cleaned PDF's model, for the search of words.
 
-Takes the model, gives the text of each content stream twice: with a blank wherever the place moves, and
-without, since programs place words, letters or whole lines. Codes become characters by the font's
-ToUnicode map, else by its differences and Latin-1. Fonts of two-byte codes without such a map cannot
-be read; how many there are is told.
+Takes the model, gives the text of each content stream twice: with a blank wherever the place
+moves, and without, since programs place words, letters or whole lines. Codes become characters by
+the font's ToUnicode map, else by its differences and Latin-1. Fonts of two-byte codes without such
+a map cannot be read; how many there are is told.
 """
 
 import re

@@ -45,7 +45,13 @@ _KEYS = ("dpi", "format", "frames", "loops", "picture")
 
 
 class PictureParameters(Parameters):
-    """Bounds of one picture; see `filters.formats.picture_structure.PictureLimits`."""
+    """Bounds of one picture.
+
+    pixels_max       of one frame, width times height
+    all_pixels_max   of all frames together
+    side_pixels_max  of width and height each
+    frames_max       frames or pages
+    """
 
     pixels_max: int = Field(default=24_000_000, ge=1, le=200_000_000)
     all_pixels_max: int = Field(default=48_000_000, ge=1, le=400_000_000)

@@ -1,9 +1,9 @@
 """Normalizer `pdf_rebuild`: a PDF as a model, its structure cleaned or its pages as pictures.
 
 Takes a PDF that `pdf_recognise` has passed. `way = "clean"`: every object that pages need is built
-anew by a table of roles (`filters.formats.pdf_roles`) and its content written anew an operation a line;
-gives the model of docs/spec/pdf-model.md. `way = "raster"`: pages are rendered by PDFium without text
-layer; gives the model of docs/spec/picture-model.md. Sets the metadata's `type`.
+anew by a table of roles (`filters.formats.pdf_roles`) and its content written anew an operation a
+line; gives the model of docs/spec/pdf-model.md. `way = "raster"`: pages are rendered by PDFium
+without text layer; gives the model of docs/spec/picture-model.md. Sets the metadata's `type`.
 """
 
 from collections.abc import Iterator
@@ -40,9 +40,12 @@ NOTED_CHARACTERS_MAX = 180
 
 
 class PdfRebuildParameters(PdfParameters):
-    """way: how. dpi: pixels an inch of rendered pages.
+    """How a PDF is rebuilt.
 
-    pages_first, pages_last  which pages are kept, from 1; pages_last 0 for all that follow
+    way          structure cleaned, or pages as pictures
+    dpi          pixels an inch of rendered pages
+    pages_first  the first page that is kept, from 1
+    pages_last   the last page that is kept; 0 for all that follow
     """
 
     way: Literal["clean", "raster"] = "clean"

@@ -1,8 +1,8 @@
 """Normalizer `pdf_build`: writes a PDF from its model, in the one form that `pdf_verify` reads.
 
 Takes the model in CBOR, of a cleaned PDF or of pages as pictures, gives PDF 1.7 and sets the
-metadata's `type`. Objects one after another, a classic table, no identifier, no information; streams
-deflated by zlib, pictures written by the writers of our own. No PDF is parsed.
+metadata's `type`. Objects one after another, a classic table, no identifier, no information;
+streams deflated by zlib, pictures written by the writers of our own. No PDF is parsed.
 """
 
 import zlib
@@ -24,7 +24,7 @@ HEADER = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 POINTS_AN_INCH = 72
 FIRST_OBJECT = 3  # after the catalog and the list of pages
 _LEVEL = 6
-# A page's picture ends this far within the page: rounded up by a renderer, it would be a pixel wider.
+# A page's picture ends this far within the page: a renderer that rounds up would add a pixel.
 _WITHIN_MILLIONTHS = 1_000
 
 
@@ -171,8 +171,10 @@ def make(parameters: PdfBuildParameters, documents: Documents) -> Run:
 
     def run(message: Message) -> Answer:
         crossed = model(message.payload)
-        build = clean if isinstance(crossed, Clean) else raster
-        payload = build(crossed, parameters.quality)  # type: ignore[operator, arg-type]  # each has its own
+        if isinstance(crossed, Clean):
+            payload = clean(crossed, parameters.quality)
+        else:
+            payload = raster(crossed, parameters.quality)
         return Changed(Message.make(replace(message.meta, type=PDF), payload), "written as PDF")
 
     return run

@@ -1,9 +1,9 @@
 """Filter `pdf_read`: what crossed is a cleaned PDF or pages as pictures, by the destination's code.
 
-Takes any bytes, changes nothing. Shares no code with the source: an own table says which key may hold
-which kinds of value, references name earlier objects only, font programs begin as such, and content
-streams are held to the operators and operands of docs/spec/pdf-model.md by a state machine over
-their lines. No PDF is parsed.
+Takes any bytes, changes nothing. Shares no code with the source: an own table says which key may
+hold which kinds of value, references name earlier objects only, font programs begin as such, and
+content streams are held to the operators and operands of docs/spec/pdf-model.md by a state machine
+over their lines. No PDF is parsed.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,14 @@ _DEPTH_LEVELS_MAX = 16
 
 
 class PdfReadParameters(Parameters):
-    """What is taken: which ways, and how many pages, objects, bytes of streams and pixels."""
+    """What is taken.
+
+    ways                which of the two models
+    pages_max           pages
+    objects_max         objects
+    inflated_bytes_max  of all streams together
+    all_pixels_max      of all pictures, or all pages that are pictures
+    """
 
     ways: list[Literal["clean", "raster"]] = Field(default=["clean"], min_length=1, max_length=2)
     pages_max: int = Field(default=500, ge=1, le=10_000)
@@ -216,9 +223,9 @@ def _programs(clean: Clean) -> None:
             if key in item and not _start(clean, item[key]).startswith(_PROGRAMS):
                 raise Malformed(Reason.SYNTAX, "a font program that does not begin as one")
         for key in ("ToUnicode", "Encoding"):
-            if type(item.get(key)) is dict and set(item[key]) == {"$o"}:
-                if not _CMAP.issuperset(clean.bytes_of(_referred(item[key]))):
-                    raise Malformed(Reason.SYNTAX, "a character map with other characters")
+            mapped = type(item.get(key)) is dict and set(item[key]) == {"$o"}
+            if mapped and not _CMAP.issuperset(clean.bytes_of(_referred(item[key]))):
+                raise Malformed(Reason.SYNTAX, "a character map with other characters")
 
 
 def _start(clean: Clean, reference: Any) -> bytes:

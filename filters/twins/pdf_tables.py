@@ -1,4 +1,4 @@
-"""What the destination takes in a cleaned PDF: keys with their kinds of value, operators of content.
+"""What the destination takes in a cleaned PDF: keys, kinds of value, operators.
 
 Kinds: i number, n name, b truth, s string, a array, d dictionary, o reference. Written from ISO
 32000-2 for what pages need; not generated from, nor shared with, the source side's roles.

@@ -1,8 +1,8 @@
 """Filter `pdf_verify`: the written PDF has the one form that the destination writes.
 
-Takes the file that `pdf_build` wrote, changes nothing. Shares no code with the writer: it goes by the
-table at the end from object to object, each directly behind the one before, holds every object to
-the few kinds of token that the writer uses, and every stream to its length. No other part, no
+Takes the file that `pdf_build` wrote, changes nothing. Shares no code with the writer: it goes by
+the table at the end from object to object, each directly behind the one before, holds every object
+to the few kinds of token that the writer uses, and every stream to its length. No other part, no
 comment, no byte between, and none of the names by which a PDF does something.
 """
 

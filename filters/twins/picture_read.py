@@ -39,7 +39,13 @@ _DPI_MAX = 1200
 
 
 class PictureReadParameters(Parameters):
-    """What is taken: formats, and the largest number of pixels (of a frame, of all), of frames."""
+    """What is taken.
+
+    formats         that may come
+    pixels_max      of one frame, width times height
+    all_pixels_max  of all frames together
+    frames_max      frames or pages
+    """
 
     formats: list[Form] = Field(default=["png", "jpeg", "gif", "tiff", "bmp"], min_length=1)
     pixels_max: int = Field(default=24_000_000, ge=1, le=200_000_000)
