@@ -26,8 +26,8 @@ _LIMITS = CborLimits(
     items_max=4_000_000,
     string_bytes_max=BYTES_MAX,
 )
-_NAME = re.compile(r"[a-z][a-z0-9]{0,15}:[A-Za-z0-9_.\-]{1,80}")
-_ATTRIBUTE = re.compile(r"(?:[a-z][a-z0-9]{0,15}:)?[A-Za-z0-9_.\-]{1,80}")
+_NAME = re.compile(r"[a-z][a-z0-9]{0,15}:[A-Za-z_][A-Za-z0-9_.\-]{0,79}")
+_ATTRIBUTE = re.compile(r"(?:[a-z][a-z0-9]{0,15}:)?[A-Za-z_][A-Za-z0-9_.\-]{0,79}")
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_\-]{0,31}")
 _TREE_KEYS = {

@@ -157,8 +157,13 @@ def _tree(tree: Any) -> int:
 
 
 def _name(name: str) -> None:
-    if not 1 <= len(name) <= 97 or set(name) - _NAME or name.count(":") > 1 or name[0] in "-.:":
+    prefix, colon, local = name.rpartition(":")
+    if set(name) - _NAME or not 1 <= len(local) <= 80 or not (local[0].isalpha() or local[0] == "_"):
         raise _shape("a name is none")
+    if colon and not (prefix.isalnum() and prefix.islower() and prefix[0].isalpha()):
+        raise _shape("a prefix is none")
+    if len(prefix) > 16:
+        raise _shape("a prefix is too long")
 
 
 def _text(text: str) -> None:

@@ -71,6 +71,8 @@ WRONG: dict[str, tuple[Any, str]] = {
     "an unknown prefix": (docx(["v:shape", {}, []]), "model-unknown-name"),
     "a prefix in an attribute": (docx(["w:p", {"v:a": "x"}, []]), "model-unknown-name"),
     "a name that closes the tag": (docx(["w:p><x", {}, []]), "model-shape"),
+    "a prefix that begins with a digit": (docx(["8:p", {}, []]), "model-shape"),
+    "a name that begins with a dash": (docx(["w:-p", {}, []]), "model-shape"),
     "an attribute that ends the value": (docx(["w:p", {'a"b': "x"}, []]), "model-shape"),
     "a relationship that is not there": (
         docx(["w:p", {}, [["w:hyperlink", {"r:id": "rId9"}, []]]]), "schema-invalid"),
