@@ -158,8 +158,10 @@ def _tree(tree: Any) -> int:
 
 def _name(name: str) -> None:
     prefix, colon, local = name.rpartition(":")
-    if set(name) - _NAME or not 1 <= len(local) <= 80 or not (local[0].isalpha() or local[0] == "_"):
-        raise _shape("a name is none")
+    if set(name) - _NAME or not 1 <= len(local) <= 80:
+        raise _shape("a name is none, or too long")
+    if not (local[0].isalpha() or local[0] == "_"):
+        raise _shape("a name does not begin as one")
     if colon and not (prefix.isalnum() and prefix.islower() and prefix[0].isalpha()):
         raise _shape("a prefix is none")
     if len(prefix) > 16:

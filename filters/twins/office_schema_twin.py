@@ -89,6 +89,14 @@ def _invalid(what: str) -> Malformed:
     return Malformed(Reason.SCHEMA_INVALID, what)
 
 
+def _inside(untrusted: bytes) -> list[Tree]:
+    """The elements in the root element of a part that has no text."""
+    found = parse(untrusted)[2]
+    if any(isinstance(child, str) for child in found):
+        raise _invalid("text in a table of parts")
+    return found
+
+
 def _placed(tree: Tree, places: Places) -> None:
     """Every element stands where it may."""
     for name, _, content in walk(tree):
@@ -106,7 +114,7 @@ def _ooxml(files: dict[str, bytes], places: Places, links: bool) -> None:
         raise _invalid("the document has no content types")
     defaults: dict[str, str] = {}
     overrides: dict[str, str] = {}
-    for name, attributes, _ in parse(files[_TYPES])[2]:
+    for name, attributes, _ in _inside(files[_TYPES]):
         key = "Extension" if name == "Default" else "PartName"
         into = defaults if name == "Default" else overrides
         into[attributes.get(key, "").removeprefix("/")] = attributes.get("ContentType", "")
@@ -135,7 +143,7 @@ def _part(
     check(tree)
     folder, _, own = name.rpartition("/")
     told = files.get(f"{folder}/_rels/{own}.rels")
-    idents = {one[1].get("Id") for one in parse(told)[2]} if told else set()
+    idents = {one[1].get("Id") for one in _inside(told)} if told else set()
     for _, attributes, _ in walk(tree):
         for key, value in attributes.items():
             if key.startswith("r:") and value not in idents:
@@ -143,7 +151,7 @@ def _part(
 
 
 def _relations(name: str, contents: bytes, files: dict[str, bytes], links: bool) -> None:
-    for tag, attributes, _ in parse(contents)[2]:
+    for tag, attributes, _ in _inside(contents):
         target, kind = attributes.get("Target", ""), attributes.get("Type", "")
         if tag != "Relationship" or not kind.startswith(RELATIONS):
             raise _invalid("a relationship of another type")
@@ -161,7 +169,7 @@ def _odf(files: dict[str, bytes], places: Places, links: bool) -> None:
         raise _invalid("the document has no manifest, or is of an unknown type")
     listed = {
         entry[1].get("manifest:full-path", ""): entry[1].get("manifest:media-type", "")
-        for entry in parse(files[_MANIFEST])[2]
+        for entry in _inside(files[_MANIFEST])
     }
     if listed.get("/") != told:
         raise _invalid("manifest and mimetype do not agree")
