@@ -23,16 +23,17 @@ def office_texts(model: Any) -> list[str]:
 
 
 def _collect(tree: Any, found: list[str]) -> None:
-    todo = [tree]
+    todo = [(tree, False)]
     while todo:
-        name, attributes, content = todo.pop()
+        (name, attributes, content), is_inside = todo.pop()
         found += attributes.values()
         if name in _WHOLE:
             found.append("".join(_pieces(content)))
+            is_inside = True
         for child in content:
             if type(child) is not str:
-                todo.append(child)
-            elif name not in _WHOLE:
+                todo.append((child, is_inside))
+            elif not is_inside:
                 found.append(child)
 
 

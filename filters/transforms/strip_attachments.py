@@ -76,7 +76,57 @@ def _strip(model: Any, unwanted: Callable[[str, str], bool]) -> int:
 
 
 def _strip_office(model: Any, unwanted: Callable[[str, str], bool]) -> int:
-    raise Malformed(Reason.MODEL_SHAPE, "not the model of a container")
+    """Take the unwanted pictures out, renumber what is left; gives how many went."""
+    parts = model["parts"]
+    gone = {
+        number
+        for number, part in enumerate(parts)
+        if part["kind"] == "image" and unwanted(part["media"], "")
+    }
+    kept = [number for number in range(len(parts)) if number not in gone]
+    numbers = {old: new for new, old in enumerate(kept)}
+    for number in kept:
+        part = parts[number]
+        if "tree" in part:
+            _without(part["tree"], _references(part, numbers, gone))
+    model["parts"] = [parts[number] for number in kept]
+    return len(gone)
+
+
+def _references(part: Any, numbers: dict[int, int], gone: set[int]) -> dict[str, str | None]:
+    """What the part's tree says of other parts -> what it has to say now; None: it goes."""
+    if "links" not in part:
+        told: dict[str, str | None] = {f"part:{old}": f"part:{new}" for old, new in numbers.items()}
+        return {**told, **{f"part:{old}": None for old in gone}}
+    references: dict[str, str | None] = {}
+    links = []
+    for place, target in enumerate(part["links"], 1):
+        if type(target) is int and target in gone:
+            references[f"rId{place}"] = None
+            continue
+        links.append(numbers[target] if type(target) is int else target)
+        references[f"rId{place}"] = f"rId{len(links)}"
+    part["links"] = links
+    return references
+
+
+def _without(tree: Any, references: dict[str, str | None]) -> None:
+    """Change the references in a tree, in place; an element whose reference goes, goes too."""
+    todo = [tree]
+    while todo:
+        element = todo.pop()
+        element[2][:] = [child for child in element[2] if not _goes(child, references)]
+        for key, value in element[1].items():
+            if key.startswith("r:") or key == "xlink:href":
+                element[1][key] = references.get(value, value)
+        todo += [child for child in element[2] if type(child) is not str]
+
+
+def _goes(child: Any, references: dict[str, str | None]) -> bool:
+    return type(child) is not str and any(
+        (key.startswith("r:") or key == "xlink:href") and references.get(value, value) is None
+        for key, value in child[1].items()
+    )
 
 
 STAGE = StageType(
