@@ -27,6 +27,8 @@ _DROPPED = {
     0xCAFE: 0,  # Java's mark of a JAR
 }
 _ALIGNMENT = 0xD935  # zipalign: two bytes and zeros
+_GROWTH = 0xA220  # room to grow, as Microsoft Office leaves it: a mark, a number, and zeros
+_GROWTH_MARK = 0xA028
 _FULL32 = 0xFFFFFFFF
 
 
@@ -83,6 +85,9 @@ def read_extras(raw: bytes, raw_name: bytes) -> Extras:
         elif number == _ALIGNMENT:
             if size < 2 or body[2:].strip(b"\x00"):
                 raise _extra("padding that is not empty")
+        elif number == _GROWTH:
+            if size < 4 or struct.unpack_from("<H", body)[0] != _GROWTH_MARK or any(body[4:]):
+                raise _extra("room to grow that is not empty")
         elif size > _DROPPED.get(number, -1):
             raise _extra("an extra field that is not allowed")
     return Extras(numbers)

@@ -6,6 +6,7 @@ extension, and gives the model of docs/spec/archive-model.md. Folders without fi
 owners, comments, extra fields and the order of entries do not survive. Sets the metadata's `type`.
 """
 
+import re
 from collections import Counter
 from dataclasses import replace
 from typing import Literal, Self
@@ -24,6 +25,11 @@ from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Changed
+
+# What desktop systems leave beside the files: told and dropped, never looked at.
+_LEFTOVERS = re.compile(
+    r"(?:.*/)?__MACOSX/.*|(?:.*/)?(?:\._[^/]*|\.DS_Store|Thumbs\.db|desktop\.ini)", re.IGNORECASE
+)
 
 
 class PartLine(Parameters):
@@ -130,6 +136,8 @@ class _Opener:
 
     def entry(self, name: str, contents: bytes, level: int) -> dict[str, CborValue] | None:
         """The part as it crosses, without its name; None if it is dropped."""
+        if _LEFTOVERS.fullmatch(name):
+            return None
         found = self.table.get(extension(name))
         if found is None:
             if self.drops:

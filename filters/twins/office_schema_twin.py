@@ -91,7 +91,7 @@ def _invalid(what: str) -> Malformed:
 
 def _inside(untrusted: bytes) -> list[Tree]:
     """The elements in the root element of a part that has no text."""
-    found = parse(untrusted)[2]
+    found: list[Tree] = parse(untrusted)[2]
     if any(isinstance(child, str) for child in found):
         raise _invalid("text in a table of parts")
     return found

@@ -125,3 +125,19 @@ def test_fields_are_judged_by_their_first_word_and_by_addresses() -> None:
     assert field_fault("HYPERLINK https://192.0.2.1") != ""
     assert field_fault('"DDE" a b') != ""
     assert field_fault("\u00a0DDEAUTO a") != ""
+
+
+@pytest.mark.parametrize("name", ["ooxml-names", "ooxml-places", "odf-names", "odf-places"])
+def test_the_packs_have_the_same_tables_and_the_two_sides_the_same_elements(name: str) -> None:
+    table = (PACK / f"{name}.txt").read_text("ascii")
+    assert (PACK.parent / "archive" / f"{name}.txt").read_text("ascii") == table
+    family, _ = name.split("-")
+    elements = [
+        {
+            line.split()[0]
+            for line in (PACK / f"{family}-{kind}.txt").read_text("ascii").splitlines()
+            if line and not line.startswith(("#", "ns "))
+        }
+        for kind in ("names", "places")
+    ]
+    assert elements[0] == elements[1]

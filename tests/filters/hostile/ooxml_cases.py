@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from tests.filters.hostile.cases import Case, Sound
 from tests.filters.hostile.ooxml_forge import OFFICE, RELATIONS, Package, package
-from tests.filters.hostile.zip_forge import Entry, deflated, zip_of
+from tests.filters.hostile.zip_forge import Entry, deflated, extra, zip_of
 
 PACKAGE = ("office-package",)
 MACRO = ("office-macro",)
@@ -254,6 +254,12 @@ def ordinary(kind: str) -> Iterator[Sound]:
     stored = {**made.files(), "x/TRACE-NAME.xml": b"<a/>"}
     yield Sound("everything that goes", zip_of(*[Entry(n.encode(), b) for n, b in stored.items()],
                                               comment=b"TRACE-NAME"), gone)  # fmt: skip
+    grown = extra(0xA220, b"\x28\xa0\x00\x00" + bytes(260))
+    entries = [
+        Entry(name.encode(), body, 8, flags=6, extra=grown if name.startswith("[") else b"")
+        for name, body in package(kind).files().items()
+    ]
+    yield Sound("room to grow, as Office leaves it", zip_of(*entries))
     renamed = _renamed(package(kind))
     yield Sound("parts with other names", renamed.write(method=0), (b"TRACEPART",))
 

@@ -215,6 +215,8 @@ def _extras() -> Iterator[Case]:
         ("longer than the block", struct.pack("<HH", 0x5455, 99), more),
         ("twice", extra(0xCAFE, b"") * 2, more),
         ("times too long", extra(0x5455, b"h" * 99), more),
+        ("room to grow that hides", extra(0xA220, b"\x28\xa0\x00\x00hidden"), more),
+        ("room to grow without its mark", extra(0xA220, bytes(40)), more),
         ("padding that hides", extra(0xD935, b"\x00\x00hidden"), more),
         ("acl", extra(0x4C41, b"hidden"), more),
         ("security descriptor", extra(0x4453, b"hidden"), more),
@@ -325,6 +327,10 @@ def sound() -> Iterator[Sound]:
             )
             yield Sound(f"descriptor, signed {sign}, wide {wide}", zip_of(entry))
     yield Sound("no entries", zip_of())
+    left = (Entry(b"__MACOSX/._a.txt", b"TRACE-MAC"), Entry(b".DS_Store", b"TRACE-STORE"),
+            Entry(b"b/Thumbs.db", b"TRACE-DB"))  # fmt: skip
+    yield Sound("what desktops leave", zip_of(Entry(), *left),
+                (b"TRACE-MAC", b"TRACE-STORE", b"TRACE-DB"))  # fmt: skip
     yield Sound("archive in archive", zip_of(Entry(b"a.zip", zip_of(Entry(comment=b"GONE"))),
                                              Entry(b"b.txt")), (b"GONE",))  # fmt: skip
     stream = io.BytesIO()
