@@ -38,12 +38,46 @@ _STAGES: dict[str, Listed] = {
     "relabel": Listed("filters.transforms.relabel", Kind.TRANSFORM, Side.SOURCE, 1),
     "roll_up": Listed("filters.checks.roll_up", Kind.FILTER, Side.SOURCE, 1),
     "route": Listed("filters.routes.route", Kind.ROUTE, Side.SOURCE, 1),
-    "words": Listed("filters.checks.words", Kind.FILTER, Side.SOURCE, 1),
+    "words": Listed("filters.checks.words", Kind.FILTER, Side.SOURCE, 2),
+    "rules": Listed("filters.checks.rules", Kind.FILTER, Side.SOURCE, 1),
+    "personal": Listed("filters.checks.personal", Kind.FILTER, Side.SOURCE, 1),
+    "encoded": Listed("filters.checks.encoded", Kind.FILTER, Side.SOURCE, 1),
+    "mask": Listed("filters.transforms.mask", Kind.TRANSFORM, Side.SOURCE, 1),
+    "redact_text": Listed("filters.transforms.redact_text", Kind.TRANSFORM, Side.SOURCE, 1),
+    "generalise": Listed("filters.transforms.generalise", Kind.TRANSFORM, Side.SOURCE, 1),
     # every format, destination side
     "check_label_twin": Listed("filters.twins.check_label_twin", Kind.FILTER, Side.DESTINATION, 1),
     "label_twin": Listed("filters.twins.label_twin", Kind.FILTER, Side.DESTINATION, 1),
     "route_twin": Listed("filters.twins.route_twin", Kind.ROUTE, Side.DESTINATION, 1),
-    "words_twin": Listed("filters.twins.words_twin", Kind.FILTER, Side.DESTINATION, 1),
+    "words_twin": Listed("filters.twins.words_twin", Kind.FILTER, Side.DESTINATION, 2),
+    # plain text and CSV
+    "text_identify": Listed("filters.checks.text_identify", Kind.FILTER, Side.SOURCE, 1),
+    "text_recognise": Listed("filters.checks.text_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "text_rebuild": Listed("filters.normalizers.text_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
+    "text_check": Listed("filters.checks.text_check", Kind.FILTER, Side.SOURCE, 1),
+    "text_read": Listed("filters.twins.text_read", Kind.FILTER, Side.DESTINATION, 1),
+    "text_build": Listed("filters.twins.text_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "text_check_twin": Listed("filters.twins.text_check_twin", Kind.FILTER, Side.DESTINATION, 1),
+    "csv_recognise": Listed("filters.checks.csv_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "csv_rebuild": Listed("filters.normalizers.csv_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
+    "csv_check": Listed("filters.checks.csv_check", Kind.FILTER, Side.SOURCE, 1),
+    "csv_schema": Listed("filters.checks.csv_schema", Kind.FILTER, Side.SOURCE, 1),
+    "csv_read": Listed("filters.twins.csv_read", Kind.FILTER, Side.DESTINATION, 1),
+    "csv_build": Listed("filters.twins.csv_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "csv_schema_twin": Listed("filters.twins.csv_schema_twin", Kind.FILTER, Side.DESTINATION, 1),
+    # any XML and any JSON
+    "xml_rebuild": Listed("filters.normalizers.xml_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
+    "xml_check": Listed("filters.checks.xml_check", Kind.FILTER, Side.SOURCE, 1),
+    "xml_schema": Listed("filters.checks.xml_schema", Kind.FILTER, Side.SOURCE, 1),
+    "xml_read": Listed("filters.twins.xml_read", Kind.FILTER, Side.DESTINATION, 1),
+    "xml_build": Listed("filters.twins.xml_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "xml_schema_twin": Listed("filters.twins.xml_schema_twin", Kind.FILTER, Side.DESTINATION, 1),
+    "json_rebuild": Listed("filters.normalizers.json_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
+    "json_check": Listed("filters.checks.json_check", Kind.FILTER, Side.SOURCE, 1),
+    "json_schema": Listed("filters.checks.json_schema", Kind.FILTER, Side.SOURCE, 1),
+    "json_read": Listed("filters.twins.json_read", Kind.FILTER, Side.DESTINATION, 1),
+    "json_build": Listed("filters.twins.json_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "json_schema_twin": Listed("filters.twins.json_schema_twin", Kind.FILTER, Side.DESTINATION, 1),
     # pack c2: Cursor-on-Target
     "cot_rebuild": Listed("filters.normalizers.cot_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
     "cot_recognise": Listed("filters.checks.cot_recognise", Kind.FILTER, Side.SOURCE, 1),
@@ -52,6 +86,9 @@ _STAGES: dict[str, Listed] = {
     "cot_build": Listed("filters.twins.cot_build", Kind.NORMALIZE, Side.DESTINATION, 2),
     "cot_read": Listed("filters.twins.cot_read", Kind.FILTER, Side.DESTINATION, 1),
     "cot_schema_twin": Listed("filters.twins.cot_schema_twin", Kind.FILTER, Side.DESTINATION, 1),
+    # pack tak: Cursor-on-Target as TAK protobuf
+    "tak_recognise": Listed("filters.checks.tak_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "tak_rebuild": Listed("filters.normalizers.tak_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
     # pack events: CloudEvents
     "event_rebuild": Listed("filters.normalizers.event_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
     "event_recognise": Listed("filters.checks.event_recognise", Kind.FILTER, Side.SOURCE, 1),
@@ -61,6 +98,36 @@ _STAGES: dict[str, Listed] = {
     "event_read": Listed("filters.twins.event_read", Kind.FILTER, Side.DESTINATION, 1),
     "event_schema_twin": Listed(
         "filters.twins.event_schema_twin", Kind.FILTER, Side.DESTINATION, 1
+    ),
+    # pack archive: ZIP, TAR, gzip
+    "archive_rebuild": Listed(
+        "filters.normalizers.archive_rebuild", Kind.NORMALIZE, Side.SOURCE, 1
+    ),
+    "archive_recognise": Listed("filters.checks.archive_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "archive_schema": Listed("filters.checks.archive_schema", Kind.FILTER, Side.SOURCE, 1),
+    "container_identify": Listed("filters.checks.container_identify", Kind.FILTER, Side.SOURCE, 1),
+    "container_recognise": Listed(
+        "filters.checks.container_recognise", Kind.FILTER, Side.SOURCE, 1
+    ),
+    "archive_build": Listed("filters.twins.archive_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "archive_read": Listed("filters.twins.archive_read", Kind.FILTER, Side.DESTINATION, 1),
+    "archive_schema_twin": Listed(
+        "filters.twins.archive_schema_twin", Kind.FILTER, Side.DESTINATION, 1
+    ),
+    # pack office: OOXML and OpenDocument
+    "package_recognise": Listed("filters.checks.package_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "office_rebuild": Listed("filters.normalizers.office_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
+    "office_recognise": Listed("filters.checks.office_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "office_schema": Listed("filters.checks.office_schema", Kind.FILTER, Side.SOURCE, 1),
+    "office_words": Listed("filters.checks.office_words", Kind.FILTER, Side.SOURCE, 1),
+    "office_build": Listed("filters.twins.office_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "office_read": Listed("filters.twins.office_read", Kind.FILTER, Side.DESTINATION, 1),
+    "office_schema_twin": Listed(
+        "filters.twins.office_schema_twin", Kind.FILTER, Side.DESTINATION, 1
+    ),
+    # archives and office documents
+    "strip_attachments": Listed(
+        "filters.transforms.strip_attachments", Kind.TRANSFORM, Side.SOURCE, 1
     ),
     # pictures and PDF, either pack
     "visual_identify": Listed("filters.checks.visual_identify", Kind.FILTER, Side.SOURCE, 1),
@@ -82,6 +149,15 @@ _STAGES: dict[str, Listed] = {
     "picture_words_twin": Listed(
         "filters.twins.picture_words_twin", Kind.FILTER, Side.DESTINATION, 1
     ),
+    # packs pdf and pdf_raster
+    "pdf_recognise": Listed("filters.checks.pdf_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "pdf_rebuild": Listed("filters.normalizers.pdf_rebuild", Kind.NORMALIZE, Side.SOURCE, 1),
+    "document_recognise": Listed("filters.checks.document_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "pdf_words": Listed("filters.checks.pdf_words", Kind.FILTER, Side.SOURCE, 1),
+    "pdf_read": Listed("filters.twins.pdf_read", Kind.FILTER, Side.DESTINATION, 1),
+    "pdf_build": Listed("filters.twins.pdf_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "pdf_verify": Listed("filters.twins.pdf_verify", Kind.FILTER, Side.DESTINATION, 1),
+    "pdf_words_twin": Listed("filters.twins.pdf_words_twin", Kind.FILTER, Side.DESTINATION, 1),
 }
 
 

@@ -23,21 +23,57 @@ from schemas.trust_root import Direction, TrustRoot
 DUTIES: dict[str, frozenset[str]] = {
     name: frozenset(duty.split("+"))
     for duty, names in {
-        "identify": ("identify", "visual_identify"),
+        "identify": ("identify", "text_identify", "visual_identify"),
         "sender": ("sender_signature",),
         "bounds": ("bounds",),
         "recognise": (
-            "cot_read", "cot_recognise", "event_read", "event_recognise", "json_recognise",
-            "picture_read", "picture_recognise", "xml_recognise",
+            "cot_read", "cot_recognise", "csv_check", "csv_read", "csv_recognise", "event_read",
+            "event_recognise", "json_check", "json_read", "json_recognise", "tak_recognise",
+            "text_read", "text_recognise", "xml_check", "xml_read", "xml_recognise",
         ),
         # recognisers of formats that have no schema language: the whole definition is in them
-        "recognise+schema": ("picture_verify", "pixels_recognise"),
-        "schema": ("cot_schema", "cot_schema_twin", "event_schema", "event_schema_twin"),
+        "recognise+schema": (
+            "picture_verify", "pixels_recognise", "text_check", "text_check_twin",
+        ),
+        "schema": (
+            "cot_schema", "cot_schema_twin", "csv_schema", "csv_schema_twin", "event_schema",
+            "event_schema_twin", "json_schema", "json_schema_twin", "xml_schema",
+            "xml_schema_twin",
+        ),
         "label": ("check_label", "check_label_twin", "label", "label_twin"),
         "words": ("picture_words", "picture_words_twin", "words", "words_twin"),
         "route": ("route", "route_twin"),
     }.items()
     for name in names
+} | {
+    # archives and office documents
+    "container_identify": frozenset({"identify"}),
+    "archive_read": frozenset({"recognise"}),
+    "archive_recognise": frozenset({"recognise"}),
+    "archive_schema": frozenset({"schema"}),
+    "archive_schema_twin": frozenset({"schema"}),
+    "container_recognise": frozenset({"recognise"}),
+    "office_read": frozenset({"recognise"}),
+    "office_recognise": frozenset({"recognise"}),
+    "office_schema": frozenset({"schema"}),
+    "office_schema_twin": frozenset({"schema"}),
+    "office_words": frozenset({"words"}),
+    "package_recognise": frozenset({"recognise"}),
+} | {
+    # pictures and PDF
+    "visual_identify": frozenset({"identify"}),
+    "document_recognise": frozenset({"recognise", "schema"}),
+    "pdf_read": frozenset({"recognise"}),
+    "pdf_recognise": frozenset({"recognise"}),
+    "pdf_verify": frozenset({"recognise", "schema"}),
+    "pdf_words": frozenset({"words"}),
+    "pdf_words_twin": frozenset({"words"}),
+    "picture_read": frozenset({"recognise"}),
+    "picture_recognise": frozenset({"recognise"}),
+    "picture_verify": frozenset({"recognise", "schema"}),
+    "picture_words": frozenset({"words"}),
+    "picture_words_twin": frozenset({"words"}),
+    "pixels_recognise": frozenset({"recognise", "schema"}),
 }  # fmt: skip
 
 
@@ -144,7 +180,7 @@ def _line_faults(line: StageLine, chain: Chain, documents: Mapping[str, bytes]) 
         return
     unnamed = [
         value for field, value in parameters
-        if field.endswith("document") and value not in (None, *chain.documents)
+        if field.endswith("document") and value and value not in chain.documents
     ]  # fmt: skip
     if unnamed:
         yield from (f"it reads {name}, which the chain's documents do not name" for name in unnamed)

@@ -56,6 +56,8 @@ class Reason(StrEnum):
     XML_XINCLUDE = "xml-xinclude"
     XML_SCHEMA_LOCATION = "xml-schema-location"
     XML_NAMESPACE = "xml-namespace"
+    XML_SIGNATURE = "xml-signature"
+    XML_ENCRYPTED = "xml-encrypted"
     XML_DUPLICATE_ATTRIBUTE = "xml-duplicate-attribute"
 
     # JSON
@@ -63,6 +65,22 @@ class Reason(StrEnum):
     JSON_NOT_A_NUMBER = "json-not-a-number"
     JSON_LONE_SURROGATE = "json-lone-surrogate"
     JSON_NUMBER_SIZE = "json-number-size"
+
+    # plain text and CSV
+    TEXT_BIDI = "text-bidi"
+    TEXT_INVISIBLE = "text-invisible"
+    TEXT_MARKS = "text-marks"
+    TEXT_NOT_COMPOSED = "text-not-composed"
+    TOO_MANY_LINES = "too-many-lines"
+    LINE_TOO_LONG = "line-too-long"
+    CSV_SHAPE = "csv-shape"
+    CSV_FORMULA = "csv-formula"
+
+    # the typed model that crosses
+    CBOR_NOT_DETERMINISTIC = "cbor-not-deterministic"
+    CBOR_TYPE = "cbor-type"
+    MODEL_SHAPE = "model-shape"
+    MODEL_UNKNOWN_NAME = "model-unknown-name"
 
     # pictures
     TOO_MANY_PIXELS = "too-many-pixels"
@@ -76,13 +94,26 @@ class Reason(StrEnum):
     PDF_EMBEDDED = "pdf-embedded"
     PDF_FORM = "pdf-form"
     PDF_EXTERNAL = "pdf-external"
-    PDF_REVISIONS = "pdf-revisions"
+    PDF_LAYERS = "pdf-layers"
 
-    # the typed model that crosses
-    CBOR_NOT_DETERMINISTIC = "cbor-not-deterministic"
-    CBOR_TYPE = "cbor-type"
-    MODEL_SHAPE = "model-shape"
-    MODEL_UNKNOWN_NAME = "model-unknown-name"
+    # archives and office documents
+    ARCHIVE_STRUCTURE = "archive-structure"
+    ARCHIVE_CHECKSUM = "archive-checksum"
+    ARCHIVE_METHOD = "archive-method"
+    ARCHIVE_ENCRYPTED = "archive-encrypted"
+    ARCHIVE_EXTRA_FIELD = "archive-extra-field"
+    ARCHIVE_NAME = "archive-name"
+    ARCHIVE_DUPLICATE = "archive-duplicate"
+    ARCHIVE_LINK = "archive-link"
+    ARCHIVE_RATIO = "archive-ratio"
+    OFFICE_LEGACY = "office-legacy"
+    OFFICE_PACKAGE = "office-package"
+    OFFICE_PART = "office-part"
+    OFFICE_MACRO = "office-macro"
+    OFFICE_EMBEDDED = "office-embedded"
+    OFFICE_EXTERNAL = "office-external"
+    OFFICE_FIELD = "office-field"
+    OFFICE_REVISION = "office-revision"
 
     # checks of content and policy
     SCHEMA_INVALID = "schema-invalid"
@@ -103,6 +134,9 @@ class Reason(StrEnum):
     BINDING_DIGEST = "binding-digest"
     BINDING_SIGNATURE = "binding-signature"
     DIRTY_WORD = "dirty-word"
+    PERSONAL_DATA = "personal-data"
+    ENCODED_CONTENT = "encoded-content"
+    RULE_BROKEN = "rule-broken"
     NO_ROUTE = "no-route"
 
     # the chain itself

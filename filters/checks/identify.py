@@ -56,9 +56,13 @@ _ENCODINGS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\x00", b"+ADw", b"+AH
 
 
 class IdentifyParameters(Parameters):
-    """types: the media types that may pass, each one that this stage knows."""
+    """types: the media types that may pass, each one that this stage knows.
+
+    byte_order_mark  whether the payload may begin with one
+    """
 
     types: list[str] = Field(min_length=1, max_length=16)
+    byte_order_mark: bool = False
 
 
 def make(parameters: IdentifyParameters, documents: Documents) -> Run:
@@ -71,6 +75,8 @@ def make(parameters: IdentifyParameters, documents: Documents) -> Run:
     def run(message: Message) -> Answer:
         payload = message.payload
         head = payload[:HEAD_BYTES]
+        if parameters.byte_order_mark:
+            head = head.removeprefix(b"\xef\xbb\xbf")
         if head.startswith(_ENCODINGS) or head[1:2] == b"\x00":
             return Refuse(Reason.ENCODING_NOT_UTF8, "the payload does not begin as plain UTF-8")
         family = _family(head)

@@ -12,7 +12,17 @@ from schemas.verdict import Answer, Pass
 
 
 class JsonRecogniseParameters(Parameters):
-    """The bounds of `JsonLimits`, each with the default that it has there."""
+    """The bounds of `JsonLimits`, each with the default that it has there.
+
+    bytes_max              the whole document
+    depth_levels_max       objects and arrays in each other
+    items_max              values of any kind
+    string_characters_max  characters of a string
+    name_characters_max    characters of a member's name
+    number_characters_max  characters of a number
+    array                  whether the document may be an array
+    byte_order_mark        whether the file may begin with one, to be dropped
+    """
 
     bytes_max: int = Field(default=1 << 20, ge=2, le=1 << 26)
     depth_levels_max: int = Field(default=16, ge=1, le=64)
@@ -20,6 +30,8 @@ class JsonRecogniseParameters(Parameters):
     string_characters_max: int = Field(default=8192, ge=1, le=1 << 22)
     name_characters_max: int = Field(default=128, ge=1, le=1024)
     number_characters_max: int = Field(default=32, ge=1, le=256)
+    array: bool = False
+    byte_order_mark: bool = False
 
 
 def make(parameters: JsonRecogniseParameters, documents: Documents) -> Run:

@@ -28,6 +28,7 @@ class LabelParameters(Parameters):
     audience         the nations behind the flow: a label with REL TO must name all of them
     without_rel      whether a label without REL TO may pass
     unlabelled       what a message without a label is: refused, or taken to have `default`
+    default          the label of a message that has none, where `unlabelled` says so
     path             where the model holds the label too ("" nowhere)
     """
 

@@ -4,10 +4,10 @@ Takes bytes and limits; gives nothing or raises `Malformed` with a reason of its
 thing refused. It runs before any parser sees the bytes and builds no tree: compiled regular
 expressions take one member or element at a time, in time linear in its length (no character can
 match in two ways), and a stack holds what is open. Follows RFC 8259 and I-JSON (RFC 7493),
-stricter: one object at the top, UTF-8 without a byte order mark, no duplicate names (compared
-after escapes are resolved), no lone surrogates, no control characters or noncharacters in
-strings, escaped or not (tab, line feed and carriage return may stand there escaped), numbers that
-fit IEEE 754 double in size.
+stricter: one object at the top (or, if the limits say so, an array), UTF-8 without a byte order
+mark, no duplicate names (compared after escapes are resolved), no lone surrogates, no control
+characters or noncharacters in strings, escaped or not (tab, line feed and carriage return may stand
+there escaped), numbers that fit IEEE 754 double in size.
 """
 
 import re
@@ -24,7 +24,9 @@ EXPONENT_MAX = 307
 class JsonLimits:
     """Bounds of one document; each is the largest value still accepted.
 
-    items_max  values of any kind, in the whole document
+    items_max        values of any kind, in the whole document
+    array            whether the document may be an array
+    byte_order_mark  whether the bytes may begin with one
     """
 
     bytes_max: int = 1 << 20
@@ -33,6 +35,8 @@ class JsonLimits:
     string_characters_max: int = 8192
     name_characters_max: int = 128
     number_characters_max: int = 32
+    array: bool = False
+    byte_order_mark: bool = False
 
 
 _WS = r"[ \t\n\r]*+"
@@ -44,7 +48,7 @@ _MEMBER = re.compile(rf"{_WS}{_STRING}{_WS}:{_WS}{_VALUE}")
 _ELEMENT = re.compile(rf"{_WS}{_VALUE}")
 _EMPTY = re.compile(rf"{_WS}([}}\]])")
 _AFTER = re.compile(rf"{_WS}([,}}\]])")
-_START = re.compile(rf"{_WS}\{{")
+_START = re.compile(rf"{_WS}([{{\[])")
 _END = re.compile(rf"{_WS}\Z")
 
 _PLAIN_ASCII = bytes([9, 10, 13, *range(0x20, 0x7F)])
@@ -69,6 +73,8 @@ def recognise(untrusted: bytes, limits: JsonLimits) -> None:
     """Return if `untrusted` is one bounded JSON object of this profile, else `Malformed`."""
     if len(untrusted) > limits.bytes_max:
         raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "the document is larger than its bound")
+    if limits.byte_order_mark:
+        untrusted = untrusted.removeprefix(_OTHER_ENCODINGS[0][0])
     text = _characters(untrusted)
     _Walk(text, limits).document()
 
@@ -102,16 +108,16 @@ class _Walk:
 
     def document(self) -> None:
         start = _START.match(self.text)
-        if start is None:
+        if start is None or (start[1] == "[" and not self.limits.array):
             _refuse(self.text, 0, "the document does not begin as one JSON object")
-        at = self.members(start.end())
+        at = self.members(start[1], start.end())
         if _END.match(self.text, at) is None:
-            raise Malformed(Reason.TRAILING_DATA, "something follows the JSON object")
+            raise Malformed(Reason.TRAILING_DATA, "something follows the JSON value")
 
-    def members(self, at: int) -> int:
-        """Walk from the first object's first character on; gives where it ends."""
+    def members(self, opener: str, at: int) -> int:
+        """Walk from what follows the first bracket on; gives where the document ends."""
         text, items_max = self.text, self.limits.items_max
-        at, closed = self.open("{", at)
+        at, closed = self.open(opener, at)
         while not closed or self.closers:
             if closed:
                 at, closed = self.after(at)

@@ -45,7 +45,13 @@ _KEYS = ("dpi", "format", "frames", "loops", "picture")
 
 
 class PictureParameters(Parameters):
-    """Bounds of one picture; see `filters.formats.picture_structure.PictureLimits`."""
+    """Bounds of one picture.
+
+    pixels_max       of one frame, width times height
+    all_pixels_max   of all frames together
+    side_pixels_max  of width and height each
+    frames_max       frames or pages
+    """
 
     pixels_max: int = Field(default=24_000_000, ge=1, le=200_000_000)
     all_pixels_max: int = Field(default=48_000_000, ge=1, le=400_000_000)
@@ -107,10 +113,7 @@ def write(picture: Picture) -> bytes:
 
 def write_frames(picture: Picture, frames: Iterable[Frame]) -> bytes:
     """The same for frames that come one by one, so that one is in memory at a time."""
-    packed: list[Any] = [
-        [frame.width, frame.height, frame.mode, frame.ms, frame.palette, _deflated(frame.planes)]
-        for frame in frames
-    ]
+    packed: list[Any] = [stored(frame) for frame in frames]
     model: dict[str, Any] = {
         "picture": MODEL_LAYOUT,
         "format": picture.format,
@@ -119,6 +122,12 @@ def write_frames(picture: Picture, frames: Iterable[Frame]) -> bytes:
         "dpi": picture.dpi,
     }
     return encode(model)
+
+
+def stored(frame: Frame) -> list[Any]:
+    """A frame as the model holds it."""
+    pixels = _deflated(frame.planes)
+    return [frame.width, frame.height, frame.mode, frame.ms, frame.palette, pixels]
 
 
 def _deflated(planes: list[Plane]) -> bytes:
@@ -160,7 +169,7 @@ def head(untrusted: bytes, limits: PictureLimits) -> tuple[Picture, list[Any]]:
         raise Malformed(Reason.MODEL_SHAPE, "the picture has no frames")
     if not _is_count(loops, 0xFFFF) or not _is_count(dpi, DPI_MAX) or (dpi > 0) != (form == "pdf"):
         raise Malformed(Reason.MODEL_SHAPE, "the picture's loops or resolution are out of range")
-    pixels = sum(_check_frame(entry, form, limits) for entry in packed)
+    pixels = sum(check_frame(entry, form, limits) for entry in packed)
     check_frames(len(packed), pixels, limits)
     _check_together(form, packed, loops)
     return Picture(form, [], loops, dpi), packed
@@ -170,7 +179,8 @@ def _is_count(value: Any, largest: int) -> TypeGuard[int]:
     return type(value) is int and 0 <= value <= largest
 
 
-def _check_frame(entry: Any, form: str, limits: PictureLimits) -> int:
+def check_frame(entry: Any, form: str, limits: PictureLimits) -> int:
+    """The pixels of a stored frame whose parts are sound; `Malformed` for one whose are not."""
     if type(entry) is not list or len(entry) != 6:
         raise Malformed(Reason.MODEL_SHAPE, "a frame has not the parts of a frame")
     width, height, mode, ms, palette, pixels = entry

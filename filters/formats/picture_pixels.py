@@ -216,7 +216,7 @@ def _jpeg_frame(found: Structure, image: Any) -> Frame:
         whole = np.asarray(image.convert("RGB").convert("YCbCr"))
         planes = [np.ascontiguousarray(whole[:, :, at]) for at in range(3)]
         if found.format == "webp":
-            planes[1:] = [_halved(plane) for plane in planes[1:]]
+            planes[1:] = [halved(plane) for plane in planes[1:]]
     planes = [_turned(plane, found.orientation) for plane in planes]
     height, width = planes[0].shape
     mode = "L"
@@ -255,7 +255,8 @@ def _stored_planes(found: Structure, image: Any) -> list[Plane]:
     return [grey, *(np.ascontiguousarray(colours[:, :, at]) for at in (1, 2))]
 
 
-def _halved(plane: Plane) -> Plane:
+def halved(plane: Plane) -> Plane:
+    """Half the width and height, rounded up: the mean of four."""
     height, width = plane.shape
     even = np.pad(plane, ((0, height % 2), (0, width % 2)), "edge").astype(np.uint16)
     four = even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]

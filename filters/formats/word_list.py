@@ -1,101 +1,189 @@
-"""Dirty words: the list, the normal form of text, and the search, for the source side.
+"""The word list of a dirty-word search, compiled: one automaton over words between blanks.
 
-The list is a document of UTF-8 lines; blank lines and lines with `#` first are comments, each
-other line is one entry of one to eight words. An entry is found where all its words stand one
-after another, as whole words, after both sides were brought to the same normal form: NFKC, case
-folded, accents and invisible characters removed, Cyrillic and Greek letters that look Latin
-replaced, words cut at everything that is neither letter nor digit. Text with `&` or `%` in it is
-searched a second time with character references and percent escapes resolved. Words cut into
-single letters, other alphabets' transliterations and encodings such as base64 are not seen
-through.
+An entry of the list is a line of one to eight words; `#` begins a comment line. It is found where
+its words stand next to each other, whole, whatever stands between them but a letter or digit. Both
+text and list are compared in the form of `filters.formats.word_forms`: case, compatibility forms,
+accents, invisible characters and common look-alike letters of Cyrillic and Greek do not hide a
+word. Letters spaced out, letters by other signs, and words encoded once are looked for as the
+policy says. Not seen through: other alphabets' transliterations, encodings of encodings, words
+split in pieces of two and more letters.
 
-Takes text, gives the number of the first entry found (the first entry is 1). The words themselves
-never leave this module. Time is linear in the text: one pass, one dictionary look-up a word.
+Takes text, gives the number of the first entry in the list that was found (the first is 1). The
+words themselves never leave this module. Time is linear in the text (Aho and Corasick 1975).
 """
 
-import re
-import unicodedata
-from collections.abc import Iterable, Iterator
-from html import unescape
-from urllib.parse import unquote
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
+from ahocorasick_rs import BytesAhoCorasick, Implementation
+
+from filters.formats import word_forms
+from filters.formats.word_forms import BARRIER, words_of
 from schemas.cbor import CborValue
 from schemas.errors import Broken
 from schemas.reasons import Reason
 
 ENTRIES_MAX = 50_000
 ENTRY_WORDS_MAX = 8
-_BARRIER = "\x01"
-_TOKEN = re.compile(r"[^\W_]+|\x01")
-_CONFUSABLE = str.maketrans(
-    "аеорсухіјѕԁһӏкмтвнґαβεικνορτυχγ",
-    "aeopcyxijsdhlkmtbhgabeikvoptuxy",
-)
-_INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
-)
+SPACED_LETTERS_MIN = 5
+_PIECE_BYTES = 1 << 20
+_TABLE_BYTES_MAX = 1 << 19  # of patterns: beyond, the faster automaton takes too much memory
+_BLANK = 0x20
+_WORD_BYTES_MAX = 256
+_OF_LINES = ({"text", "lines"}, {"csv", "header", "rows"})
 
 
-def normal(text: str) -> str:
-    """The form in which words are compared."""
-    if text.isascii():
-        return text.lower()
-    folded = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
-    bare = unicodedata.normalize("NFKD", folded)
-    letters = "".join(c for c in bare if not unicodedata.combining(c))
-    return letters.translate(_CONFUSABLE)
+@dataclass(frozen=True, slots=True)
+class Disguises:
+    """What is looked behind.
+
+    spaced      letters one by one, for entries of five and more letters
+    leet        signs that stand for letters: ASCII character -> letter
+    references  HTML references and percent escapes
+    base64, hex  encodings, each decoded once
+    """
+
+    spaced: bool = True
+    leet: tuple[tuple[str, str], ...] = ()
+    references: bool = True
+    base64: bool = False
+    hex: bool = False
 
 
 class WordList:
     """A compiled list. `search` is its only question."""
 
-    __slots__ = ("_by_first",)
+    __slots__ = ("_disguises", "_leet", "_leet_fold", "_plain", "_spaced", "_spaced_numbers")
 
-    def __init__(self, document: bytes) -> None:
+    def __init__(self, document: bytes, disguises: Disguises | None = None) -> None:
         """Compile the document; `Broken` if it is no such list."""
-        self._by_first: dict[str, list[tuple[tuple[str, ...], int]]] = {}
-        for number, words in enumerate(_entries(document), start=1):
-            if number > ENTRIES_MAX or not 1 <= len(words) <= ENTRY_WORDS_MAX:
-                raise Broken(Reason.POLICY_MALFORMED, f"entry {number} of the word list is none")
-            self._by_first.setdefault(words[0], []).append((words, number))
+        self._disguises = disguises or Disguises()
+        lines = list(_lines(document))
+        entries = _entries(lines, None)
+        self._plain = _Automaton(entries)
+        joined = [(b"".join(words), number) for words, number in entries]
+        long = [(word, number) for word, number in joined if len(word) >= SPACED_LETTERS_MIN]
+        self._spaced_numbers = [number for _, number in long]
+        self._spaced = _compiled([word for word, _ in long])
+        self._leet_fold = word_forms.leet_table(dict(self._disguises.leet))
+        self._leet = _Automaton(_entries(lines, self._leet_fold)) if self._disguises.leet else None
 
     def search(self, texts: Iterable[str]) -> int | None:
         """The number of the first entry that one of the texts holds, or None."""
-        plain: list[str] = []
-        others: list[str] = []
-        for text in texts:
-            (plain if text.isascii() else others).append(text)
-        joined = _BARRIER.join(plain)
-        found = self._find(joined)
-        if found is None and others:
-            rest = _BARRIER.join(others)
-            found = self._find(rest)
-            joined += _BARRIER + rest
-        if found is None and ("&" in joined or "%" in joined):
-            found = self._find(unquote(unescape(unescape(joined)), errors="ignore"))
-        return found
+        joined = f" {BARRIER} ".join(texts)
+        found = [self._find(joined)]
+        disguises = self._disguises
+        if disguises.references:
+            resolved = word_forms.references(joined)
+            found.append(None if resolved is None else self._find(resolved))
+        if disguises.base64:
+            found.extend(map(self._in_plain, word_forms.from_base64(joined)))
+        if disguises.hex:
+            found.extend(map(self._in_plain, word_forms.from_hex(joined)))
+        return min((number for number in found if number is not None), default=None)
 
     def _find(self, text: str) -> int | None:
-        tokens = _TOKEN.findall(normal(text))
-        by_first = self._by_first
-        if by_first.keys().isdisjoint(tokens):
+        words = words_of(text)
+        found = [self._plain.search(words)]
+        if self._disguises.spaced:
+            found.extend(self._in_spaced(run) for run in word_forms.spaced(words))
+        if self._leet is not None:
+            found.append(self._leet.search(words_of(text, self._leet_fold)))
+        return min((number for number in found if number is not None), default=None)
+
+    def _in_plain(self, text: str) -> int | None:
+        return self._plain.search(words_of(text))
+
+    def _in_spaced(self, run: bytes) -> int | None:
+        if self._spaced is None:
             return None
-        for at, token in enumerate(tokens):
-            for words, number in by_first.get(token, ()):
-                if len(words) == 1 or tuple(tokens[at : at + len(words)]) == words:
-                    return number
+        found = self._spaced.find_matches_as_indexes(run[:_PIECE_BYTES], overlapping=True)
+        return min((self._spaced_numbers[at] for at, _, _ in found), default=None)
+
+
+class _Automaton:
+    """Entries by their longest word; the words beside it are compared where that one stands."""
+
+    __slots__ = ("_entries", "_trie")
+
+    def __init__(self, entries: Sequence[tuple[tuple[bytes, ...], int]]) -> None:
+        by_word: dict[bytes, list[tuple[tuple[bytes, ...], int, int]]] = {}
+        for words, number in entries:
+            at = max(range(len(words)), key=lambda place: len(words[place]))
+            by_word.setdefault(words[at], []).append((words, at, number))
+        self._entries = list(by_word.values())
+        self._trie = _compiled([word + b" " for word in by_word])
+
+    def search(self, words: bytes) -> int | None:
+        """The smallest number of an entry that stands there."""
+        best: int | None = None
+        if self._trie is None:
+            return None
+        for start, piece in _pieces(words):
+            matches = self._trie.find_matches_as_indexes(piece, overlapping=True)
+            for which, first, last in matches:
+                if piece[first - 1] != _BLANK:
+                    continue  # the end of a longer word
+                for entry, at, number in self._entries[which]:
+                    if (best is None or number < best) and (
+                        len(entry) == 1 or _beside(words, start + first, start + last, entry, at)
+                    ):
+                        best = number
+        return best
+
+
+def _compiled(patterns: list[bytes]) -> BytesAhoCorasick | None:
+    if not patterns:
         return None
+    small = sum(map(len, patterns)) <= _TABLE_BYTES_MAX
+    kind = Implementation.DFA if small else Implementation.ContiguousNFA
+    return BytesAhoCorasick(patterns, implementation=kind)
 
 
-def _entries(document: bytes) -> Iterator[tuple[str, ...]]:
+def _pieces(words: bytes) -> Iterator[tuple[int, bytes]]:
+    """The words in pieces that begin and end with a blank; so the matches of one are bounded."""
+    start, size = 0, len(words)
+    while start < size - 1:
+        end = min(start + _PIECE_BYTES, size)
+        if end < size:
+            cut = words.rfind(b" ", start + 1, end)
+            end = end if cut < 0 else cut + 1
+        yield start, words[start:end]
+        start = end - 1
+
+
+def _beside(words: bytes, first: int, last: int, entry: tuple[bytes, ...], at: int) -> bool:
+    """Whether the entry's other words stand before and after the one that was found."""
+    reach = (_WORD_BYTES_MAX + 8) * ENTRY_WORDS_MAX
+    if at:
+        before = words[max(0, first - reach) : first].split()
+        if tuple(before[-at:]) != entry[:at]:
+            return False
+    after = words[last : last + reach].split()
+    rest = entry[at + 1 :]
+    return tuple(after[: len(rest)]) == rest
+
+
+def _lines(document: bytes) -> Iterator[str]:
     try:
         text = document.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Broken(Reason.POLICY_MALFORMED, "the word list is not UTF-8") from error
     for line in text.splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
-            yield tuple(_TOKEN.findall(normal(line)))
+            yield line
+
+
+def _entries(lines: Sequence[str], fold: bytes | None) -> list[tuple[tuple[bytes, ...], int]]:
+    """Each entry as words, with its number."""
+    entries = []
+    for number, line in enumerate(lines, start=1):
+        words = tuple((words_of(line) if fold is None else words_of(line, fold)).split())
+        right = 1 <= len(words) <= ENTRY_WORDS_MAX and max(map(len, words)) <= _WORD_BYTES_MAX
+        if number > ENTRIES_MAX or not right or BARRIER.encode() in b"".join(words):
+            raise Broken(Reason.POLICY_MALFORMED, f"entry {number} of the word list is none")
+        entries.append((words, number))
+    return entries
 
 
 def _is_text(key: object) -> bool:
@@ -104,9 +192,17 @@ def _is_text(key: object) -> bool:
 
 
 def texts(value: CborValue) -> list[str]:
-    """Every text of a decoded CBOR value, map keys and element names included."""
+    """Every text of a decoded CBOR value, map keys and element names included.
+
+    The lines of a plain text are one text, and so are the cells of a table, so that a phrase is
+    found across the end of a line or cell.
+    """
     found: list[str] = []
     todo: list[CborValue] = [value]
+    if isinstance(value, dict) and value.keys() in _OF_LINES:
+        todo = []
+        together = [value.get("lines"), value.get("header"), value.get("rows")]
+        found.append("\n".join(_leaves(together)))
     while todo:
         item = todo.pop()
         if isinstance(item, str):
@@ -117,3 +213,10 @@ def texts(value: CborValue) -> list[str]:
             found.extend(filter(_is_text, item))
             todo.extend(item.values())
     return found
+
+
+def _leaves(value: CborValue) -> list[str]:
+    """The texts in nested lists, in their order."""
+    if isinstance(value, list):
+        return [text for item in value for text in _leaves(item)]
+    return [value] if isinstance(value, str) else []

@@ -4,9 +4,10 @@ Takes bytes and limits; gives nothing or raises `Malformed` with a reason of its
 thing refused. It runs before any parser sees the bytes and builds no tree: one compiled regular
 expression (no backtracking: possessive classes, atomic groups) cuts the text into tokens, and a
 stack holds the open names. Follows XML 1.0 (fifth edition), less everything a guard has no use
-for: no DOCTYPE, no entities but the five predefined ones, no processing instructions, no encoding
-but UTF-8 (without a byte order mark), ASCII names, no namespace that is not named in the limits.
-Comments and CDATA sections are recognised; the rebuild drops the comments.
+for: no DOCTYPE, no entities but the five predefined ones, no encoding but UTF-8 (without a byte
+order mark), ASCII names. Instructions, schema locations, `xml:` attributes, and namespaces that are
+not named in the limits are refused unless the limits let them in. Comments and CDATA sections are
+recognised; the rebuild drops the comments.
 """
 
 import re
@@ -19,7 +20,14 @@ from schemas.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class XmlLimits:
-    """Bounds of one document; each is the largest value still accepted."""
+    """Bounds of one document; each is the largest value still accepted.
+
+    namespaces        that may be declared; any_namespace: every one but XInclude
+    instructions      whether processing instructions may be there (a rebuild drops them)
+    schema_locations  whether hints to schemas may be there (the same)
+    xml_attributes    names of `xml:` attributes that may be there
+    byte_order_mark   whether the bytes may begin with one
+    """
 
     bytes_max: int = 1 << 20
     depth_levels_max: int = 16
@@ -29,6 +37,16 @@ class XmlLimits:
     text_characters_max: int = 32768
     name_characters_max: int = 64
     namespaces: tuple[str, ...] = ()
+    any_namespace: bool = False
+    instructions: bool = False
+    schema_locations: bool = False
+    xml_attributes: frozenset[str] = frozenset()
+    byte_order_mark: bool = False
+
+    @property
+    def has_namespaces(self) -> bool:
+        """Whether a prefix may be there at all."""
+        return self.any_namespace or bool(self.namespaces)
 
 
 _XINCLUDE = "http://www.w3.org/2001/XInclude"
@@ -41,13 +59,15 @@ _DECLARATION = re.compile(
     rf"""(?>(?:{_S}++encoding{_S}*+={_S}*+(?:"(?P<e1>[^"<>]*+)"|'(?P<e2>[^'<>]*+)'))?)"""
     rf"""(?>(?:{_S}++standalone{_S}*+={_S}*+(?:"(?:yes|no)"|'(?:yes|no)'))?){_S}*+\?>"""
 )
-# Groups: 1 text, 2 start name, 3 attributes, 4 slash, 5 end name, 6 CDATA; none: a comment.
+# Groups: 1 text, 2 start name, 3 attributes, 4 slash, 5 end name, 6 CDATA, 7 the target of an
+# instruction; none: a comment.
 _TOKEN = re.compile(
     rf"([^<]++)"
     rf"|<({_NAME})((?>(?:{_ATTRIBUTE})*)){_S}*+(/?+)>"
     rf"|</({_NAME}){_S}*+>"
     r"|<!\[CDATA\[((?>(?:[^\]]++|\](?!\]>))*))\]\]>"
     r"|<!--(?>(?:[^\-]++|-(?!-))*)-->"
+    rf"|<\?({_NAME})(?>(?:{_S}(?:[^?]++|\?(?!>))*)?)\?>"
 )
 _PAIR = re.compile(rf"({_NAME}){_S}*+={_S}*+(?:\"([^<\"]*+)\"|'([^<']*+)')")
 _REFERENCE = re.compile(r"&(?:amp|lt|gt|quot|apos|#([0-9]{1,7})|#x([0-9A-Fa-f]{1,6}));")
@@ -70,6 +90,8 @@ def recognise(untrusted: bytes, limits: XmlLimits) -> None:
     """Return if `untrusted` is one bounded XML document of this profile, else `Malformed`."""
     if len(untrusted) > limits.bytes_max:
         raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "the document is larger than its bound")
+    if limits.byte_order_mark:
+        untrusted = untrusted.removeprefix(_OTHER_ENCODINGS[0][0])
     text = _characters(untrusted)
     at = _declaration(text)
     _body(text, at, limits)
@@ -115,7 +137,7 @@ def _body(text: str, at: int, limits: XmlLimits) -> None:
         group = token.lastindex
         at = token.end()
         if group == 4:
-            _, name, attributes, slash, _, _ = token.groups()
+            name, attributes, slash = token.group(2, 3, 4)
             if closed:
                 raise Malformed(Reason.TRAILING_DATA, "a second root element")
             elements += 1
@@ -141,10 +163,19 @@ def _body(text: str, at: int, limits: XmlLimits) -> None:
             if not open_names:
                 raise Malformed(Reason.SYNTAX, "a CDATA section outside the root element")
             run = _length(run + len(token[6]), limits)
+        elif group == 7:
+            _instruction(token[7], limits)
         if elements > limits.elements_max:
             raise Malformed(Reason.TOO_MANY_ELEMENTS, "more elements than their bound")
     if not closed:
         raise Malformed(Reason.SYNTAX, "the document ends before its root element does")
+
+
+def _instruction(target: str, limits: XmlLimits) -> None:
+    if not limits.instructions:
+        raise Malformed(Reason.XML_PROCESSING_INSTRUCTION, "a processing instruction")
+    if target.lower() == "xml" or ":" in target:
+        raise Malformed(Reason.SYNTAX, "an XML declaration that is not the beginning")
 
 
 def _length(characters: int, limits: XmlLimits) -> int:
@@ -170,7 +201,7 @@ def _text(piece: str, inside: bool, closed: bool, run: int, limits: XmlLimits) -
 def _name(name: str, limits: XmlLimits) -> None:
     if len(name) > limits.name_characters_max:
         raise Malformed(Reason.NAME_TOO_LONG, "a name is longer than its bound")
-    if ":" in name and not limits.namespaces:
+    if ":" in name and not limits.has_namespaces:
         raise Malformed(
             Reason.XML_XINCLUDE if name.startswith("xi:") else Reason.XML_NAMESPACE,
             "a name with a namespace prefix",
@@ -199,7 +230,7 @@ def _attributes(attributes: str, limits: XmlLimits) -> None:
 
 
 def _namespaces(pairs: list[tuple[str, str, str]], limits: XmlLimits) -> None:
-    for name, _, _ in pairs:
+    for name, _, _ in pairs if not limits.schema_locations else ():
         if name.rpartition(":")[2] in ("schemaLocation", "noNamespaceSchemaLocation"):
             raise Malformed(Reason.XML_SCHEMA_LOCATION, "a document may not choose its schema")
     for name, double, single in pairs:
@@ -208,9 +239,11 @@ def _namespaces(pairs: list[tuple[str, str, str]], limits: XmlLimits) -> None:
         if name == "xmlns" or prefix == "xmlns":
             if value == _XINCLUDE:
                 raise Malformed(Reason.XML_XINCLUDE, "XInclude is not allowed")
-            if value not in limits.namespaces:
+            if value not in limits.namespaces and not limits.any_namespace:
                 raise Malformed(Reason.XML_NAMESPACE, "a namespace that is not allowed")
-        elif colon and (prefix == "xml" or not limits.namespaces):
+        elif prefix == "xml" and name in limits.xml_attributes:
+            continue
+        elif colon and (prefix == "xml" or not limits.has_namespaces):
             raise Malformed(Reason.XML_NAMESPACE, "an attribute with a namespace prefix")
 
 

@@ -31,7 +31,7 @@ _BLANKS = " \t\r\n"
 
 
 class CotRebuildParameters(Parameters):
-    """schema: the document with the XSD. unknown: what becomes of what it does not name.
+    """schema_document: the XSD. unknown: what becomes of what it does not name.
 
     drop: names of details that are dropped whatever `unknown` says.
     """
@@ -47,15 +47,16 @@ def make(parameters: CotRebuildParameters, documents: Documents) -> Run:
     refuse, always = parameters.unknown == "refuse", frozenset(parameters.drop)
 
     def run(message: Message) -> Answer:
-        builder = _Builder(refuse, always)
-        payload = encode(builder.event(_parse(message.payload), root))
+        builder = Builder(refuse, always)
+        payload = encode(builder.event(parse(message.payload), root))
         meta = replace(message.meta, type=COT_CBOR)
         return Changed(Message.make(meta, payload), builder.note())
 
     return run
 
 
-def _parse(untrusted: bytes) -> etree._Element:
+def parse(untrusted: bytes) -> etree._Element:
+    """The root of the tree that lxml makes of it, or `Malformed`."""
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -76,7 +77,7 @@ def _parse(untrusted: bytes) -> etree._Element:
     return root
 
 
-class _Builder:
+class Builder:
     """One event on its way into the model, with a list of what was left out."""
 
     def __init__(self, refuse: bool, always: frozenset[str]) -> None:
@@ -85,6 +86,7 @@ class _Builder:
         self.dropped: list[str] = []
 
     def event(self, node: etree._Element, kind: ElementKind) -> CborValue:
+        """The model of an event; `Malformed` for what the schema does not name."""
         if node.tag != "event":
             raise Malformed(Reason.MODEL_SHAPE, "the root element is not an event")
         parts: dict[str, etree._Element] = {}
@@ -112,6 +114,7 @@ class _Builder:
         return model
 
     def element(self, node: etree._Element, kind: ElementKind) -> list[CborValue]:
+        """One element: name, attributes, content."""
         name = str(node.tag)
         attributes = self.attributes(node, kind, name)
         if kind.has_text:
@@ -135,6 +138,7 @@ class _Builder:
         return [name, attributes, children or ""]
 
     def attributes(self, node: etree._Element, kind: ElementKind, where: str) -> CborValue:
+        """The attributes that the schema names."""
         known = kind.attributes
         kept: dict[str, CborValue] = {}
         for name, value in node.items():
@@ -146,15 +150,18 @@ class _Builder:
         return kept
 
     def blank(self, text: str | None, where: str) -> None:
+        """Text where only elements may be is unknown unless it is blank."""
         if text and text.strip(_BLANKS):
             self.unknown(f"text in {where}")
 
     def unknown(self, what: str) -> None:
+        """Refuse or drop what the schema does not name."""
         if self.refuse:
             raise Malformed(Reason.MODEL_UNKNOWN_NAME, f"the schema does not name {what[:120]}")
         self.dropped.append(what)
 
     def note(self) -> str:
+        """What was left out, in words."""
         if not self.dropped:
             return "rebuilt"
         names = sorted(set(self.dropped))

@@ -29,7 +29,11 @@ from schemas.verdict import Answer, Changed, Pass
 
 
 class DownscaleParameters(PictureParameters):
-    """to_side_pixels_max, to_pixels_max: of width and height each, and of the frame afterwards."""
+    """How large a picture may be afterwards.
+
+    to_side_pixels_max  width and height each
+    to_pixels_max       width times height
+    """
 
     to_side_pixels_max: int = Field(default=4_096, ge=1, le=65_535)
     to_pixels_max: int = Field(default=8_000_000, ge=1, le=200_000_000)

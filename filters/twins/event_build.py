@@ -35,7 +35,8 @@ def write(event: dict[str, Any]) -> str:
     return "".join(parts)
 
 
-def _value(put: Callable[[str], None], value: Any) -> None:
+def write_value(put: Callable[[str], None], value: Any) -> None:
+    """Put the JSON of a value of the model, piece by piece."""
     kind = type(value)
     if kind is str:
         put(quoted(value))
@@ -50,7 +51,7 @@ def _value(put: Callable[[str], None], value: Any) -> None:
         for item in value:
             put(before)
             before = ","
-            _value(put, item)
+            write_value(put, item)
         put("]" if value else "[]")
     else:
         put(_CONSTANTS[value])
@@ -64,7 +65,7 @@ def _object(put: Callable[[str], None], members: Any) -> None:
         if type(value) is str:
             put(quoted(value))
         else:
-            _value(put, value)
+            write_value(put, value)
     put("}" if before == "," else "{}")
 
 

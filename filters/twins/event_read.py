@@ -38,7 +38,7 @@ _NO_PLACE_IN_NAMES = _CONTROLS | dict.fromkeys((9, 10, 13, 0x2028, 0x2029))
 
 
 class EventReadParameters(Parameters):
-    """extensions, content_types: what may be there. base64: whether `data_base64` may."""
+    """extensions, content_types: what may be there. base64: whether data_base64 may."""
 
     extensions: list[str] = Field(default=[], max_length=64)
     content_types: list[str] = Field(default=["application/json"], max_length=32)
@@ -75,7 +75,7 @@ def _values(data: Any) -> None:
         if type(value) is str:
             texts.append(value)
         elif type(value) is bytes:
-            _exact_number(value)
+            exact_number(value)
     if max(map(len, texts), default=0) > _TEXT_CHARACTERS_MAX:
         raise Malformed(Reason.TEXT_TOO_LONG, "a text in data is longer than its bound")
     if "" in names or max(map(len, names), default=0) > _NAME_CHARACTERS_MAX:
@@ -102,7 +102,7 @@ def _plain(text: str, unwanted: dict[int, None]) -> None:
         raise Malformed(Reason.CHARACTER_NOT_ALLOWED, "a text holds a control character")
 
 
-def _exact_number(raw: bytes) -> None:
+def exact_number(raw: bytes) -> None:
     """The decimal text of a number that is no 64-bit integer, in its one spelling."""
     text = raw.decode("latin-1")
     mantissa, has_exponent, exponent = text.partition("e")

@@ -41,7 +41,7 @@ class LabelTwinParameters(Parameters):
     audience: list[str] = Field(default=[], max_length=64)
     without_rel: Literal["pass", "refuse"] = "pass"
     attribute: str = Field(default="", max_length=64)
-    form: Literal["xml", "json"] = "xml"
+    form: Literal["xml", "json", "text"] = "xml"
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -1,25 +1,30 @@
 """Texts of a native file, for the destination side's label, word and route checks.
 
-Takes the bytes a builder wrote and their format ("xml" or "json"), gives every text and name in
-them, or the named texts at their root. XML goes through `filters.twins.expat_tree`; JSON through
-the standard parser, with duplicate keys refused.
+Takes the bytes a builder wrote and their format, gives every text and name in them, or the named
+texts at their root (plain text and tables have none). XML goes through `filters.twins.expat_tree`;
+JSON through the standard parser, with duplicate keys refused.
 """
 
 import json
 from typing import Any, Literal
 
-from filters.twins.expat_tree import parse, root_attributes
+from filters.twins.container_texts import container_texts
+from filters.twins.expat_tree import WIDE, parse, root_attributes
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
-Format = Literal["xml", "json"]
+Format = Literal["xml", "json", "text", "container"]
 
 
 def texts(untrusted: bytes, form: Format) -> list[str]:
     """Every name and every text, in no special order."""
     found: list[str] = []
+    if form == "text":
+        return [_text(untrusted)]
+    if form == "container":
+        return container_texts(untrusted)
     if form == "xml":
-        for element in parse(untrusted).iter():
+        for element in parse(untrusted, WIDE).iter():
             found.append(element.tag)
             found.extend(element.keys())
             found.extend(value for _, value in element.items())
@@ -42,10 +47,19 @@ def root_texts(untrusted: bytes, form: Format) -> dict[str, str]:
     """The attributes of the root element, or the texts at the top of the JSON object."""
     if form == "xml":
         return root_attributes(untrusted)
+    if form in ("text", "container"):
+        return {}
     value = _json(untrusted)
     if not isinstance(value, dict):
         raise Malformed(Reason.MODEL_SHAPE, "the JSON is not an object")
     return {key: item for key, item in value.items() if isinstance(item, str)}
+
+
+def _text(untrusted: bytes) -> str:
+    try:
+        return untrusted.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Malformed(Reason.ENCODING_NOT_UTF8, "the bytes are not UTF-8") from error
 
 
 def _json(untrusted: bytes) -> Any:

@@ -39,7 +39,13 @@ _DPI_MAX = 1200
 
 
 class PictureReadParameters(Parameters):
-    """What is taken: formats, and the largest number of pixels (of a frame, of all), of frames."""
+    """What is taken.
+
+    formats         that may come
+    pixels_max      of one frame, width times height
+    all_pixels_max  of all frames together
+    frames_max      frames or pages
+    """
 
     formats: list[Form] = Field(default=["png", "jpeg", "gif", "tiff", "bmp"], min_length=1)
     pixels_max: int = Field(default=24_000_000, ge=1, le=200_000_000)
@@ -100,7 +106,11 @@ class Crossed:
 def model(untrusted: bytes) -> Crossed:
     """The picture in `untrusted`, pixels not looked at; `Malformed` for other bytes."""
     size = len(untrusted)
-    value = read_cbor(untrusted, ReaderLimits(size, 4, 100_000, size))
+    return picture_of(read_cbor(untrusted, ReaderLimits(size, 4, 100_000, size)))
+
+
+def picture_of(value: Any) -> Crossed:
+    """The same of a value that the CBOR reader has given."""
     if type(value) is not dict or set(value) != {"picture", "format", "frames", "loops", "dpi"}:
         raise Malformed(Reason.MODEL_SHAPE, "not the parts of a picture")
     form, frames = value["format"], value["frames"]
@@ -110,12 +120,13 @@ def model(untrusted: bytes) -> Crossed:
         raise Malformed(Reason.MODEL_SHAPE, "a picture of no frames")
     _number(value["loops"], 0, _TIMES_MAX)
     _number(value["dpi"], 1 if form == "pdf" else 0, _DPI_MAX if form == "pdf" else 0)
-    crossed = Crossed(form, value["loops"], value["dpi"], [_frame(each, form) for each in frames])
+    crossed = Crossed(form, value["loops"], value["dpi"], [frame_of(each, form) for each in frames])
     _one_animation(crossed)
     return crossed
 
 
-def _frame(value: Any, form: str) -> Stored:
+def frame_of(value: Any, form: str) -> Stored:
+    """A stored frame whose parts are sound; `Malformed` for one whose are not."""
     if type(value) is not list or len(value) != 6:
         raise Malformed(Reason.MODEL_SHAPE, "not the parts of a frame")
     width, height, mode, ms, palette, deflated = value

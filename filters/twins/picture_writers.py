@@ -45,7 +45,7 @@ def png(crossed: Crossed) -> bytes:
             )
             parts.append(_chunk(b"fcTL", place))
             sequence += 1
-        rows = _png_rows(frame)
+        rows = png_rows(frame)
         if at:
             parts.append(_chunk(b"fdAT", pack(">I", sequence) + rows))
             sequence += 1
@@ -58,7 +58,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return pack(">I", len(body)) + kind + body + pack(">I", zlib.crc32(body, zlib.crc32(kind)))
 
 
-def _png_rows(frame: Stored) -> bytes:
+def png_rows(frame: Stored) -> bytes:
     """Rows with their filters: the row above where neighbours are alike, none for a palette."""
     plane = frame.planes()[0]
     deflate = zlib.compressobj(_LEVEL)

@@ -35,7 +35,7 @@ class RouteTwinParameters(Parameters):
     """rules: tried in this order. form: what the payload is."""
 
     rules: list[Rule] = Field(min_length=1, max_length=256)
-    form: Literal["xml", "json"] = "xml"
+    form: Literal["xml", "json", "text"] = "xml"
 
 
 def make(parameters: RouteTwinParameters, documents: Documents) -> Run:

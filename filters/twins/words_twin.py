@@ -3,13 +3,17 @@
 Takes XML or JSON, changes nothing; tells what it found by its number in the list, never in clear.
 The rules are those of the source side's search (an entry is one to eight whole words; case,
 compatibility forms, accents, invisible characters and look-alike letters do not hide it;
-references and percent escapes are resolved once more), the way is another: every character goes
-through one table to its normal letters or to a blank, and runs of up to eight words are looked up
-in one set.
+letters spaced out, signs for letters and encodings as the policy says), the way is another: every
+character goes through one table to its normal letters or to a blank, and runs of up to eight words
+are looked up in one set.
 """
 
+import re
 import unicodedata
+from binascii import a2b_base64, a2b_hex
+from collections.abc import Callable, Iterator
 from html import unescape
+from itertools import groupby
 from typing import Literal
 from urllib.parse import unquote_plus
 
@@ -23,6 +27,11 @@ from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Hold, Pass, Refuse
 
 ENTRY_WORDS_MAX = 8
+SPACED_LETTERS_MIN = 5
+SPACED_RUN_MIN = 4
+_NONE = 1 << 31
+_RUN_OF_BASE64 = re.compile(r"[A-Za-z0-9+/_\-]{16,}(?:[\r\n]+[A-Za-z0-9+/_\-]{4,})*")
+_RUN_OF_HEX = re.compile(r"(?:[0-9A-Fa-f]{2}[ :\-]?){8,}")
 REMEMBERED_CHARACTERS_MAX = 70_000
 _BETWEEN = "\x01"
 _LOOK_ALIKE = {
@@ -60,63 +69,143 @@ class _Letters(dict[int, str]):
 
 
 class WordsTwinParameters(Parameters):
-    """document: the list. form: what the payload is. found: what becomes of it."""
+    """document: the list. form: what the payload is. found: what becomes of it.
+
+    spaced  whether letters one by one are read as a word, for entries of five and more letters
+    leet    signs that stand for letters too: ASCII character -> lower-case letter
+    decode  encodings that are looked behind, once
+    """
 
     document: str = Field(default="words.txt", max_length=64)
-    form: Literal["xml", "json"]
+    form: Literal["xml", "json", "text", "container"]
     found: Literal["refuse", "hold"] = "refuse"
+    spaced: bool = True
+    leet: dict[str, str] = Field(default={}, max_length=64)
+    decode: list[Literal["references", "base64", "hex"]] = Field(
+        default=["references"], max_length=3
+    )
 
 
 def make(parameters: WordsTwinParameters, documents: Documents) -> Run:
     """A run that searches; raises `KeyError` if the list is not among the documents."""
-    letters = _Letters()
-    entries = _entries(documents[parameters.document], letters)
-    lengths = sorted({len(words) for words in entries})
-    single = {words[0] for words in entries if len(words) == 1}
-    first = {words[0] for words in entries if len(words) > 1}
+    search = _Search(documents[parameters.document], parameters)
     verdict = Refuse if parameters.found == "refuse" else Hold
 
-    def find(text: str) -> int | None:
-        words = text.translate(letters).split()
-        present = set(words)
-        if present.isdisjoint(single) and present.isdisjoint(first):
-            return None
-        for at in range(len(words)):
-            for length in lengths:
-                number = entries.get(tuple(words[at : at + length]))
-                if number is not None:
-                    return number
-        return None
-
     def run(message: Message) -> Answer:
-        text = _BETWEEN.join(texts(message.payload, parameters.form))
-        number = find(text)
-        if number is None and ("&" in text or "%" in text):
-            number = find(unquote_plus(unescape(unescape(text)), errors="ignore"))
-        if number is None:
+        number = search(_BETWEEN.join(texts(message.payload, parameters.form)))
+        if number == _NONE:
             return Pass()
         return verdict(Reason.DIRTY_WORD, f"entry {number} of {parameters.document} was found")
 
     return run
 
 
-def _entries(document: bytes, letters: _Letters) -> dict[tuple[str, ...], int]:
-    entries: dict[tuple[str, ...], int] = {}
-    number = 0
-    for line in document.decode("utf-8").splitlines():
-        if not line.strip() or line.strip().startswith("#"):
-            continue
-        number += 1
-        words = tuple(line.translate(letters).split())
-        if not 1 <= len(words) <= ENTRY_WORDS_MAX or _BETWEEN in words:
-            raise Broken(Reason.POLICY_MALFORMED, f"entry {number} of the word list is none")
-        entries.setdefault(words, number)
-    return entries
+class _Search:
+    """A list and what is looked behind; gives the smallest number of what a text holds."""
+
+    def __init__(self, document: bytes, parameters: WordsTwinParameters) -> None:
+        self.letters = _Letters()
+        self.signs = _Letters({ord(sign): letter for sign, letter in parameters.leet.items()})
+        self.parameters = parameters
+        self.plain = _Entries(document, lambda text: text.translate(self.letters).split())
+        self.leet = _Entries(document, self._leet) if parameters.leet else None
+        self.joined = {
+            "".join(words): number
+            for words, number in reversed(self.plain.numbers.items())
+            if len("".join(words).encode()) >= SPACED_LETTERS_MIN
+        }
+
+    def __call__(self, text: str) -> int:
+        decode = self.parameters.decode
+        best = self._in(text)
+        if "references" in decode and ("&" in text or "%" in text):
+            best = min(best, self._in(unquote_plus(unescape(unescape(text)), errors="ignore")))
+        hidden = [*(_of_base64(text) if "base64" in decode else ())]
+        hidden += _of_hex(text) if "hex" in decode else ()
+        for found in hidden:
+            best = min(best, self.plain.find(found.translate(self.letters).split()))
+        return best
+
+    def _in(self, text: str) -> int:
+        words = text.translate(self.letters).split()
+        best = self.plain.find(words)
+        if self.leet is not None:
+            best = min(best, self.leet.find(self._leet(text)))
+        for run in _single(words) if self.parameters.spaced else ():
+            for joined, number in self.joined.items():
+                if number < best and joined in run:
+                    best = number
+        return best
+
+    def _leet(self, text: str) -> list[str]:
+        return text.translate(self.signs).split()
+
+
+class _Entries:
+    """The entries of a list, in one form of their words."""
+
+    def __init__(self, document: bytes, split: Callable[[str], list[str]]) -> None:
+        self.numbers: dict[tuple[str, ...], int] = {}
+        number = 0
+        for line in document.decode("utf-8").splitlines():
+            if not line.strip() or line.strip().startswith("#"):
+                continue
+            number += 1
+            words = tuple(split(line))
+            if not 1 <= len(words) <= ENTRY_WORDS_MAX or _BETWEEN in words:
+                raise Broken(Reason.POLICY_MALFORMED, f"entry {number} of the word list is none")
+            self.numbers.setdefault(words, number)
+        self.lengths = sorted({len(words) for words in self.numbers} - {1})
+        self.single = {words[0] for words in self.numbers if len(words) == 1}
+        self.first = {words[0] for words in self.numbers if len(words) > 1}
+
+    def find(self, words: list[str]) -> int:
+        """The smallest number of an entry whose words stand there side by side."""
+        present = set(words)
+        best = min((self.numbers[(word,)] for word in present & self.single), default=_NONE)
+        if present.isdisjoint(self.first):
+            return best
+        for at, word in enumerate(words):
+            for length in self.lengths if word in self.first else ():
+                best = min(best, self.numbers.get(tuple(words[at : at + length]), _NONE))
+        return best
+
+
+def _single(words: list[str]) -> Iterator[str]:
+    """Runs of four and more words of one letter, joined."""
+    for alone, run in groupby(words, lambda word: len(word) == 1 and word != _BETWEEN):
+        letters = "".join(run) if alone else ""
+        if len(letters) >= SPACED_RUN_MIN:
+            yield letters
+
+
+def _of_base64(text: str) -> Iterator[str]:
+    for run in _RUN_OF_BASE64.findall(text):
+        if run.islower() or run.isupper() or not re.search("[A-Za-z]", run):
+            continue  # of one case: a long word or number
+        signs = re.sub(r"[\r\n]", "", run).replace("-", "+").replace("_", "/")
+        for start in range(4):
+            part = signs[start:]
+            whole = part[: -1 if len(part) % 4 == 1 else None]
+            yield _readable(a2b_base64(whole + "=" * (-len(whole) % 4)))
+
+
+def _of_hex(text: str) -> Iterator[str]:
+    for run in _RUN_OF_HEX.findall(text):
+        digits = re.sub("[ :-]", "", run)
+        for start in (0, 1):
+            count = (len(digits) - start) // 2 * 2
+            yield _readable(a2b_hex(digits[start : start + count]))
+
+
+def _readable(raw: bytes) -> str:
+    shown = bytes(32 if byte == 1 else byte for byte in raw if byte)
+    return shown.decode("utf-8", "replace")
 
 
 STAGE = StageType(
     name="words_twin",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.DESTINATION,
     parameters=WordsTwinParameters,

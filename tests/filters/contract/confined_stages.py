@@ -1,6 +1,6 @@
 """Run a pack's stages over its samples and tell every file, import or socket they reach for.
 
-Started by `test_stages.py`, one process a pack: `python confined_stages.py PACK`.
+Started by `test_stages.py`, one process a pack: `python confined_stages.py FOLDER`.
 """
 
 import sys
@@ -20,8 +20,7 @@ META = Meta(id="a" * 32, flow="c2", sender="alpha", name="x", accepted_s=1_780_0
 WATCHED = ("open", "import", "socket.", "subprocess.", "os.", "ctypes.dlopen")
 
 
-def stages(pack: str) -> list[Run]:
-    folder = ROOT / "schemas" / "packs" / pack
+def stages(folder: Path) -> list[Run]:
     policy = tomllib.loads((folder / "policy.toml").read_text("utf-8"))
     runs = []
     for side in ("source", "destination"):
@@ -32,10 +31,10 @@ def stages(pack: str) -> list[Run]:
     return runs
 
 
-def main(pack: str) -> None:
-    runs = stages(pack)
-    folder = ROOT / "schemas" / "packs" / pack / "samples"
-    payloads = [path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()]
+def main(folder: Path) -> None:
+    runs = stages(folder)
+    found = sorted((folder / "samples").rglob("*"))
+    payloads = [path.read_bytes() for path in found if path.is_file()]
     touched: set[str] = set()
     watching = True
 
@@ -57,4 +56,4 @@ def main(pack: str) -> None:
     print("\n".join(sorted(touched)) or "nothing was touched")
 
 
-main(sys.argv[1])
+main(Path(sys.argv[1]))

@@ -26,6 +26,7 @@ from schemas.stage import Documents, Kind, Run, StageType
 from schemas.verdict import SENTENCE_CHARACTERS_MAX, Answer, Changed, Hold, Pass, Refuse
 
 PACKS = Path(__file__).parents[3] / "schemas" / "packs"
+EXAMPLES = Path(__file__).with_name("examples")  # of stages that no pack has
 
 
 class Row(TypedDict):
@@ -38,7 +39,7 @@ class Row(TypedDict):
 
 def rows() -> list[tuple[str, str, Row, Documents]]:
     found: list[tuple[str, str, Row, Documents]] = []
-    for policy in sorted(PACKS.glob("*/policy.toml")):
+    for policy in sorted((*PACKS.glob("*/policy.toml"), *EXAMPLES.glob("*/policy.toml"))):
         table = tomllib.loads(policy.read_text("utf-8"))
         for side in ("source", "destination"):
             names = table[side]["documents"]
@@ -92,6 +93,10 @@ def payloads(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
+def folder_of(pack: str) -> Path:
+    return next(base / pack for base in (PACKS, EXAMPLES) if (base / pack).is_dir())
+
+
 def make(row: Row, documents: Documents) -> tuple[StageType, Run]:
     stage = catalog.load(row.get("use", row["name"]))
     parameters = stage.parameters.model_validate(row.get("parameters", {}))
@@ -104,7 +109,7 @@ def seeds() -> list[bytes]:
     found: dict[bytes, None] = {}
     for pack in sorted({name.split("-")[0] for name, _, _, _ in ROWS}):
         runs = [make(row, docs)[1] for name, _, row, docs in ROWS if name.split("-")[0] == pack]
-        for path in sorted((PACKS / pack / "samples").iterdir()):
+        for path in sorted((folder_of(pack) / "samples").iterdir()):
             if path.is_file() and path.stat().st_size <= SEED_BYTES_MAX:
                 message = Message.make(META, path.read_bytes())
                 found[message.payload] = None
@@ -171,7 +176,7 @@ def test_a_stage_of_the_catalog_says_who_it_is(name: str) -> None:
     assert stage.summary
 
 
-def test_every_stage_of_the_catalog_is_in_some_pack() -> None:
+def test_every_stage_of_the_catalog_is_in_some_pack_or_example() -> None:
     used = {row.get("use", row["name"]) for _, _, row, _ in ROWS}
     assert set(catalog.names()) - used - IN_NO_PACK == set()
 
@@ -182,11 +187,16 @@ def test_an_unknown_parameter_is_refused() -> None:
             catalog.load(name).parameters.model_validate({"surprise": 1})
 
 
-@pytest.mark.parametrize("pack", sorted(path.name for path in PACKS.iterdir() if path.is_dir()))
+@pytest.mark.parametrize(
+    "pack", sorted(path.name for base in (PACKS, EXAMPLES) for path in base.iterdir())
+)
 def test_a_made_stage_opens_nothing_and_imports_nothing(pack: str) -> None:
     """What the sandbox forbids later: every module and file is loaded when the stage is made."""
     script = Path(__file__).with_name("confined_stages.py")
     done = subprocess.run(
-        [sys.executable, str(script), pack], cwd=PACKS.parents[1], capture_output=True, text=True
+        [sys.executable, str(script), str(folder_of(pack))],
+        cwd=PACKS.parents[1],
+        capture_output=True,
+        text=True,
     )
     assert done.stdout + done.stderr == "nothing was touched\n"

@@ -1,0 +1,109 @@
+"""Filter `encoded`: no text of the model is, or holds, encoded or encrypted content.
+
+Takes a model in deterministic CBOR, changes nothing. Two looks, each in linear time: runs of the
+alphabets in which programs write bytes (base64, hexadecimal, uuencode, yEnc and armour lines), and
+the entropy of each long text, by the frequency of its characters. The verdict tells kind and place,
+never the content. NIST SP 800-53 AC-4(4).
+"""
+
+import math
+from collections import Counter
+from typing import Literal
+
+import re2
+from pydantic import Field
+
+from filters.formats.placed_texts import placed
+from schemas.cbor import CborLimits, decode_recognised
+from schemas.message import Message
+from schemas.reasons import Reason
+from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
+from schemas.verdict import Answer, Hold, Pass, Refuse
+
+_LIMITS = CborLimits(bytes_max=32 * 1024 * 1024)
+_ARMOUR = re2.compile(
+    r"-----BEGIN [A-Z0-9 ]{3,40}-----|(?:^|\n)begin(?:-base64)? [0-7]{3,4} |(?:^|\n)=ybegin "
+)
+
+
+class EncodedParameters(Parameters):
+    """What is taken for encoded.
+
+    base64_characters_max   the longest run of base64 with upper case, lower case and digits
+    hex_characters_max      the longest run of hexadecimal digits with both digits and letters
+    entropy_characters_min  texts at least as long are measured (0 none)
+    entropy_millibits_max   bits a character, in thousandths, of such a text: prose has 4,000 to
+    4,600
+    armour                  whether lines that begin armoured content may be there
+    found                   what becomes of a message in which it is found
+    """
+
+    base64_characters_max: int = Field(default=64, ge=16, le=900)
+    hex_characters_max: int = Field(default=64, ge=16, le=900)
+    entropy_characters_min: int = Field(default=256, ge=0, le=1 << 20)
+    entropy_millibits_max: int = Field(default=5_300, ge=1_000, le=20_000)
+    armour: bool = False
+    found: Literal["refuse", "hold"] = "refuse"
+
+
+def make(parameters: EncodedParameters, documents: Documents) -> Run:
+    """A run that looks for encoded content."""
+    base64 = re2.compile(f"[A-Za-z0-9+/_-]{{{parameters.base64_characters_max + 1},}}")
+    hexadecimal = re2.compile(f"[0-9A-Fa-f]{{{parameters.hex_characters_max + 1},}}")
+    verdict = Refuse if parameters.found == "refuse" else Hold
+
+    def what(text: str) -> str:
+        """The kind of encoding that a text shows, or nothing."""
+        if not parameters.armour and _ARMOUR.search(text):
+            return "armoured content"
+        joined = text.replace("\r", "").replace("\n", "")
+        if any(map(_mixed, base64.findall(joined))):
+            return "base64"
+        if any(map(_hexadecimal, hexadecimal.findall(joined))):
+            return "hexadecimal digits"
+        least = parameters.entropy_characters_min
+        if least and len(text) >= least and millibits(text) > parameters.entropy_millibits_max:
+            return "text of high entropy"
+        return ""
+
+    def run(message: Message) -> Answer:
+        places, texts = placed(decode_recognised(message.payload, _LIMITS))
+        whole = [f"{places[0]} and on", "\n".join(texts)] if _is_lines(places) else None
+        pairs = [*zip(places, texts, strict=True), *([whole] if whole else [])]
+        for place, text in pairs:
+            found = what(text) if len(text) > 16 else ""
+            if found:
+                return verdict(Reason.ENCODED_CONTENT, f"{found} at {place}")
+        return Pass()
+
+    return run
+
+
+def _is_lines(places: list[str]) -> bool:
+    return bool(places) and places[0] == "line 1"
+
+
+def _mixed(run: str) -> bool:
+    return any(map(str.isupper, run)) and any(map(str.islower, run)) and any(map(str.isdigit, run))
+
+
+def _hexadecimal(run: str) -> bool:
+    return any(map(str.isdigit, run)) and any(map(str.isalpha, run))
+
+
+def millibits(text: str) -> int:
+    """The entropy of a text's characters, in thousandths of a bit a character (Shannon 1948)."""
+    size = len(text)
+    shares = (count / size for count in Counter(text).values())
+    return round(-1000 * sum(share * math.log2(share) for share in shares))
+
+
+STAGE = StageType(
+    name="encoded",
+    version=1,
+    kind=Kind.FILTER,
+    side=Side.SOURCE,
+    parameters=EncodedParameters,
+    make=make,
+    summary="no text is or holds base64, hexadecimal or armoured content, or is of high entropy",
+)

@@ -1,0 +1,35 @@
+"""Filter `office_recognise`: the payload is the office model, in its one encoding.
+
+Takes any bytes, changes nothing; see `filters.formats.office_model`.
+"""
+
+from filters.formats.office_model import read
+from schemas.message import Message
+from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
+from schemas.verdict import Answer, Pass
+
+
+class OfficeRecogniseParameters(Parameters):
+    """None: the bounds of the model are part of its definition."""
+
+
+def make(parameters: OfficeRecogniseParameters, documents: Documents) -> Run:
+    """A run that raises `Malformed` for anything but the model."""
+
+    def run(message: Message) -> Answer:
+        read(message.payload)
+        return Pass()
+
+    return run
+
+
+STAGE = StageType(
+    name="office_recognise",
+    version=1,
+    kind=Kind.FILTER,
+    side=Side.SOURCE,
+    parameters=OfficeRecogniseParameters,
+    make=make,
+    summary="the payload is the model of an office document, in deterministic CBOR",
+    rechecks=frozenset({"recognise"}),
+)

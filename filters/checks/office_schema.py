@@ -1,0 +1,110 @@
+"""Filter `office_schema`: the document that is to cross has only names that the tables have.
+
+Takes the office model, changes nothing. Every element and attribute must be in the table of its
+family, every part of a kind that its document has, every picture of a media that this stage's own
+parameters name: what the rebuild did is not believed. Formulas are judged again.
+"""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from filters.formats.office_fields import formula_fault
+from filters.formats.office_model import OOXML
+from filters.formats.office_names import Names
+from filters.formats.office_names import read as read_names
+from filters.formats.ooxml_kinds import KINDS
+from schemas.cbor import CborLimits, decode_recognised
+from schemas.errors import Malformed
+from schemas.message import Message
+from schemas.reasons import Reason
+from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
+from schemas.verdict import Answer, Pass
+
+_FORMULAS = frozenset(("x:f", "x:formula", "x:formula1", "x:formula2", "x:definedName", "c:f"))
+
+_LIMITS = CborLimits(bytes_max=16 << 20)
+
+
+class OfficeSchemaParameters(Parameters):
+    """What may cross.
+
+    kinds           documents
+    media           pictures, by their media
+    ooxml_document  the table of names of Office Open XML
+    odf_document    the table of names of OpenDocument
+    """
+
+    kinds: list[Literal["docx", "xlsx", "pptx", "odt", "ods", "odp", "odg"]] = Field(
+        min_length=1, max_length=7
+    )
+    media: list[str] = Field(default=[], max_length=16)
+    ooxml_document: str = Field(default="ooxml-names.txt", max_length=64)
+    odf_document: str = Field(default="odf-names.txt", max_length=64)
+
+
+def make(parameters: OfficeSchemaParameters, documents: Documents) -> Run:
+    """A run that refuses any other name; `KeyError` if a table is not among the documents."""
+    ooxml = read_names(documents[parameters.ooxml_document])
+    odf = read_names(documents[parameters.odf_document])
+    kinds, media = frozenset(parameters.kinds), frozenset(parameters.media)
+
+    def run(message: Message) -> Answer:
+        # the recogniser before this stage answers for the shape
+        model: Any = decode_recognised(message.payload, _LIMITS)
+        try:
+            if model["kind"] not in kinds:
+                raise _invalid("a document of a kind that is not allowed")
+            names = ooxml if model["kind"] in OOXML else odf
+            for part in model["parts"]:
+                _part(part, names, media)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise Malformed(Reason.MODEL_SHAPE, "not the layout of an office document") from error
+        return Pass()
+
+    return run
+
+
+def _part(part: Any, names: Names, media: frozenset[str]) -> None:
+    if part["kind"] == "image":
+        if part["media"] not in media:
+            raise _invalid("a picture of a kind that is not allowed")
+        return
+    tree = part["tree"]
+    if "links" in part:
+        if part["kind"] not in KINDS or KINDS[part["kind"]].root != tree[0]:
+            raise _invalid("a part that no document has")
+    elif tree[0] != f"office:document-{part['kind']}":
+        raise _invalid("a part that no document has")
+    todo = [tree]
+    while todo:
+        name, attributes, content = todo.pop()
+        known = names.plain.get(name)
+        if known is None:
+            raise _invalid("an element that the table of names does not have")
+        for key in attributes:
+            if key not in known:
+                raise _invalid("an attribute that the table of names does not have")
+        for child in content:
+            if type(child) is not str:
+                todo.append(child)
+            elif "#text" not in known:
+                raise _invalid("text in an element that has none")
+            elif name in _FORMULAS and formula_fault(child):
+                raise Malformed(Reason.OFFICE_FIELD, formula_fault(child))
+
+
+def _invalid(what: str) -> Malformed:
+    return Malformed(Reason.SCHEMA_INVALID, what)
+
+
+STAGE = StageType(
+    name="office_schema",
+    version=1,
+    kind=Kind.FILTER,
+    side=Side.SOURCE,
+    parameters=OfficeSchemaParameters,
+    make=make,
+    summary="every element, attribute and picture of the document that crosses is an allowed one",
+    rechecks=frozenset({"schema"}),
+)

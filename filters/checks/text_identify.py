@@ -1,0 +1,87 @@
+"""Filter `text_identify`: the payload begins as text, and as no format that only looks like text.
+
+Takes any payload and the declared media type, changes nothing. The first bytes must hold no control
+characters and no markup, libmagic must call the first kilobyte a text and none of the kinds that a
+program runs or opens as more than text (HTML, scripts, RTF, PDF, mail), and a declared type must
+be one that the policy names. The recogniser of the format decides on the rest.
+"""
+
+import re
+from functools import lru_cache
+
+import pylibmagic  # noqa: F401  # gives python-magic its libmagic where the system has none
+from magic import Magic
+from pydantic import Field
+
+from schemas.message import Message
+from schemas.reasons import Reason
+from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
+from schemas.verdict import Answer, Pass, Refuse
+
+HEAD_BYTES = 1024
+REMEMBERED_HEADS_MAX = 256
+_NO_OPINION = frozenset({"text/plain", "application/octet-stream", "application/csv"})
+_MORE_THAN_TEXT = frozenset(
+    {"text/html", "text/xml", "text/rtf", "text/calendar", "text/vcard", "text/vtt", "text/PGP",
+     "text/x-php", "text/x-shellscript", "text/x-msdos-batch", "text/x-perl", "text/x-ruby",
+     "text/x-script.python", "text/x-lua", "text/x-tcl", "text/x-awk", "text/x-gawk"}
+)  # fmt: skip
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_MARKUP = re.compile(
+    rb"[ \t\r\n]*+<(?:\?[a-z]|!doctype|!--|html|head|body|script|svg|iframe|math|xsl:)",
+    re.IGNORECASE,
+)
+_MARKS = (b"\xff\xfe", b"\xfe\xff", b"+ADw", b"+/v", b"\xdds\x66\x73", b"\x0e\xfe\xff")
+_SIGNS = (b"%PDF", b"%!PS", b"PK\x03\x04", b"MZ", b"GIF8", b"#!", b"{\\rtf", b"MIME-Version:",
+          b"RIFF", b"BM", b"SQLite format", b"\x89PNG", b"\xff\xd8\xff")  # fmt: skip
+
+
+class TextIdentifyParameters(Parameters):
+    """types: the media types that a sender may declare for this payload; none is right too."""
+
+    types: list[str] = Field(default=["text/plain"], min_length=1, max_length=16)
+
+
+def make(parameters: TextIdentifyParameters, documents: Documents) -> Run:
+    """A run that refuses what begins as something else."""
+    types = frozenset(parameters.types)
+    look = lru_cache(REMEMBERED_HEADS_MAX)(Magic(mime=True).from_buffer)
+    look(b"a text\n")
+
+    def run(message: Message) -> Answer:
+        head = message.payload[:HEAD_BYTES]
+        if head.startswith(_MARKS) or b"\x00" in head[:2]:
+            return Refuse(Reason.ENCODING_NOT_UTF8, "the payload does not begin as plain UTF-8")
+        bare = head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
+        if bare.startswith(_SIGNS[2:]) and not _is_word(bare):
+            return Refuse(Reason.TYPE_NOT_ALLOWED, "it begins as a file of another type")
+        if bare.startswith(_SIGNS[:2]) or _MARKUP.match(bare):
+            return Refuse(Reason.TYPE_NOT_ALLOWED, "it begins as a document or markup")
+        if _CONTROL.search(head):
+            return Refuse(Reason.CHARACTER_NOT_ALLOWED, "a control character")
+        found = look(head)
+        text = found.startswith("text/") or found in _NO_OPINION
+        if not text or found in _MORE_THAN_TEXT:
+            return Refuse(Reason.TYPE_NOT_ALLOWED, f"libmagic found {found}")
+        if message.meta.type and message.meta.type not in types:
+            return Refuse(Reason.TYPE_NOT_ALLOWED, "a type was declared that this is not")
+        return Pass()
+
+    return run
+
+
+def _is_word(head: bytes) -> bool:
+    """Whether the first bytes, though a sign of a type, are the beginning of prose."""
+    return head.startswith((b"MZ", b"BM", b"RIFF")) and _CONTROL.search(head[:64]) is None
+
+
+STAGE = StageType(
+    name="text_identify",
+    version=1,
+    kind=Kind.FILTER,
+    side=Side.SOURCE,
+    parameters=TextIdentifyParameters,
+    make=make,
+    summary="the payload begins as text, and as no format that only looks like text",
+    rechecks=frozenset({"identify"}),
+)

@@ -1,0 +1,182 @@
+"""Places in a decoded model: what rules read, and what transforms mask, change or drop.
+
+A place is a text in one of two forms. A path, such as `contact/@phone`, `data/*/name` or
+`**/remarks`, has steps separated by `/`: a name, `*` for any one step, `**` for any number of
+steps; a last step with `@` is an attribute. A pointer, such as `/data/0/name`, is a JSON Pointer
+(RFC 6901), for models made of maps and lists.
+
+1. In the model of an event in Cursor-on-Target a path begins at the event: `@type`, `point/@lat`;
+   any other first step is a detail. In the model of an XML document it begins at the root element.
+   Names are those of the model, prefix included. Without `@` it leads to the element's texts.
+2. In the model of a JSON document it begins at the value, in the model of an event at the event.
+   Steps are keys; a list on the way means each of its items.
+3. In a table the one step is the name of a column; in a plain text it is `lines`.
+
+Takes and gives decoded CBOR values; changes happen in place. Time is bounded by the model's size:
+there is at most one `**`.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.errors import Broken, Malformed
+from schemas.reasons import Reason
+
+PLACE_PATTERN = (
+    r"(?:(?:[A-Za-z0-9_.:\-]+|\*|\*\*)/){0,15}@?(?:[A-Za-z0-9_.:\-]+|\*)|(?:/[^/]{0,128}){1,16}"
+)
+_PLACE = re.compile(PLACE_PATTERN)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where a value stands: `container[key]` is the value. is_content: of an XML element's."""
+
+    container: Any
+    key: Any
+    is_content: bool = False
+
+    @property
+    def value(self) -> Any:
+        """What stands there."""
+        return self.container[self.key]
+
+    def put(self, value: Any) -> None:
+        """Write another value there."""
+        self.container[self.key] = value
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A parsed place. is_pointer: steps are exact keys and numbers of items."""
+
+    steps: tuple[str, ...]
+    is_attribute: bool
+    is_pointer: bool
+
+    @classmethod
+    def parse(cls, text: str) -> "Place":
+        """`text` as a place; `Broken` if it is none (it comes from the policy)."""
+        if _PLACE.fullmatch(text) is None or text.count("**") > 1:
+            raise Broken(Reason.POLICY_MALFORMED, f"{text[:64]} is no place in a model")
+        if text.startswith("/"):
+            steps = [step.replace("~1", "/").replace("~0", "~") for step in text[1:].split("/")]
+            return cls(tuple(steps), False, True)
+        *steps, last = text.split("/")
+        return cls((*steps, last.removeprefix("@")), last.startswith("@"), False)
+
+    def slots(self, model: Any) -> list[Slot]:
+        """Every slot at this place, in the model's order."""
+        if type(model) is not dict:
+            return []
+        if "cot" in model:
+            return list(self._in_elements(_cot_root(model)))
+        if model.keys() == {"xml", "prefixes", "root"}:
+            return list(self._in_elements(model["root"]))
+        if model.keys() == {"csv", "header", "rows"}:
+            return list(self._in_table(model))
+        value = model["value"] if model.keys() == {"json", "value"} else model
+        if self.is_pointer:
+            return list(_pointed(value, self.steps))
+        return [] if self.is_attribute else list(_keyed(value, self.steps))
+
+    def _in_elements(self, root: Any) -> Iterator[Slot]:
+        if self.is_pointer:
+            return
+        elements = self.steps[:-1] if self.is_attribute else self.steps
+        for element in _elements(root, elements):
+            if self.is_attribute:
+                for name in list(element[1]):
+                    if self.steps[-1] in ("*", name):
+                        yield Slot(element[1], name)
+            elif type(element[2]) is str:
+                yield Slot(element, 2)
+            else:
+                texts = [at for at, item in enumerate(element[2]) if type(item) is str]
+                yield from (Slot(element[2], at, True) for at in texts)
+
+    def _in_table(self, model: dict[str, Any]) -> Iterator[Slot]:
+        header, rows = model["header"], model["rows"]
+        if type(header) is list and type(rows) is list and len(self.steps) == 1:
+            for at, name in enumerate(header):
+                if self.steps[0] in ("*", name):
+                    yield from (
+                        Slot(row, at) for row in rows if type(row) is list and at < len(row)
+                    )
+
+
+def _cot_root(model: dict[str, Any]) -> list[Any]:
+    """The event as an element whose children are its point and its details."""
+    if [type(model.get(key)) for key in ("event", "point", "detail")] != [dict, dict, list]:
+        raise Malformed(Reason.MODEL_SHAPE, "not the model of a Cursor-on-Target event")
+    return ["event", model["event"], [["point", model["point"], ""], *model["detail"]]]
+
+
+def _elements(element: Any, steps: tuple[str, ...]) -> Iterator[list[Any]]:
+    """The elements that the steps lead to from an element."""
+    if type(element) is not list or [type(part) for part in element[:2]] != [str, dict]:
+        raise Malformed(Reason.MODEL_SHAPE, "not the model of an element")
+    if len(element) != 3:
+        raise Malformed(Reason.MODEL_SHAPE, "not the model of an element")
+    if not steps:
+        yield element
+        return
+    first, rest = steps[0], steps[1:]
+    if first == "**":
+        yield from _elements(element, rest)
+    for child in element[2] if type(element[2]) is list else ():
+        if type(child) is str:
+            continue
+        if first == "**":
+            yield from _elements(child, steps)
+        elif first in ("*", child[0] if type(child) is list and child else None):
+            yield from _elements(child, rest)
+
+
+def _keyed(value: Any, steps: tuple[str, ...]) -> Iterator[Slot]:
+    """The slots that keys lead to; a list means each of its items."""
+    if type(value) is list:
+        for item in value:
+            yield from _keyed(item, steps)
+        return
+    if type(value) is not dict:
+        return
+    first, rest = steps[0], steps[1:]
+    if first == "**":
+        yield from _keyed(value, rest)
+        for item in list(value.values()):
+            yield from _keyed(item, steps)
+        return
+    for key in list(value) if first == "*" else [first] if first in value else []:
+        if rest:
+            yield from _keyed(value[key], rest)
+        elif type(value[key]) is list:
+            yield from _items(value, key)
+        else:
+            yield Slot(value, key)
+
+
+def _items(holder: Any, key: Any) -> Iterator[Slot]:
+    """The slot itself if it holds no plain values, else one of each plain value in the list."""
+    plain = [at for at, item in enumerate(holder[key]) if type(item) not in (dict, list)]
+    if plain:
+        yield from (Slot(holder[key], at) for at in plain)
+    else:
+        yield Slot(holder, key)
+
+
+def _pointed(value: Any, steps: tuple[str, ...]) -> Iterator[Slot]:
+    for at, step in enumerate(steps):
+        key: Any = step
+        if type(value) is list:
+            if not step.isdecimal() or not step.isascii() or int(step) >= len(value):
+                return
+            key = int(step)
+        elif type(value) is not dict or step not in value:
+            return
+        if at == len(steps) - 1:
+            yield Slot(value, key)
+            return
+        value = value[key]

@@ -1,0 +1,51 @@
+"""Texts of an office model, as a reader sees them: whole paragraphs and cells.
+
+Takes the decoded model, gives texts. A word that is cut into runs (`se`, `cret`) is one word here;
+breaks and tabs are blanks. Attributes' values are texts too (titles, names of sheets and styles).
+"""
+
+from typing import Any
+
+_WHOLE = frozenset(("w:p", "a:p", "text:p", "text:h", "x:si", "x:is", "x:c"))
+_BLANK = frozenset(
+    ("w:br", "w:tab", "w:cr", "w:noBreakHyphen", "a:br", "text:s", "text:tab", "text:line-break")
+)
+
+
+def office_texts(model: Any) -> list[str]:
+    """Every text of the model's trees and every address in its links."""
+    found: list[str] = []
+    for part in model["parts"]:
+        found += [link for link in part.get("links", ()) if isinstance(link, str)]
+        if "tree" in part:
+            _collect(part["tree"], found)
+    return found
+
+
+def _collect(tree: Any, found: list[str]) -> None:
+    todo = [(tree, False)]
+    while todo:
+        (name, attributes, content), is_inside = todo.pop()
+        found += attributes.values()
+        if name in _WHOLE:
+            found.append("".join(_pieces(content)))
+            is_inside = True
+        for child in content:
+            if type(child) is not str:
+                todo.append((child, is_inside))
+            elif not is_inside:
+                found.append(child)
+
+
+def _pieces(content: Any) -> list[str]:
+    pieces: list[str] = []
+    todo = list(reversed(content))
+    while todo:
+        item = todo.pop()
+        if type(item) is str:
+            pieces.append(item)
+        else:
+            if item[0] in _BLANK:
+                pieces.append(" ")
+            todo += reversed(item[2])
+    return pieces

@@ -1,0 +1,47 @@
+"""Character maps of a PDF (ISO 32000-2, 9.7.5 and 9.10.3), written anew from their ranges.
+
+Takes the bytes of a map, gives one that has the same ranges, a line each, and nothing else: no
+names, no comments, no other PostScript. Raises `Malformed`.
+"""
+
+import re
+
+from filters.formats.picture_structure import broken
+
+_SECTIONS = re.compile(
+    rb"begin(codespacerange|bfchar|bfrange|cidchar|cidrange|notdefrange)\b(.*?)end\1\b", re.DOTALL
+)
+_TOKEN = re.compile(rb"<[0-9A-Fa-f\s]{0,512}>|\d{1,9}|\[|\]")
+
+
+def rewritten(untrusted: bytes) -> bytes:
+    """A character map of the same ranges and nothing else."""
+    mode = re.search(rb"/WMode\s+([01])\b", untrusted)
+    out = [b"/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapType 2 def"]
+    if mode:
+        out.append(b"/WMode " + mode[1] + b" def")
+    for section in _SECTIONS.finditer(untrusted):
+        kind = section[1]
+        each = 2 if kind.endswith((b"char", b"codespacerange")) else 3
+        things = _things([b"".join(token.split()).lower() for token in _TOKEN.findall(section[2])])
+        lines = [
+            b" ".join(things[at : at + each]) for at in range(0, len(things) // each * each, each)
+        ]
+        if lines:
+            out += [b"%d begin%s" % (len(lines), kind), *lines, b"end" + kind]
+    return b"\n".join([*out, b"endcmap end end"])
+
+
+def _things(tokens: list[bytes]) -> list[bytes]:
+    """Tokens, each list of them as one."""
+    found: list[bytes] = []
+    depth = 0
+    for token in tokens:
+        if depth:
+            found[-1] += b" " + token
+        else:
+            found.append(token)
+        depth += (token == b"[") - (token == b"]")
+        if depth < 0:
+            broken("a character map with an end of a list that has no beginning")
+    return found

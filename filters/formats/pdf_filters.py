@@ -1,0 +1,91 @@
+"""How much the streams of an opened PDF will decode to, before anything decodes them.
+
+Takes a document of pikepdf, raises `Malformed` where a stream is compressed twice or decodes to
+more than the bound. Deflated streams were counted by `pdf_structure`; here are those that are not:
+LZW is counted code by code without building what it stands for, run lengths are decoded under
+qpdf's bound.
+"""
+
+from typing import Any
+
+import pikepdf
+
+from filters.formats.picture_structure import unwanted
+from schemas.errors import Malformed
+from schemas.reasons import Reason
+
+_COMPRESSING = frozenset({"FlateDecode", "Fl", "LZWDecode", "LZW", "RunLengthDecode", "RL"})
+_CLEAR, _END, _CODES_MAX = 256, 257, 4096
+
+
+def check_streams(pdf: pikepdf.Pdf, bytes_max: int) -> None:
+    """`Malformed` for a stream that would grow beyond the bound."""
+    left = bytes_max
+    for thing in pdf.objects:
+        if not isinstance(thing, pikepdf.Stream):
+            continue
+        names = names_of(thing.get("/Filter"))
+        if sum(name in _COMPRESSING for name in names) > 1:
+            unwanted("a stream that is compressed twice")
+        if names and names[-1] in ("LZWDecode", "LZW"):
+            left -= lzw_bytes(before_last(thing, names), _changes_early(thing), left)
+        elif names and names[-1] in ("RunLengthDecode", "RL"):
+            left -= len(bytes(thing.read_bytes(pikepdf.StreamDecodeLevel.specialized)))
+        if left < 0:
+            raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "the streams hold too many bytes")
+
+
+def names_of(value: Any) -> list[str]:
+    """The filters that a stream names, in order."""
+    named = [] if value is None else [value] if isinstance(value, pikepdf.Name) else list(value)
+    return [str(name)[1:] for name in named]
+
+
+def before_last(stream: Any, names: list[str]) -> bytes:
+    """The bytes as they are before the last filter."""
+    raw = bytes(stream.read_raw_bytes())
+    if len(names) == 1:
+        return raw
+    parms: Any = stream.get("/DecodeParms", None)
+    given = list(parms)[:-1] if isinstance(parms, pikepdf.Array) else []
+    if any(isinstance(each, pikepdf.Dictionary) and len(each) for each in given):
+        unwanted("a stream under filters with parameters")
+    filters = pikepdf.Array([pikepdf.Name(f"/{name}") for name in names[:-1]])
+    holder = pikepdf.new()  # a stream lives as long as its document
+    inner = pikepdf.Stream(holder, raw, pikepdf.Dictionary(Filter=filters))
+    return bytes(inner.read_bytes(pikepdf.StreamDecodeLevel.generalized))
+
+
+def _changes_early(stream: Any) -> int:
+    parms = stream.get("/DecodeParms", pikepdf.Dictionary())
+    if isinstance(parms, pikepdf.Array):
+        parms = parms[-1] if len(parms) else None
+    return int(parms.get("/EarlyChange", 1)) if isinstance(parms, pikepdf.Dictionary) else 1
+
+
+def lzw_bytes(raw: bytes, early: int, bytes_max: int) -> int:
+    """How many bytes LZW (ISO 32000-2, 7.4.4) stands for; stops beyond the bound."""
+    lengths = [1] * _CLEAR + [0, 0]
+    width, held, bits, total, last = 9, 0, 0, 0, 0
+    for byte in raw:
+        held = (held << 8 | byte) & 0xFFFFFFFF
+        bits += 8
+        if bits < width:
+            continue
+        bits -= width
+        code = held >> bits & ((1 << width) - 1)
+        if code == _CLEAR:
+            del lengths[_END + 1 :]
+            width, last = 9, 0
+            continue
+        if code == _END or code > len(lengths):
+            break
+        if last and len(lengths) < _CODES_MAX:
+            lengths.append(last + 1)
+        last = lengths[code] if code < len(lengths) else last + 1
+        total += last
+        if total > bytes_max:
+            return total
+        if len(lengths) + early >= 1 << width and width < 12:
+            width += 1
+    return total

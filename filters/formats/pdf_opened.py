@@ -1,0 +1,127 @@
+"""A PDF file opened by pikepdf (qpdf) within bounds, and what is in it beside pages to look at.
+
+Takes bytes that `pdf_structure.walk` has passed. qpdf may not repair what is broken, and its own
+limits hold decoded streams, filters and nesting. Gives the document, or raises `Malformed`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any
+
+import pikepdf
+
+from filters.formats.pdf_structure import PdfLimits
+from schemas.errors import Malformed
+from schemas.reasons import Reason
+
+NESTING_LEVELS_MAX = 64
+CONTAINER_ITEMS_MAX = 200_000
+FILTERS_MAX = 3
+_KINDS = ("/S", "/Subtype", "/Type")
+_ACTIVE = frozenset({"/JavaScript", "/Launch", "/RichMedia", "/Rendition", "/Movie", "/Sound",
+                     "/SubmitForm", "/ImportData", "/Trans3D", "/3D", "/GoTo3DView",
+                     "/RichMediaExecute", "/Screen"})  # fmt: skip
+_EMBEDDED = frozenset({"/EmbeddedFile", "/FileAttachment", "/GoToE", "/Collection"})
+_EXTERNAL = frozenset({"/GoToR", "/OPI"})
+FOUND = {
+    "active": (Reason.PDF_ACTIVE, "a script, an action that starts something, or media"),
+    "embedded": (Reason.PDF_EMBEDDED, "an embedded file"),
+    "forms": (Reason.PDF_FORM, "a form to fill in"),
+    "external": (Reason.PDF_EXTERNAL, "a reference to another file"),
+    "layers": (Reason.PDF_LAYERS, "a layer that is not shown"),
+}
+
+
+def set_limits(limits: PdfLimits) -> None:
+    """Give qpdf its bounds; they hold for the whole process."""
+    pikepdf.settings.set_qpdf_limits(
+        parser_max_nesting=NESTING_LEVELS_MAX,
+        parser_max_container_size=CONTAINER_ITEMS_MAX,
+        max_stream_filters=FILTERS_MAX,
+        flate_max_memory=limits.inflated_bytes_max // 2,
+        png_max_memory=limits.inflated_bytes_max // 2,
+        tiff_max_memory=limits.inflated_bytes_max // 2,
+        run_length_max_memory=limits.inflated_bytes_max // 2,
+        dct_max_memory=limits.inflated_bytes_max // 2,
+    )
+
+
+@contextmanager
+def opened(untrusted: bytes, limits: PdfLimits) -> Iterator[pikepdf.Pdf]:
+    """The document; whatever the library raises within is `Malformed`."""
+    try:
+        with pikepdf.open(BytesIO(untrusted), attempt_recovery=False) as pdf:
+            if pdf.is_encrypted:
+                raise Malformed(Reason.PDF_ENCRYPTED, "the PDF is encrypted: save it without")
+            if len(pdf.objects) > limits.objects_max:
+                raise Malformed(Reason.TOO_MANY_ELEMENTS, "the PDF has too many objects")
+            if not 1 <= len(pdf.pages) <= limits.pages_max:
+                raise Malformed(Reason.TOO_MANY_FRAMES, "the PDF has no or too many pages")
+            yield pdf
+    except Malformed:
+        raise
+    except pikepdf.PasswordError as error:
+        raise Malformed(Reason.PDF_ENCRYPTED, "the PDF is encrypted: save it without") from error
+    except Exception as error:  # whatever the library finds: the file is not what it must be
+        raise Malformed(Reason.SYNTAX, "the PDF cannot be read") from error
+
+
+def beside_pages(pdf: pikepdf.Pdf) -> set[str]:
+    """Keys of `FOUND`: what the document holds that is not for looking at."""
+    found: set[str] = set()
+    root = pdf.Root
+    form = root.get("/AcroForm")
+    if isinstance(form, pikepdf.Dictionary) and (len(form.get("/Fields", [])) or "/XFA" in form):
+        found.add("forms")
+    if _hides_layers(root.get("/OCProperties")):
+        found.add("layers")
+    if "/Collection" in root or "/AF" in root:
+        found.add("embedded")
+    for thing in pdf.objects:
+        found |= _of_object(thing, 0)
+    return found
+
+
+def _of_object(thing: Any, depth: int) -> set[str]:
+    """What one object says of itself, and what stands in it directly."""
+    if depth > NESTING_LEVELS_MAX:
+        raise Malformed(Reason.TOO_DEEP, "the PDF nests deeper than its bound")
+    found: set[str] = set()
+    if isinstance(thing, pikepdf.Array):
+        if len(thing) > CONTAINER_ITEMS_MAX:
+            raise Malformed(Reason.TOO_MANY_ELEMENTS, "a list of too many items")
+        for item in thing:
+            if isinstance(item, pikepdf.Array | pikepdf.Dictionary) and not item.is_indirect:
+                found |= _of_object(item, depth + 1)
+        return found
+    if not isinstance(thing, pikepdf.Dictionary | pikepdf.Stream):
+        return found
+    for key, item in thing.items():
+        if key in _KINDS and isinstance(item, pikepdf.Name):
+            found |= _of_kind(str(item))
+        elif key in ("/JS", "/JavaScript"):
+            found.add("active")
+        elif key in ("/EmbeddedFiles", "/EF"):
+            found.add("embedded")
+        elif key == "/XFA":
+            found.add("forms")
+        elif key == "/F" and isinstance(thing, pikepdf.Stream):
+            found.add("external")
+        elif isinstance(item, pikepdf.Array | pikepdf.Dictionary) and not item.is_indirect:
+            found |= _of_object(item, depth + 1)
+    return found
+
+
+def _of_kind(name: str) -> set[str]:
+    kinds = {"active": _ACTIVE, "embedded": _EMBEDDED, "external": _EXTERNAL}
+    return {found for found, names in kinds.items() if name in names}
+
+
+def _hides_layers(properties: Any) -> bool:
+    """Whether optional content is off as the file is opened (ISO 32000-2, 8.11.4)."""
+    if not isinstance(properties, pikepdf.Dictionary):
+        return False
+    default: Any = properties.get("/D", {})
+    state = str(default.get("/BaseState", "/ON"))
+    return state != "/ON" or len(default.get("/OFF", [])) > 0

@@ -1,0 +1,44 @@
+"""Values of a PDF in their one spelling: numbers, names, lists of numbers.
+
+Takes values of pikepdf, gives what the model of docs/spec/pdf-model.md holds, or raises
+`Malformed`.
+"""
+
+import re
+from typing import Any
+
+import pikepdf
+
+from filters.formats import pdf_content
+from filters.formats.picture_structure import broken
+
+NAME = re.compile(r"[A-Za-z0-9+_.,\-]{1,127}")
+UNNAMED = "Unnamed"
+ITEMS_MAX = 70_000
+
+
+def real(value: Any) -> Any:
+    """An integer, or a number as its one spelling."""
+    text = pdf_content.number(value)
+    return {"$r": text} if "." in text else int(text)
+
+
+def clean_name(value: Any) -> str:
+    """A name of plain characters, or one that says nothing."""
+    text = str(value)[1:]
+    return text if isinstance(value, pikepdf.Name) and NAME.fullmatch(text) else UNNAMED
+
+
+def items_of(value: Any) -> list[Any]:
+    """The items of an array, `Malformed` for anything else or too many."""
+    if not isinstance(value, pikepdf.Array) or len(value) > ITEMS_MAX:
+        broken("no list where one must be, or one that is too long")
+    return list(value)
+
+
+def numbers(value: Any, count: int = 0) -> list[Any]:
+    """An array of numbers, of so many if `count` is given."""
+    items = items_of(value)
+    if count and len(items) != count:
+        broken("a list of numbers of a wrong length")
+    return [real(item) for item in items]

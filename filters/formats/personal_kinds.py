@@ -1,0 +1,114 @@
+"""What personal data looks like: docs/spec/personal.md. Patterns for RE2, and what has to add up.
+
+Takes a candidate's bytes, gives whether it is a hit. Knows no message.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from filters.formats.check_digits import luhn, mod11, mod97, npi
+
+_IBAN_SIGNS = {
+    "AD": 24, "AE": 23, "AT": 20, "BE": 16, "BG": 22, "CH": 21, "CY": 28, "CZ": 24, "DE": 22,
+    "DK": 18, "EE": 20, "ES": 24, "FI": 18, "FR": 27, "GB": 22, "GR": 27, "HR": 21, "HU": 28,
+    "IE": 22, "IL": 23, "IS": 26, "IT": 27, "LI": 21, "LT": 20, "LU": 20, "LV": 21, "MT": 31,
+    "NL": 18, "NO": 15, "PL": 28, "PT": 25, "RO": 24, "SA": 24, "SE": 24, "SI": 19, "SK": 24,
+    "TR": 26, "UA": 29,
+}  # fmt: skip
+Holds = Callable[[bytes], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """pattern: in RE2 syntax, over bytes. holds: whether what it found is of the kind."""
+
+    pattern: str
+    holds: Holds = lambda _: True
+
+
+def digits(found: bytes) -> bytes:
+    """The digits of what was found."""
+    return bytes(byte for byte in found if 0x30 <= byte <= 0x39)
+
+
+def signs(found: bytes) -> bytes:
+    """The letters and digits of what was found, in upper case."""
+    return bytes(byte for byte in found.upper() if 0x30 <= byte <= 0x39 or 0x41 <= byte <= 0x5A)
+
+
+def _ssn(found: bytes) -> bool:
+    number = digits(found)
+    area, group, serial = number[:3], number[3:5], number[5:]
+    right = area not in (b"000", b"666") and area[:1] != b"9"
+    return right and group != b"00" and serial != b"0000" and found[3] == found[6]
+
+
+def _nino(found: bytes) -> bool:
+    first, second = found[:1].upper(), found[1:2].upper()
+    never = (b"BG", b"GB", b"NK", b"KN", b"TN", b"NT", b"ZZ")
+    plain = first not in b"DFIQUV" and second not in b"DFIQUVO"
+    return plain and first + second not in never
+
+
+def _card(found: bytes) -> bool:
+    number = digits(found)
+    return 13 <= len(number) <= 19 and 0x32 <= number[0] <= 0x36 and luhn(number)
+
+
+def _iban(found: bytes) -> bool:
+    """The country's length is taken where it is known: what follows may look like more of it."""
+    number = signs(found)
+    number = number[: _IBAN_SIGNS.get(number[:2].decode(), len(number))]
+    return 15 <= len(number) <= 34 and mod97(number)
+
+
+def _phone(found: bytes) -> bool:
+    return 8 <= len(digits(found)) <= 15
+
+
+def _mrn(found: bytes) -> bool:
+    return bool(digits(found))
+
+
+def _ipv4(found: bytes) -> bool:
+    return all(int(part) < 256 for part in found.split(b"."))
+
+
+def _coordinates(found: bytes) -> bool:
+    if not found.replace(b"-", b"")[:1].isdigit() or b"." not in found:
+        return len(digits(found[3:])) % 2 == 0
+    latitude, longitude = found.replace(b",", b" ").split()
+    return abs(float(latitude)) <= 90 and abs(float(longitude)) <= 180
+
+
+KINDS: dict[str, Kind] = {
+    "ssn": Kind(r"\b[0-9]{3}[- ][0-9]{2}[- ][0-9]{4}\b", _ssn),
+    "nino": Kind(r"\b[A-Za-z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-Da-d]\b", _nino),
+    "nhs": Kind(r"\b[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}\b", lambda found: mod11(digits(found))),
+    "npi": Kind(r"\b[12][0-9]{9}\b", npi),
+    "card": Kind(r"\b[2-6][0-9]{3}(?:[ -]?[0-9]){9,15}\b", _card),
+    "iban": Kind(r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", _iban),
+    "phone": Kind(
+        r"\+[0-9]{1,3}(?:[ .-]?\(?[0-9]{1,4}\)?){2,6}\b"
+        r"|(?:\b|\()[2-9][0-9]{2}(?:\) ?|[ .-])[0-9]{3}[ .-][0-9]{4}\b",
+        _phone,
+    ),
+    "email": Kind(r"\b[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}\b"),
+    "mrn": Kind(r"\b(?i:MRN)[:# ]{1,3}[A-Za-z0-9]{5,12}\b", _mrn),
+    "dob": Kind(
+        r"\b(?i:DOB|born)[: ]{1,3}(?:[0-9]{4}-[0-9]{2}-[0-9]{2}"
+        r"|[0-9]{1,2}[./-][0-9]{1,2}[./-](?:[0-9]{4}|[0-9]{2}))\b"
+    ),
+    "ipv4": Kind(r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b", _ipv4),
+    "coordinates": Kind(
+        r"(?:-|\b)[0-9]{1,2}\.[0-9]{3,12}(?:, ?| )-?[0-9]{1,3}\.[0-9]{3,12}\b"
+        r"|\b[0-9]{1,2}[C-HJ-NP-X] ?[A-HJ-NP-Z]{2} ?(?:[0-9]{2,5} ?[0-9]{2,5})\b",
+        _coordinates,
+    ),
+}
+CHECKS: dict[str, Holds] = {
+    "": lambda _: True,
+    "luhn": lambda found: luhn(digits(found)),
+    "mod11": lambda found: mod11(digits(found)),
+    "mod97": lambda found: mod97(signs(found)),
+}

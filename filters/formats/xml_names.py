@@ -1,0 +1,109 @@
+"""From expanded names to the names of the model: which prefix each namespace gets.
+
+Takes an lxml tree and the policy's wishes, gives a table; see docs/spec/xml-model.md §3. Pure.
+"""
+
+from collections.abc import Mapping
+
+from lxml import etree
+
+from filters.formats.xml_model import PREFIX, PREFIXES_MAX, XML_NAMESPACE, XSI_NAMESPACE
+from schemas.errors import Malformed
+from schemas.reasons import Reason
+
+_XSI_TYPE = f"{{{XSI_NAMESPACE}}}type"
+
+
+class Names:
+    """A document's table: `prefixes` (prefix -> namespace) and the names that follow from it."""
+
+    __slots__ = ("_known", "_of", "prefixes")
+
+    def __init__(self, prefixes: dict[str, str]) -> None:
+        if len(prefixes) > PREFIXES_MAX:
+            raise Malformed(Reason.XML_NAMESPACE, "more namespaces than their bound")
+        self.prefixes = prefixes
+        self._of = {uri: prefix for prefix, uri in prefixes.items()}
+        self._known: dict[str, str] = {}
+
+    def name(self, expanded: str) -> str:
+        """`{namespace}local` as `prefix:local`."""
+        known = self._known.get(expanded)
+        if known is None:
+            uri, _, local = expanded.rpartition("}")
+            known = local
+            if uri:
+                prefix = "xml" if uri[1:] == XML_NAMESPACE else self._of[uri[1:]]
+                known = f"{prefix}:{local}" if prefix else local
+            self._known[expanded] = known
+        return known
+
+    def qualified(self, value: str, scope: Mapping[str | None, str]) -> str:
+        """The value of `xsi:type`, its prefix exchanged for the table's; `Malformed` if unknown."""
+        uri, local = expand(value, scope)
+        if uri is None:
+            return local
+        return self.name(f"{{{uri}}}{local}")
+
+
+def expand(value: str, scope: Mapping[str | None, str]) -> tuple[str | None, str]:
+    """Namespace and local part of a qualified name in a text."""
+    prefix, colon, local = value.strip(" \t\r\n").rpartition(":")
+    uri = scope.get(prefix if colon else None)
+    if colon and uri is None:
+        raise Malformed(Reason.XML_NAMESPACE, "a qualified name with an undeclared prefix")
+    return uri, local
+
+
+def canonical(root: etree._Element, wished: Mapping[str, str]) -> Names:
+    """The table of a document whose prefixes are chosen here. wished: prefix -> namespace."""
+    by_uri = {uri: prefix for prefix, uri in wished.items()}
+    used: dict[str, None] = {}
+    in_attributes: set[str] = set()
+    bare = False
+    for node in root.iter(etree.Element):
+        uri, _, _ = str(node.tag).rpartition("}")
+        bare = bare or not uri
+        if uri:
+            used[uri[1:]] = None
+        for name in node.attrib:
+            uri, _, _ = str(name).rpartition("}")
+            if uri and uri[1:] != XML_NAMESPACE:
+                used[uri[1:]] = None
+                in_attributes.add(uri[1:])
+            if name == _XSI_TYPE:
+                named, _ = expand(node.attrib[name], node.nsmap)
+                if named is not None:
+                    used[named] = None
+    roots = str(root.tag).rpartition("}")[0][1:]
+    prefixes: dict[str, str] = {}
+    for uri in used:
+        prefix = by_uri.get(uri)
+        if prefix is None and uri == roots and uri not in in_attributes and not bare:
+            prefix = ""
+        if prefix is None:
+            prefix = _free(prefixes, wished)
+        prefixes[prefix] = uri
+    return Names(prefixes)
+
+
+def _free(prefixes: Mapping[str, str], wished: Mapping[str, str]) -> str:
+    number = 1
+    while f"n{number}" in prefixes or f"n{number}" in wished:
+        number += 1
+    return f"n{number}"
+
+
+def kept(root: etree._Element) -> Names:
+    """The table of a document that keeps its prefixes; `Malformed` if they are not one to one."""
+    prefixes: dict[str, str] = {}
+    bare = False
+    for node in root.iter(etree.Element):
+        bare = bare or not str(node.tag).startswith("{")
+        for prefix, uri in node.nsmap.items():
+            name = prefix or ""
+            if prefixes.setdefault(name, uri) != uri or PREFIX.fullmatch(name) is None:
+                raise Malformed(Reason.XML_NAMESPACE, "a prefix that stands for two namespaces")
+    if len(set(prefixes.values())) != len(prefixes) or (bare and "" in prefixes):
+        raise Malformed(Reason.XML_NAMESPACE, "prefixes and namespaces that are not one to one")
+    return Names(prefixes)

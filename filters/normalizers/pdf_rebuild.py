@@ -1,0 +1,172 @@
+"""Normalizer `pdf_rebuild`: a PDF as a model, its structure cleaned or its pages as pictures.
+
+Takes a PDF that `pdf_recognise` has passed. `way = "clean"`: every object that pages need is built
+anew by a table of roles (`filters.formats.pdf_roles`) and its content written anew an operation a
+line; gives the model of docs/spec/pdf-model.md. `way = "raster"`: pages are rendered by PDFium
+without text layer; gives the model of docs/spec/picture-model.md. Sets the metadata's `type`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import pypdfium2
+from pydantic import Field, model_validator
+from pypdfium2 import raw as pdfium_c
+
+from filters.checks.pdf_recognise import SMALLEST, PdfParameters, warm_up
+from filters.formats.pdf_builder import Builder
+from filters.formats.pdf_opened import beside_pages, opened, set_limits
+from filters.formats.pdf_structure import PdfLimits, walk
+from filters.formats.picture_model import PICTURE_CBOR, Frame, Picture, Plane, stored, write_frames
+from filters.formats.picture_pixels import halved
+from filters.formats.picture_pixels import warm_up as warm_up_pictures
+from filters.formats.picture_structure import PictureLimits, check_frames, check_size
+from schemas.cbor import encode
+from schemas.errors import Malformed
+from schemas.message import Message
+from schemas.reasons import Reason
+from schemas.stage import Documents, Kind, Run, Side, StageType
+from schemas.verdict import Answer, Changed
+
+PDF_CBOR = "application/pdf+cbor"
+MODEL_LAYOUT = 1
+POINTS_AN_INCH = 72
+_WHITE = (255, 255, 255, 255)
+_FLAGS = pdfium_c.FPDF_ANNOT | pdfium_c.FPDF_REVERSE_BYTE_ORDER
+LOSSLESS_BITS_A_PIXEL_MAX = 6
+NOTED_CHARACTERS_MAX = 180
+
+
+class PdfRebuildParameters(PdfParameters):
+    """How a PDF is rebuilt.
+
+    way          structure cleaned, or pages as pictures
+    dpi          pixels an inch of rendered pages
+    pages_first  the first page that is kept, from 1
+    pages_last   the last page that is kept; 0 for all that follow
+    """
+
+    way: Literal["clean", "raster"] = "clean"
+    dpi: int = Field(default=150, ge=36, le=600)
+    pages_first: int = Field(default=1, ge=1, le=10_000)
+    pages_last: int = Field(default=0, ge=0, le=10_000)
+
+    @model_validator(mode="after")
+    def _are_in_order(self) -> "PdfRebuildParameters":
+        if self.pages_last and self.pages_last < self.pages_first:
+            raise ValueError("pages_last comes before pages_first")
+        return self
+
+    def kept(self, count: int) -> range:
+        """The indices of the pages that are kept; `Malformed` if there are none."""
+        last = min(self.pages_last or count, count)
+        if last < self.pages_first:
+            raise Malformed(Reason.MODEL_SHAPE, "the PDF has none of the pages that are kept")
+        return range(self.pages_first - 1, last)
+
+
+def make(parameters: PdfRebuildParameters, documents: Documents) -> Run:
+    """A run that rebuilds."""
+    limits = parameters.limits()
+    set_limits(limits)
+    warm_up(limits)
+    warm_up_pictures()
+    way = _clean if parameters.way == "clean" else _raster
+    way(SMALLEST, PdfRebuildParameters(way=parameters.way, dpi=parameters.dpi), PdfLimits())
+
+    def run(message: Message) -> Answer:
+        outside = walk(message.payload, limits)
+        payload, dropped = way(message.payload, parameters, limits)
+        told = ", ".join(sorted({*outside.dropped, *dropped}))
+        note = f"rebuilt ({parameters.way}); dropped {told or 'nothing'}"
+        media_type = PDF_CBOR if parameters.way == "clean" else PICTURE_CBOR
+        meta = replace(message.meta, type=media_type)
+        return Changed(Message.make(meta, payload), note[:NOTED_CHARACTERS_MAX])
+
+    return run
+
+
+def _clean(
+    untrusted: bytes, parameters: PdfRebuildParameters, limits: PdfLimits
+) -> tuple[bytes, set[str]]:
+    with opened(untrusted, limits) as pdf:
+        dropped = beside_pages(pdf)
+        builder = Builder(limits)
+        pages = [builder.page(pdf.pages[at].obj) for at in parameters.kept(len(pdf.pages))]
+        dropped |= {key[1:].lower() for key in pdf.Root.keys() - {"/Type", "/Pages"}}
+        if "/Info" in pdf.trailer:
+            dropped.add("information")
+        model: dict[str, Any] = {"pdf": MODEL_LAYOUT, "pages": pages, "objects": builder.objects}
+        return encode(model), dropped | builder.dropped
+
+
+def _raster(
+    untrusted: bytes, parameters: PdfRebuildParameters, limits: PdfLimits
+) -> tuple[bytes, set[str]]:
+    bounds = PictureLimits(limits.pixels_max, limits.all_pixels_max, 65_535, limits.pages_max)
+    try:
+        document = pypdfium2.PdfDocument(untrusted)
+    except pypdfium2.PdfiumError as error:
+        raise Malformed(Reason.SYNTAX, "PDFium cannot open the PDF") from error
+    try:
+        picture = Picture("pdf", [], 0, parameters.dpi)
+        pages = _rendered(document, parameters, bounds)
+        return write_frames(picture, pages), {"everything but what is seen"}
+    except pypdfium2.PdfiumError as error:
+        raise Malformed(Reason.SYNTAX, "PDFium cannot render a page") from error
+    finally:
+        document.close()
+
+
+def _rendered(
+    document: pypdfium2.PdfDocument, parameters: PdfRebuildParameters, bounds: PictureLimits
+) -> Iterator[Frame]:
+    scale = parameters.dpi / POINTS_AN_INCH
+    kept = parameters.kept(len(document))
+    all_pixels = 0
+    for at in kept:
+        page = document[at]
+        width, height = (max(round(side * scale), 1) for side in page.get_size())
+        all_pixels += check_size(width, height, bounds)
+        check_frames(at + 1, all_pixels, bounds)
+        bitmap = pypdfium2.PdfBitmap.new_native(width, height, pdfium_c.FPDFBitmap_BGRx, True)
+        bitmap.fill_rect(_WHITE, 0, 0, width, height)
+        pdfium_c.FPDF_RenderPageBitmap(bitmap, page, 0, 0, width, height, 0, _FLAGS)
+        pixels: Plane = np.asarray(bitmap.to_numpy())[:, :, :3]
+        yield _smallest_frame(pixels)
+        bitmap.close()
+        page.close()
+
+
+def _smallest_frame(pixels: Plane) -> Frame:
+    """Grey if all is grey; without loss if that is small; else as a JPEG stores it."""
+    height, width = pixels.shape[:2]
+    red, green, blue = pixels[:, :, 0], pixels[:, :, 1], pixels[:, :, 2]
+    if np.array_equal(red, green) and np.array_equal(green, blue):
+        return Frame(width, height, "L", [np.ascontiguousarray(red)])
+    exact = Frame(width, height, "RGB", [np.ascontiguousarray(pixels).reshape(height, -1)])
+    if 8 * len(stored(exact)[5]) <= LOSSLESS_BITS_A_PIXEL_MAX * width * height:
+        return exact
+    wide = pixels.astype(np.int32)
+    planes = [
+        (19595 * wide[:, :, 0] + 38470 * wide[:, :, 1] + 7471 * wide[:, :, 2] + 32768) >> 16,
+        (-11059 * wide[:, :, 0] - 21709 * wide[:, :, 1] + 32768 * wide[:, :, 2] + 8421375) >> 16,
+        (32768 * wide[:, :, 0] - 27439 * wide[:, :, 1] - 5329 * wide[:, :, 2] + 8421375) >> 16,
+    ]
+    y, cb, cr = (np.clip(plane, 0, 255).astype(np.uint8) for plane in planes)
+    if min(width, height) < 2:
+        return Frame(width, height, "YCC", [y, cb, cr])
+    return Frame(width, height, "YCC420", [y, halved(cb), halved(cr)])
+
+
+STAGE = StageType(
+    name="pdf_rebuild",
+    version=1,
+    kind=Kind.NORMALIZE,
+    side=Side.SOURCE,
+    parameters=PdfRebuildParameters,
+    make=make,
+    summary="a PDF is built anew from what its pages need, or as pictures of its pages",
+)

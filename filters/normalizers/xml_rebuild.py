@@ -1,0 +1,197 @@
+"""Normalizer `xml_rebuild`: an XML document written anew as deterministic CBOR.
+
+Takes XML that `xml_recognise` has passed, parses it with lxml (no DTD, no entities, no network, no
+huge trees), and gives the model of docs/spec/xml-model.md. Comments, instructions, hints to schemas
+and the spelling of the document do not survive; prefixes, blanks, signatures and encrypted parts
+are the policy's to choose. Sets the metadata's `type`.
+"""
+
+from dataclasses import replace
+from typing import Literal, Self
+
+from lxml import etree
+from pydantic import Field, model_validator
+
+from filters.formats.xml_model import (
+    LEVELS_MAX,
+    NODES_MAX,
+    PREFIX,
+    XML_CBOR,
+    XML_NAMESPACE,
+    XSI_NAMESPACE,
+    shaped,
+)
+from filters.formats.xml_names import Names, canonical, kept
+from schemas.cbor import CborValue, encode
+from schemas.errors import Malformed
+from schemas.message import Message
+from schemas.reasons import Reason
+from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
+from schemas.verdict import Answer, Changed
+
+_DSIG = ("{http://www.w3.org/2000/09/xmldsig#}", "{http://www.w3.org/2009/xmldsig11#}")
+_XENC = ("{http://www.w3.org/2001/04/xmlenc#}", "{http://www.w3.org/2009/xmlenc11#}")
+_XSI_TYPE = f"{{{XSI_NAMESPACE}}}type"
+_LOCATIONS = frozenset(
+    {f"{{{XSI_NAMESPACE}}}schemaLocation", f"{{{XSI_NAMESPACE}}}noNamespaceSchemaLocation"}
+)
+_SPACE = f"{{{XML_NAMESPACE}}}space"
+_BLANKS = " \t\r\n"
+
+
+class XmlRebuildParameters(Parameters):
+    """What survives.
+
+    prefixes           canonical: chosen here; keep: the document's own
+    prefix             prefixes to choose: prefix -> namespace (canonical)
+    blanks             texts of blanks alone between elements
+    signatures         XML Signature
+    encrypted          XML Encryption, into which no check can look
+    xsi                xsi:type and xsi:nil
+    refuse_namespaces  namespaces of elements that are refused wherever they stand
+    """
+
+    prefixes: Literal["canonical", "keep"] = "canonical"
+    prefix: dict[str, str] = Field(default={}, max_length=32)
+    blanks: Literal["drop", "keep"] = "drop"
+    signatures: Literal["refuse", "drop", "keep"] = "refuse"
+    encrypted: Literal["refuse", "keep"] = "refuse"
+    xsi: Literal["refuse", "keep"] = "keep"
+    refuse_namespaces: list[str] = Field(default=[], max_length=64)
+
+    @model_validator(mode="after")
+    def _prefixes_are_some(self) -> Self:
+        for prefix in self.prefix:
+            if not prefix or PREFIX.fullmatch(prefix) is None:
+                raise ValueError(f"{prefix} is no prefix")
+        if len(set(self.prefix.values())) != len(self.prefix):
+            raise ValueError("two prefixes for one namespace")
+        return self
+
+
+def make(parameters: XmlRebuildParameters, documents: Documents) -> Run:
+    """A run that rebuilds."""
+
+    def run(message: Message) -> Answer:
+        root = parse(message.payload)
+        builder = _Builder(parameters)
+        builder.prune(root)
+        names = kept(root) if parameters.prefixes == "keep" else canonical(root, parameters.prefix)
+        builder.names = names
+        model: dict[str, CborValue] = {
+            "xml": 1,
+            "prefixes": dict(names.prefixes),
+            "root": builder.element(root, LEVELS_MAX, preserve=False),
+        }
+        shaped(model)
+        meta = replace(message.meta, type=XML_CBOR)
+        return Changed(Message.make(meta, encode(model)), builder.note())
+
+    return run
+
+
+def parse(untrusted: bytes) -> etree._Element:
+    """The root of the tree that lxml makes of it, or `Malformed`."""
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
+        attribute_defaults=False, huge_tree=False, remove_comments=True, remove_pis=True,
+        collect_ids=False,
+    )  # fmt: skip
+    try:
+        root = etree.fromstring(untrusted, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise Malformed(Reason.SYNTAX, "lxml cannot parse the XML") from error
+    if root.getroottree().docinfo.doctype:
+        raise Malformed(Reason.XML_DOCTYPE, "a document type, which the recogniser lets not pass")
+    return root
+
+
+class _Builder:
+    """One document on its way into the model, with a list of what was left out."""
+
+    def __init__(self, parameters: XmlRebuildParameters) -> None:
+        self.parameters = parameters
+        self.names = Names({})
+        self.dropped: dict[str, None] = {}
+        self.left = NODES_MAX
+
+    def prune(self, root: etree._Element) -> None:
+        """Refuse, or take out of the tree, what the policy does not keep."""
+        parameters = self.parameters
+        refused = tuple(f"{{{uri}}}" for uri in parameters.refuse_namespaces)
+        signatures = []
+        for node in root.iter(etree.Element):
+            tag = str(node.tag)
+            if tag.startswith(_DSIG) and parameters.signatures != "keep":
+                if parameters.signatures == "refuse" or node is root:
+                    raise Malformed(Reason.XML_SIGNATURE, "an XML signature")
+                signatures.append(node)
+            if tag.startswith(_XENC) and parameters.encrypted == "refuse":
+                raise Malformed(Reason.XML_ENCRYPTED, "encrypted XML")
+            if refused and tag.startswith(refused):
+                raise Malformed(Reason.XML_NAMESPACE, "an element of a namespace that is refused")
+            for name in _LOCATIONS.intersection(map(str, node.attrib)):
+                del node.attrib[name]
+                self.dropped["schema locations"] = None
+            if parameters.xsi == "refuse" and any(
+                str(name).startswith(f"{{{XSI_NAMESPACE}}}") for name in node.attrib
+            ):
+                raise Malformed(Reason.XML_NAMESPACE, "an attribute of XML Schema instances")
+        for node in signatures:
+            _take_out(node)
+            self.dropped["signatures"] = None
+
+    def element(self, node: etree._Element, levels_left: int, preserve: bool) -> list[CborValue]:
+        if levels_left <= 0:
+            raise Malformed(Reason.TOO_DEEP, "elements nest deeper than their bound")
+        self.left -= 1 + len(node)
+        if self.left < 0:
+            raise Malformed(Reason.TOO_MANY_ELEMENTS, "more elements and texts than their bound")
+        name = self.names.name
+        attributes: dict[str, CborValue] = {}
+        for key, value in node.items():
+            if key == _SPACE:
+                preserve = value == "preserve"
+            if key == _XSI_TYPE:
+                value = self.names.qualified(value, node.nsmap)
+            attributes[name(str(key))] = value
+        return [name(str(node.tag)), attributes, self.content(node, levels_left, preserve)]
+
+    def content(self, node: etree._Element, levels_left: int, preserve: bool) -> list[CborValue]:
+        texts = [node.text or "", *(child.tail or "" for child in node)]
+        drop = len(texts) > 1 and self.parameters.blanks == "drop" and not preserve
+        if drop and not any(text.strip(_BLANKS) for text in texts):
+            texts = [""] * len(texts)
+        content: list[CborValue] = [texts[0]] if texts[0] else []
+        for child, tail in zip(node, texts[1:], strict=True):
+            content.append(self.element(child, levels_left - 1, preserve))
+            if tail:
+                content.append(tail)
+        return content
+
+    def note(self) -> str:
+        return f"rebuilt; dropped {', '.join(self.dropped)}" if self.dropped else "rebuilt"
+
+
+def _take_out(node: etree._Element) -> None:
+    """Remove an element; the text after it stays where it was."""
+    parent = node.getparent()
+    if parent is None:
+        return
+    tail, before = node.tail or "", node.getprevious()
+    if before is None:
+        parent.text = (parent.text or "") + tail
+    else:
+        before.tail = (before.tail or "") + tail
+    parent.remove(node)
+
+
+STAGE = StageType(
+    name="xml_rebuild",
+    version=1,
+    kind=Kind.NORMALIZE,
+    side=Side.SOURCE,
+    parameters=XmlRebuildParameters,
+    make=make,
+    summary="an XML document is written anew from its parsed tree, as CBOR",
+)

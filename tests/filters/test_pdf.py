@@ -1,0 +1,189 @@
+"""PDF beyond the contract suite: words, kept pages, what a stage that was taken over could send."""
+
+import zlib
+from typing import Any
+
+import pytest
+
+from filters import catalog
+from filters.formats.pdf_lines import CONTENT
+from filters.formats.pdf_model import read
+from filters.formats.pdf_structure import PdfLimits
+from filters.twins.pdf_tables import check_line
+from schemas.cbor import decode, encode
+from schemas.errors import Malformed
+from schemas.message import Message
+from schemas.stage import Run
+from schemas.verdict import Changed, Hold, Pass, Refuse
+from tests.filters.conftest import changed, message
+from tests.filters.hostile.pdf_forge import CONTENT as SHOWN
+from tests.filters.hostile.pdf_forge import good, pdf, stream
+
+WORDS = {"words.txt": b"hello\nnight owl\n"}
+
+
+def made(name: str, documents: dict[str, bytes] | None = None, **parameters: Any) -> Run:
+    stage = catalog.load(name)
+    return stage.make(stage.parameters(**parameters), documents or {})
+
+
+def stopped(run: Run, given: Message) -> str:
+    try:
+        answer = run(given)
+    except Malformed as error:
+        return error.reason
+    assert isinstance(answer, Refuse | Hold), answer
+    return answer.reason
+
+
+def crossed(payload: bytes, **parameters: Any) -> Message:
+    return changed(made("pdf_rebuild", **parameters)(message(payload))).message
+
+
+def written(payload: bytes, **parameters: Any) -> Message:
+    return changed(made("pdf_build")(crossed(payload, **parameters))).message
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        SHOWN,
+        b"BT /F1 12 Tf 10 50 Td [(HE) -20 (llo)] TJ ET",
+        b"BT /F1 12 Tf 10 50 Td (hel) Tj 16 0 Td (lo) Tj ET",
+        b"BT /F1 9 Tf 10 50 Td (say) Tj 0 -12 Td (night) Tj 0 -12 Td (owl) Tj ET",
+        b"BT /F1 12 Tf 3 Tr 10 50 Td <48656C6C6F> Tj ET",
+    ],
+    ids=["plain", "kerned", "in two parts", "over lines", "invisible"],
+)
+def test_a_word_is_found_on_both_sides_however_it_is_placed(content: bytes) -> None:
+    payload = pdf(good(content=content))
+    assert stopped(made("pdf_words", WORDS), crossed(payload)) == "dirty-word"
+    assert stopped(made("pdf_words_twin", WORDS), written(payload)) == "dirty-word"
+
+
+def test_other_words_are_not_found() -> None:
+    payload = pdf(good(content=b"BT /F1 12 Tf 10 50 Td (othello at night) Tj ET"))
+    assert isinstance(made("pdf_words", WORDS)(crossed(payload)), Pass)
+    assert isinstance(made("pdf_words_twin", WORDS)(written(payload)), Pass)
+
+
+def test_pages_that_are_pictures_can_be_held_for_people() -> None:
+    pages = crossed(pdf(), way="raster", dpi=72)
+    assert isinstance(made("pdf_words", WORDS)(pages), Pass)
+    assert isinstance(made("pdf_words", WORDS, unread="hold")(pages), Hold)
+
+
+@pytest.mark.parametrize("way", ["clean", "raster"])
+def test_only_the_kept_pages_cross(way: str) -> None:
+    pages = b"<</Type/Pages/Kids[3 0 R 3 0 R 3 0 R 3 0 R]/Count 4>>"
+    payload = pdf(good(more={2: pages}))
+    kept = written(payload, way=way, dpi=72, pages_first=2, pages_last=3)
+    assert b"/Count 2/" in kept.payload
+    assert stopped(made("pdf_rebuild", way=way, pages_first=9), message(payload)) == "model-shape"
+
+
+def test_what_the_policy_drops_is_gone_and_told() -> None:
+    script = b"/OpenAction<</S/JavaScript/JS(app.alert(1))>>"
+    payload = pdf(good(catalog=script))
+    assert isinstance(made("pdf_recognise", active="drop")(message(payload)), Pass)
+    answer = made("pdf_rebuild", active="drop")(message(payload))
+    assert isinstance(answer, Changed)
+    assert "active" in answer.note
+    assert b"alert" not in changed(made("pdf_build")(answer.message)).message.payload
+
+
+def test_an_inline_picture_and_glyphs_become_resources() -> None:
+    glyphs = (
+        b"<</Type/Font/Subtype/Type3/FontBBox[0 0 9 9]/FontMatrix[.1 0 0 .1 0 0]/FirstChar 65"
+        b"/LastChar 65/Widths[9]/Encoding<</Differences[65/square]>>/CharProcs<</square 6 0 R>>"
+        b"/Resources<<>>>>"
+    )
+    glyph = stream(
+        b"9 0 0 0 9 9 d1 q 9 0 0 9 0 0 cm BI /W 2 /H 2 /IM true /D [1 0] ID \x40\x80 EI Q"
+    )
+    shown = good(content=b"BT /F1 9 Tf (A) Tj ET", more={5: glyphs, 6: glyph})
+    model = read(crossed(pdf(shown)).payload, PdfLimits())
+    contents = [model.inflated(at) for at, item in enumerate(model.objects) if "$b" in item]
+    assert any(b"/x0 Do" in each for each in contents)
+    assert isinstance(made("pdf_read")(crossed(pdf(shown))), Pass)
+
+
+def hostile_models() -> dict[str, bytes]:
+    sound: Any = decode(crossed(pdf()).payload)
+    page = sound["pages"][0]
+
+    def other(number: int, **entries: Any) -> bytes:
+        objects = [dict(item) for item in sound["objects"]]
+        objects[number] |= entries
+        return encode(sound | {"objects": objects})
+
+    def content(raw: bytes) -> bytes:
+        number = sound["objects"][page]["Contents"]["$o"]
+        return other(number, **{"$b": zlib.compress(raw), "$n": len(raw)})
+
+    return {
+        "a script": other(page, OpenAction={"S": "JavaScript", "JS": b"app.alert(1)"}),
+        "an action": other(page, AA={"O": {"S": "Launch"}}),
+        "annotations": other(page, Annots=[]),
+        "a reference to itself": other(page, Contents={"$o": page}),
+        "a reference beyond the end": other(page, Contents={"$o": 999}),
+        "a page that is none": encode(sound | {"pages": [0]}),
+        "a page twice": encode(sound | {"pages": [page, page]}),
+        "no pages": encode(sound | {"pages": []}),
+        "a key more": encode(sound | {"hidden": b"x"}),
+        "an operator that is unknown": content(b"EVIL\n"),
+        "an operand too few": content(b"1 2 3 re\n"),
+        "two blanks": content(b"1  0 0 rg\n"),
+        "a comment": content(b"q\n% hidden\nQ\n"),
+        "a number with needless zeros": content(b"1.50 w\n"),
+        "a string in brackets": content(b"(hidden) Tj\n"),
+        "upper-case hexadecimal": content(b"<4A4B> Tj\n"),
+        "no end of the last line": content(b"q"),
+        "a long name of a resource": content(b"/hidden gs\n"),
+        "fewer bytes than it says": other(0, **{"$b": zlib.compress(b"q\n"), "$n": 9}),
+        "bytes behind a stream": other(
+            sound["objects"][page]["Contents"]["$o"],
+            **{"$b": zlib.compress(b"q\n") + b"x", "$n": 2},
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", sorted(hostile_models()))
+def test_the_destination_refuses_a_model_that_a_rebuild_does_not_write(name: str) -> None:
+    assert stopped(made("pdf_read"), message(hostile_models()[name]))
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(hostile_models()) - {"a script", "an action", "annotations"})
+)
+def test_the_source_refuses_it_too(name: str) -> None:
+    assert stopped(made("document_recognise"), message(hostile_models()[name]))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"q", b"0.5 g", b"-1 0 0 1 20.25 3 cm", b"/f0 12 Tf", b"[ <00ff> -120.5 <41> ] TJ", b"<> Tj",
+     b"[ ] 0 d",
+     b"[ 3 1 ] 0.5 d", b"/c3 cs", b"/DeviceRGB CS", b"0 0 1 /p0 scn", b"1 sc", b"/x9 Do",
+     b"1 2 3 re",
+     b"01 w", b"1. w", b".5 w", b"1.50 w", b"--1 w", b"1234567890 w", b"<0> Tj",
+     b"<AB> Tj", b"/F1 12 Tf", b"/f1 Tf", b"q q", b"", b" q", b"q ", b"/x123456 Do", b"[ <00> TJ",
+     b"/DeviceN cs", b"[ <00> ] 0 d", b"1.1234567 w", b"scn", b"EI", b"BDC"],
+)  # fmt: skip
+def test_both_sides_take_the_same_lines(line: bytes) -> None:
+    try:
+        check_line(line)
+        twin = True
+    except Malformed:
+        twin = False
+    assert (CONTENT.fullmatch(line + b"\n") is not None) == twin
+
+
+def test_a_written_file_with_one_byte_more_anywhere_is_not_verified() -> None:
+    verify = made("pdf_verify")
+    delivered = written(pdf())
+    assert isinstance(verify(delivered), Pass)
+    for at in (0, 15, 60, len(delivered.payload) // 2, len(delivered.payload)):
+        longer = delivered.payload[:at] + b" " + delivered.payload[at:]
+        assert stopped(verify, Message(delivered.meta_bytes, longer))
+    assert stopped(verify, message(pdf()))

@@ -1,0 +1,162 @@
+"""The models of plain text and CSV: vectors, agreement of both sides, what the policy drops."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filters import catalog
+from schemas.errors import Malformed
+from schemas.message import Message, Meta
+from schemas.stage import Run
+from schemas.verdict import Changed, Hold, Refuse
+from tests.filters.hostile.chains import Pack
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "text" / "model.json").read_bytes())
+META = Meta(id="a" * 32, flow="text", sender="alpha", name="x", accepted_s=1_780_000_000)
+CASES = [(pack, case) for pack in ("text", "csv") for case in VECTORS[pack]]
+
+
+def made(name: str, **parameters: Any) -> Run:
+    stage = catalog.load(name)
+    return stage.make(stage.parameters.model_validate(parameters), {})
+
+
+def ask(run: Run, payload: bytes) -> str:
+    """The payload that a stage gives, "pass", or its reason."""
+    try:
+        answer = run(Message.make(META, payload))
+    except Malformed as error:
+        return str(error.reason)
+    match answer:
+        case Changed(message):
+            return message.payload.hex()
+        case Refuse(reason) | Hold(reason):
+            return str(reason)
+        case _:
+            return "pass"
+
+
+@pytest.mark.parametrize(("pack", "case"), CASES, ids=lambda value: str(value)[:20])
+def test_a_vector_is_rebuilt_and_delivered_as_it_says(pack: str, case: dict[str, Any]) -> None:
+    chains = Pack(pack)
+    model = chains.source(Message.make(META, bytes.fromhex(case["dropped"])))
+    if case["delivered"] is None:
+        assert model.stage
+        return
+    assert model.message.payload == bytes.fromhex(case["model"])
+    delivered = chains(bytes.fromhex(case["dropped"]))
+    assert delivered.message.payload == bytes.fromhex(case["delivered"])
+
+
+@settings(max_examples=400, derandomize=True, database=None)
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=40))
+def test_what_the_source_lets_cross_the_destination_takes(text: str) -> None:
+    for pack in PACKS:
+        left = pack.source(Message.make(META, text.encode()))
+        if not left.stage:
+            arrived = pack.destination(left.message)
+            assert (arrived.stage, arrived.sentence) == ("", ""), text
+            again = pack(arrived.message.payload)
+            assert again.message.payload == arrived.message.payload, text
+
+
+PACKS = [Pack("text"), Pack("csv")]
+
+
+def test_both_sides_sort_every_character_alike() -> None:
+    """A lone character is refused on both sides or on none, but for what the rebuild changes."""
+    source, twin = made("text_check"), made("text_check_twin")
+    differ = []
+    low = (*range(10), *range(11, 0x20), *range(0x7F, 0x3200))
+    for code in (*low, *range(0xFA00, 0x11000), *range(0x1D100, 0x1D200), *range(0xE0000, 0xE0200)):
+        text = f"é{chr(code)}x\n"
+        model = bytes.fromhex("a264746578740165 6c696e6573 81") + _text(text[:-1])
+        if (ask(source, model) == "pass") != (ask(twin, text.encode()) == "pass"):
+            differ.append(hex(code))
+    assert differ == []
+
+
+def _text(text: str) -> bytes:
+    raw = text.encode()
+    return bytes([0x60 + len(raw)]) + raw
+
+
+@pytest.mark.parametrize(
+    ("parameters", "dropped", "delivered"),
+    [
+        ({"bidi": "drop"}, "a\u202eb\n", "a264746578740165 6c696e6573 81626162"),
+        ({"bidi_marks": "drop"}, "a\u200fb\n", "a264746578740165 6c696e6573 81626162"),
+        ({"invisible": "drop"}, "a\u200bb\n", "a264746578740165 6c696e6573 81626162"),
+        ({"joiners": "drop"}, "\u0915\u200d\n", "a264746578740165 6c696e6573 8163e0a495"),
+        ({"trailing_blanks": "keep"}, "ab \n", "a264746578740165 6c696e6573 8163616220"),
+        ({"not_composed": "refuse"}, "e\u0301\n", "text-not-composed"),
+        ({"byte_order_mark": "refuse"}, "\ufeffa\n", "encoding-not-utf8"),
+        ({"joiners": "refuse"}, "\u0915\u200d\n", "text-invisible"),
+        ({"lines_max": 2}, "a\n\n\n", "too-many-lines"),
+    ],
+)
+def test_the_policy_says_what_becomes_of_a_class(
+    parameters: dict[str, Any], dropped: str, delivered: str
+) -> None:
+    given = ask(made("text_rebuild", **parameters), dropped.encode())
+    assert given == delivered.replace(" ", "")
+
+
+COLUMNS: list[dict[str, Any]] = [
+    {"name": "id", "type": "integer", "required": True, "min": "1", "max": "99"},
+    {"name": "when", "type": "date"},
+    {"name": "at", "type": "datetime"},
+    {"name": "value", "type": "decimal", "min": "-1.5"},
+    {"name": "good", "type": "boolean"},
+    {"name": "kind", "values": ["x", "y"]},
+]
+
+
+@pytest.mark.parametrize(
+    ("row", "right"),
+    [
+        ("1,2026-02-28,2026-02-28T00:00:00Z,-1.5,true,x", True),
+        ("99,,,,,", True),
+        (",,,,,", False),
+        ("0,,,,,", False),
+        ("100,,,,,", False),
+        ("01,,,,,", False),
+        ("1.0,,,,,", False),
+        ("1,2026-02-30,,,,", False),
+        ("1,20260228,,,,", False),
+        ("1,2026-2-28,,,,", False),
+        ("1,,2026-02-28 00:00:00Z,,,", False),
+        ("1,,2026-02-28T24:00:00Z,,,", False),
+        ("1,,2026-02-28T00:00:00.123456+05:30,,,", True),
+        ("1,,2026-02-28T00:00:00+05:60,,,", False),
+        ("1,,2026-02-28T00:00:00,,,", False),
+        ("1,,,-1.6,,", False),
+        ("1,,,1e3,,", False),
+        ("1,,,1.,,", False),
+        ("1,,,,TRUE,", False),
+        ("1,,,,,z", False),
+        ("1,,,,,X", False),
+    ],
+)
+def test_both_sides_hold_cells_to_their_columns(row: str, right: bool) -> None:
+    header = ",".join(str(column["name"]) for column in COLUMNS)
+    native = f"{header}\n{row}\n".encode()
+    model = bytes.fromhex(ask(made("csv_rebuild"), native))
+    wanted = "pass" if right else "schema-invalid"
+    assert ask(made("csv_schema", columns=COLUMNS), model) == wanted
+    assert ask(made("csv_schema_twin", columns=COLUMNS), native) == wanted
+    other = native.replace(b"when", b"then")
+    assert ask(made("csv_schema_twin", columns=COLUMNS), other) == "schema-invalid"
+
+
+def test_a_refusal_holds_nothing_of_the_message() -> None:
+    answer = made("csv_schema", columns=COLUMNS)(
+        Message.make(META, bytes.fromhex(ask(made("csv_rebuild"), b"hidden\nsecret\n")))
+    )
+    assert isinstance(answer, Refuse)
+    assert "hidden" not in answer.sentence
+    assert "secret" not in answer.sentence

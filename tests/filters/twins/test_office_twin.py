@@ -1,0 +1,185 @@
+"""What a taken-over source side could send of documents: refused by the destination's own code.
+
+Models are written by hand, and pass through the destination's whole chain of the pack `office`.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from filters.formats import office_model
+from filters.twins.office_read import OfficeReadParameters, document
+from schemas.cbor import encode
+from schemas.errors import Malformed
+from schemas.message import Message, Meta
+from tests.filters.conftest import Chain, Outcome
+
+VECTORS = Path(__file__).parents[2] / "vectors" / "office" / "model.json"
+META = Meta(
+    id="7" * 32, flow="office", sender="s", name="", accepted_s=1, label="UNCLASSIFIED"
+)  # fmt: skip
+KINDS: list[Any] = ["docx", "xlsx", "pptx", "odt", "ods", "odp", "odg"]
+TEXT = ["w:p", {}, [["w:r", {}, [["w:t", {}, ["all is well"]]]]]]
+
+
+@pytest.fixture(scope="module")
+def destination() -> Chain:
+    return Chain("office", "destination")
+
+
+def docx(*body: Any, links: Any = (), more: Any = ()) -> dict[str, Any]:
+    tree = ["w:document", {}, [["w:body", {}, [TEXT, *body]]]]
+    main = {"kind": "document", "links": list(links), "tree": tree}
+    return {"office": 1, "kind": "docx", "parts": [main, *more]}
+
+
+def odt(*body: Any, more: Any = ()) -> dict[str, Any]:
+    inside = ["office:body", {}, [["office:text", {}, [["text:p", {}, ["all is well"]], *body]]]]
+    content = {"kind": "content", "object": 0, "tree": ["office:document-content", {}, [inside]]}
+    return {"office": 1, "kind": "odt", "parts": [content, *more]}
+
+
+def xlsx(formula: str) -> dict[str, Any]:
+    book = ["x:workbook", {}, [["x:sheets", {}, [["x:sheet", {"name": "a", "r:id": "rId1"}, []]]]]]
+    cell = ["x:c", {}, [["x:f", {}, [formula]]]]
+    sheet = ["x:worksheet", {}, [["x:sheetData", {}, [["x:row", {}, [cell]]]]]]
+    parts = [
+        {"kind": "workbook", "links": [1], "tree": book},
+        {"kind": "worksheet", "links": [], "tree": sheet},
+    ]
+    return {"office": 1, "kind": "xlsx", "parts": parts}
+
+
+def field(instruction: str) -> Any:
+    def mark(kind: str) -> Any:
+        return ["w:r", {}, [["w:fldChar", {"w:fldCharType": kind}, []]]]
+
+    half = len(instruction) // 2
+    said = [["w:r", {}, [["w:instrText", {}, [piece]]]]
+            for piece in (instruction[:half], instruction[half:])]  # fmt: skip
+    return ["w:p", {}, [mark("begin"), *said, mark("end")]]
+
+
+STYLES = {"kind": "styles", "links": [], "tree": ["w:styles", {}, []]}
+WRONG: dict[str, tuple[Any, str]] = {
+    "an element that no list has": (docx(["w:object", {}, []]), "schema-invalid"),
+    "an element elsewhere": (docx(["w:t", {}, ["x"]]), "schema-invalid"),
+    "text where none is": (docx(["w:p", {}, ["x"]]), "schema-invalid"),
+    "an unknown prefix": (docx(["v:shape", {}, []]), "model-unknown-name"),
+    "a prefix in an attribute": (docx(["w:p", {"v:a": "x"}, []]), "model-unknown-name"),
+    "a name that closes the tag": (docx(["w:p><x", {}, []]), "model-shape"),
+    "a prefix that begins with a digit": (docx(["8:p", {}, []]), "model-shape"),
+    "a name that begins with a dash": (docx(["w:-p", {}, []]), "model-shape"),
+    "an attribute that ends the value": (docx(["w:p", {'a"b': "x"}, []]), "model-shape"),
+    "a relationship that is not there": (
+        docx(["w:p", {}, [["w:hyperlink", {"r:id": "rId9"}, []]]]), "schema-invalid"),
+    "an address": (docx(links=["https://192.0.2.1/"]), "office-external"),
+    "a link outside of the list": (docx(links=[7]), "office-part"),
+    "a link that is true": (docx(links=[True], more=[STYLES]), "model-shape"),
+    "a part of another document": (
+        docx(more=[{"kind": "slide", "links": [], "tree": ["p:sld", {}, []]}]), "office-part"),
+    "two parts of a kind that is once": (docx(links=[1, 2], more=[STYLES, STYLES]), "office-part"),
+    "a part with another root": (
+        docx(links=[1], more=[{**STYLES, "tree": ["w:numbering", {}, []]}]), "office-part"),
+    "a macro": (docx(more=[{"kind": "vbaProject", "links": [], "tree": ["w:x", {}, []]}]),
+                "office-part"),
+    "a picture of no table": (
+        docx(links=[1], more=[{"kind": "image", "media": "wmf", "data": b"x"}]),
+        "type-not-allowed"),
+    "a picture that is none": (
+        docx(links=[1], more=[{"kind": "image", "media": "png", "data": b"x"}]), "*"),
+    "a field that starts a program": (docx(field("DDEAUTO c:\\cmd a")), "office-field"),
+    "a simple field": (
+        docx(["w:p", {}, [["w:fldSimple", {"w:instr": "INCLUDETEXT a"}, []]]]), "office-field"),
+    "an instruction outside of a field": (
+        docx(["w:p", {}, [["w:r", {}, [["w:instrText", {}, ["DDE a b"]]]]]]), "office-field"),
+    "a control character": (docx(["w:p", {"w:x": "\x1b[2J"}, []]), "character-not-allowed"),
+    "DDE": (xlsx("cmd|'/c calc'!A0"), "office-field"),
+    "a web service": (xlsx('WEBSERVICE("http://192.0.2.1")'), "office-field"),
+    "another book": (xlsx("[1]Sheet1!A1"), "office-field"),
+    "another book by its name": (xlsx("SUM([Book.xlsx]Sheet1!A1)"), "office-field"),
+    "a book on a share": (xlsx("'\\\\192.0.2.1\\[a]S'!A1"), "office-field"),
+    "a picture elsewhere": (
+        odt(["text:p", {}, [["draw:frame", {}, [
+            ["draw:image", {"xlink:href": "http://192.0.2.1/a.png"}, []]]]]]), "office-external"),
+    "a link in OpenDocument": (
+        odt(["text:p", {}, [["text:a", {"xlink:href": "https://192.0.2.1"}, ["x"]]]]),
+        "office-external"),
+    "a script address": (
+        odt(["text:p", {}, [["text:a", {"xlink:href": "vnd.sun.star.script:a"}, ["x"]]]]),
+        "office-external"),
+    "a part that is not there": (
+        odt(["text:p", {}, [["draw:frame", {}, [["draw:image", {"xlink:href": "part:7"}, []]]]]]),
+        "office-part"),
+    "an object that is not there": (
+        odt(["text:p", {}, [["draw:frame", {}, [
+            ["draw:object", {"xlink:href": "object:7"}, []]]]]]),
+        "office-part"),
+    "a listener": (odt(["script:event-listener", {}, []]), "model-unknown-name"),
+    "settings": (odt(more=[{"kind": "settings", "object": 0, "tree": ["a:b", {}, []]}]),
+                 "office-part"),
+    "a formula in a table": (
+        odt(["table:table", {}, [["table:table-row", {}, [
+            ["table:table-cell", {"table:formula": "of:=DDE(1)"}, []]]]]]), "office-field"),
+    "no parts": ({"office": 1, "kind": "docx", "parts": []}, "model-shape"),
+    "an unknown document": ({"office": 1, "kind": "docm", "parts": [STYLES]}, "type-not-allowed"),
+    "another layout": ({**docx(), "office": 2}, "model-shape"),
+}  # fmt: skip
+
+
+def sent(destination: Chain, model: Any) -> Outcome:
+    return destination(Message.make(META, encode(model)))
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_model_is_refused(what: str, destination: Chain) -> None:
+    model, reason = WRONG[what]
+    found = sent(destination, model)
+    assert found.stage
+    assert reason in ("*", found.reason), found.sentence
+
+
+def test_the_right_models_beside_them_are_built(destination: Chain) -> None:
+    for model in (
+        docx(),
+        docx(field("PAGE ")),
+        odt(),
+        xlsx("SUM(A1:B2)"),
+        docx(links=[1], more=[STYLES]),
+    ):
+        found = sent(destination, model)
+        assert not found.stage, found.sentence
+        assert found.message.payload.startswith(b"PK")
+
+
+def test_a_word_that_is_cut_into_runs_is_found_on_both_sides() -> None:
+    from filters import catalog
+
+    cut = ["w:p", {}, [["w:r", {}, [["w:t", {}, [piece]]]] for piece in ("HER", "ON")]]
+    crossed = Message.make(replace(META), encode(docx(cut)))
+    documents = {"words.txt": b"heron\n"}
+    for stage, message in (
+        ("office_words", crossed),
+        ("words_twin", sent(Chain("office", "destination"), docx(cut)).message),
+    ):
+        made = catalog.load(stage)
+        values = {"form": "container"} if stage == "words_twin" else {}
+        answer = made.make(made.parameters.model_validate(values), documents)(message)
+        assert getattr(answer, "reason", "") == "dirty-word", stage
+
+
+def test_the_vectors_are_read_alike_on_both_sides() -> None:
+    for vector in json.loads(VECTORS.read_text("utf-8")):
+        crossed = bytes.fromhex(vector["cbor"])
+        if vector["is_good"]:
+            read = document(crossed, OfficeReadParameters(kinds=KINDS, hyperlinks="keep"))
+            assert encode(read) == crossed
+            assert office_model.read(crossed) == read
+        else:
+            with pytest.raises(Malformed):
+                document(crossed, OfficeReadParameters(kinds=KINDS, hyperlinks="keep"))
+            with pytest.raises(Malformed):
+                office_model.read(crossed)
