@@ -201,8 +201,9 @@ def texts(value: CborValue) -> list[str]:
     todo: list[CborValue] = [value]
     if isinstance(value, dict) and value.keys() in _OF_LINES:
         todo = []
-        together = [value.get("lines"), value.get("header"), value.get("rows")]
-        found.append("\n".join(_leaves(together)))
+        found.append("\n".join(map(_joined, (value.get("lines"), value.get("header")))))
+        rows = value.get("rows")
+        found.append("\n".join(map(_joined, rows if isinstance(rows, list) else ())))
     while todo:
         item = todo.pop()
         if isinstance(item, str):
@@ -215,8 +216,11 @@ def texts(value: CborValue) -> list[str]:
     return found
 
 
-def _leaves(value: CborValue) -> list[str]:
-    """The texts in nested lists, in their order."""
-    if isinstance(value, list):
-        return [text for item in value for text in _leaves(item)]
-    return [value] if isinstance(value, str) else []
+def _joined(value: CborValue) -> str:
+    """The texts of a list as one; whatever else may be in it counts for nothing."""
+    if not isinstance(value, list):
+        return ""
+    try:
+        return "\n".join(value)  # type: ignore[arg-type]  # the next line is for others
+    except TypeError:
+        return "\n".join(item for item in value if isinstance(item, str))
