@@ -111,7 +111,7 @@ def personal(size: int) -> Iterator[Work]:
     payload = encode({"json": 1, "value": [prose(size)]})
     raw = prose(size).encode()
     whole = re2.compile("|".join(f"(?:{kind.pattern})" for kind in KINDS.values()).encode())
-    work = stage("personal", kinds=list(KINDS), patterns=own, hits_max=10_000)(payload)
+    work = stage("personal", kinds=list(KINDS), patterns=own, hits_max=1000)(payload)
     yield (
         "personal, 50 patterns",
         len(payload),

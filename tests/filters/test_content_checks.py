@@ -392,3 +392,74 @@ def test_a_value_becomes_less_exact_or_the_message_is_refused(
         assert ask(run, found) in ("nothing to generalise", "model-shape")
     else:
         assert found == after or (before == "" and found == "nothing to generalise")
+
+
+def test_a_route_reads_a_place_in_any_model_and_refuses_what_no_rule_fits() -> None:
+    rules = [
+        {"queues": ["one", "two"], "place": "@kind", "value": "a*"},
+        {"queues": ["three"], "place": "/kind/0", "value": "b", "sender": "al*"},
+    ]
+    run = made("route", rules=rules)
+    xml = {"xml": 1, "prefixes": {}, "root": ["r", {"kind": "abc"}, []]}
+
+    def queues(model: Any) -> str:
+        answer = run(Message.make(META, encode(model)))
+        return answer.message.meta.queues if isinstance(answer, Changed) else str(answer)
+
+    assert queues(xml) == "one,two"
+    assert queues(json({"kind": ["b"]})) == "three"
+    assert "no-route" in queues(json({"kind": "b"}))
+    with pytest.raises(ValueError, match="not both"):
+        made("route", rules=[{"queues": ["a"], "place": "b", "field": "c"}])
+
+
+TWINS = ["ssn", "nhs", "npi", "card", "iban", "email"]
+PARTS = [
+    "123-45-6789",
+    "943 476 5919",
+    "9434765919",
+    "943-476-5918",
+    "1234567893",
+    "4111 1111 1111 1111",
+    "4111-1111-1111-1112",
+    "378282246310005",
+    "GB82 WEST 1234 5698 7654 32",
+    "DE89370400440532013000",
+    "a.b@example.org",
+    "x",
+    " ",
+    "-",
+    ".",
+    "7",
+    "12",
+    "\u200b",
+    "1",
+    ", ",
+    "+",
+    "(",
+    ")",
+    "é",
+    "@",
+]
+
+
+@settings(max_examples=600, derandomize=True, database=None)
+@given(st.lists(st.sampled_from(PARTS), max_size=5))
+def test_what_the_source_finds_the_twin_finds_where_it_stands_alone(parts: list[str]) -> None:
+    text = "|".join(parts)
+    source = made("personal", kinds=TWINS)
+    twin = made("personal_twin", kinds=TWINS, form="text")
+    own = ask(source, {"text": 1, "lines": [text]})
+    other = ask(twin_of(twin), text)
+    assert bool(own) == bool(other), (text, own, other)
+
+
+def twin_of(run: Run) -> Run:
+    """The run over the bytes of a text that came as CBOR of the text alone."""
+
+    def over(message: Message) -> Any:
+        text = decode(message.payload)
+        assert isinstance(text, str)
+        return run(Message.make(META, text.encode()))
+
+    return over
