@@ -41,6 +41,7 @@ _STAGES: dict[str, Listed] = {
     "generalise": Listed("filters.transforms.generalise", Kind.TRANSFORM, Side.SOURCE, 1),
     # every format, destination side
     "label_twin": Listed("filters.twins.label_twin", Kind.FILTER, Side.DESTINATION, 1),
+    "personal_twin": Listed("filters.twins.personal_twin", Kind.FILTER, Side.DESTINATION, 1),
     "route_twin": Listed("filters.twins.route_twin", Kind.ROUTE, Side.DESTINATION, 1),
     "words_twin": Listed("filters.twins.words_twin", Kind.FILTER, Side.DESTINATION, 2),
     # plain text and CSV
