@@ -24,7 +24,7 @@ OURS = f"{Path(__file__).resolve().parents[2] / 'filters'}/"
 CPU_S_MAX = 1.0
 SAMPLE_BYTES_MAX = 16_384
 CORPUS_MAX = 4_000
-LOOKS = ("identify", "text_identify")  # libmagic may see more in what a rebuild has bared
+LOOKS = ("identify", "text_identify", "visual_identify")  # libmagic may see more in what a rebuild has bared
 INTERESTING = (
     b"\x00", b"\xff", b"\xef\xbb\xbf", b"\xc0\x80", b"\xed\xa0\x80", b"&#0;", b"&#x10FFFF;", b"]]>",
     b"<![CDATA[", b"<!--", b"-->", b"<?x?>", b'"', b"''", b"\\u0000", b"\\ud800", b"1e999", b"-0",

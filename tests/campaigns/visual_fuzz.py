@@ -58,7 +58,11 @@ def picture_target(form: str) -> Target:
 
 def pdf_target() -> Target:
     """The recogniser of PDF, and the rebuild for what it lets through."""
-    bounds = {"objects_max": 2_000, "inflated_bytes_max": 5_000_000, "all_pixels_max": 400_000}
+    bounds: dict[str, Any] = {
+        "objects_max": 2_000,
+        "inflated_bytes_max": 5_000_000,
+        "all_pixels_max": 400_000,
+    }
     recognise = pdf_recognise(PdfParameters(**bounds), {})
     rebuild = pdf_rebuild(PdfRebuildParameters(**bounds), {})
 
@@ -73,7 +77,7 @@ def pdf_target() -> Target:
 def model_target() -> Target:
     """What reads the models on both sides; both have to say the same of a picture."""
     read = pdf_read.make(pdf_read.PdfReadParameters(ways=["clean", "raster"]), {})
-    bounds = {"pixels_max": 200_000, "all_pixels_max": 400_000, "frames_max": 16}
+    bounds: dict[str, Any] = {"pixels_max": 200_000, "all_pixels_max": 400_000, "frames_max": 16}
     pictures = picture_read.make(picture_read.PictureReadParameters(**bounds), {})
 
     def target(payload: bytes) -> None:
