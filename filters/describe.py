@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from schemas.stage import StageType
 
 _ENTRY = re.compile(r"^\s*([a-z_0-9]+(?:, [a-z_0-9]+)*)  +(.+)$")
+_OPENING = re.compile(r"^[A-Z][a-z]+ `[a-z_]+`: ")
 _IN_LINE = re.compile(r"(?:^|\.\s+|\n\s*)([a-z_0-9]+(?:, [a-z_0-9]+)*): ([^.]+)")
 _NUMBER_BOUNDS = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
 
@@ -54,7 +55,7 @@ def described(stage: StageType) -> dict[str, Any]:
 
 def drops(stage: StageType) -> str:
     """What the stage leaves out, as its module says it, or that it changes nothing."""
-    text = " ".join((_module_doc(stage) or "").split())
+    text = _OPENING.sub("", " ".join((_module_doc(stage) or "").split()))
     if "changes nothing" in text:
         return "nothing: it looks and changes nothing"
     found = re.search(r"[^.]*(?:do not survive|does not survive|dropped|defused)[^.]*\.", text)

@@ -14,7 +14,7 @@ sys.path.insert(0, str(HERE.parents[1]))
 from filters import catalog  # noqa: E402  # the project is found above
 from filters.describe import table  # noqa: E402  # as above
 
-_PLACE = re.compile(r"<!-- stage: (\w+) -->\n.*?<!-- end -->", re.DOTALL)
+_PLACE = re.compile(r"^<!-- stage: (\w+) -->\n.*?^<!-- end -->", re.DOTALL | re.MULTILINE)
 
 
 def page(text: str) -> str:

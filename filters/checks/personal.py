@@ -53,7 +53,7 @@ class PersonalParameters(Parameters):
     kinds: list[Named] = Field(default=[], max_length=16)
     patterns: list[Pattern] = Field(default=[], max_length=64)
     names_document: str = Field(default="", max_length=64)
-    hits_max: int = Field(default=0, ge=0, le=HITS_MAX)
+    hits_max: int = Field(default=0, ge=0, le=1000)
     found: Literal["refuse", "hold"] = "refuse"
 
     @model_validator(mode="after")

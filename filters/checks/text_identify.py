@@ -13,6 +13,7 @@ import pylibmagic  # noqa: F401  # gives python-magic its libmagic where the sys
 from magic import Magic
 from pydantic import Field
 
+from filters.formats.text_signs import begins_as_other
 from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
@@ -27,13 +28,7 @@ _MORE_THAN_TEXT = frozenset(
      "text/x-script.python", "text/x-lua", "text/x-tcl", "text/x-awk", "text/x-gawk"}
 )  # fmt: skip
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_MARKUP = re.compile(
-    rb"[ \t\r\n]*+<(?:\?[a-z]|!doctype|!--|html|head|body|script|svg|iframe|math|xsl:)",
-    re.IGNORECASE,
-)
 _MARKS = (b"\xff\xfe", b"\xfe\xff", b"+ADw", b"+/v", b"\xdds\x66\x73", b"\x0e\xfe\xff")
-_SIGNS = (b"%PDF", b"%!PS", b"PK\x03\x04", b"MZ", b"GIF8", b"#!", b"{\\rtf", b"MIME-Version:",
-          b"RIFF", b"BM", b"SQLite format", b"\x89PNG", b"\xff\xd8\xff")  # fmt: skip
 
 
 class TextIdentifyParameters(Parameters):
@@ -52,11 +47,8 @@ def make(parameters: TextIdentifyParameters, documents: Documents) -> Run:
         head = message.payload[:HEAD_BYTES]
         if head.startswith(_MARKS) or b"\x00" in head[:2]:
             return Refuse(Reason.ENCODING_NOT_UTF8, "the payload does not begin as plain UTF-8")
-        bare = head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
-        if bare.startswith(_SIGNS[2:]) and not _is_word(bare):
+        if begins_as_other(head.removeprefix(b"\xef\xbb\xbf")):
             return Refuse(Reason.TYPE_NOT_ALLOWED, "it begins as a file of another type")
-        if bare.startswith(_SIGNS[:2]) or _MARKUP.match(bare):
-            return Refuse(Reason.TYPE_NOT_ALLOWED, "it begins as a document or markup")
         if _CONTROL.search(head):
             return Refuse(Reason.CHARACTER_NOT_ALLOWED, "a control character")
         found = look(head)
@@ -68,11 +60,6 @@ def make(parameters: TextIdentifyParameters, documents: Documents) -> Run:
         return Pass()
 
     return run
-
-
-def _is_word(head: bytes) -> bool:
-    """Whether the first bytes, though a sign of a type, are the beginning of prose."""
-    return head.startswith((b"MZ", b"BM", b"RIFF")) and _CONTROL.search(head[:64]) is None
 
 
 STAGE = StageType(

@@ -25,10 +25,11 @@ DEPTH_LEVELS_MAX = 24
 _DEVICES = {"/DeviceGray": 1, "/DeviceRGB": 3, "/DeviceCMYK": 4, "/G": 1, "/RGB": 3, "/CMYK": 4,
             "/CalGray": 1, "/CalRGB": 3, "/CalCMYK": 4}  # fmt: skip
 _BY_COUNT = {1: "DeviceGray", 3: "DeviceRGB", 4: "DeviceCMYK"}
-_PROGRAM = re.compile(
-    rb"(?:[\s{}]|-?\d{1,9}(?:\.\d{1,9})?|-?\.\d{1,9}|abs|add|atan|ceiling|cos|cvi|cvr|div|exp|floor"
-    rb"|idiv|ln|log|mod|mul|neg|round|sin|sqrt|sub|truncate|and|bitshift|eq|false|ge|gt|le|lt|ne"
-    rb"|not|or|true|xor|ifelse|if|copy|dup|exch|index|pop|roll)*+"
+_NUMBER = re.compile(rb"-?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})")
+_OPERATORS = frozenset(
+    b"{ } abs add and atan bitshift ceiling copy cos cvi cvr div dup eq exch exp false floor ge gt"
+    b" idiv if ifelse index le ln log lt mod mul ne neg not or pop roll round sin sqrt sub true"
+    b" truncate xor".split()
 )
 
 
@@ -308,9 +309,11 @@ class Builder:
         """Samples, or a program of the few operators that functions have."""
         raw = self.bytes_of(value)
         if int(value["/FunctionType"]) == 4:
-            if _PROGRAM.fullmatch(raw) is None or len(raw) > 65_536:
+            words = raw.replace(b"{", b" { ").replace(b"}", b" } ").split()
+            known = all(word in _OPERATORS or _NUMBER.fullmatch(word) for word in words)
+            if not known or len(raw) > 65_536:
                 broken("a function's program with an operator that functions do not have")
-            raw = b" ".join(raw.replace(b"{", b" { ").replace(b"}", b" } ").split())
+            raw = b" ".join(words)
         return deflated(raw)
 
     def space(self, value: Any) -> Any:
@@ -367,7 +370,7 @@ class Builder:
         """The decoded bytes of a stream; `Malformed` for a filter that is for pictures alone."""
         if not isinstance(stream, pikepdf.Stream):
             broken("no stream where one must be")
-        raw = bytes(stream.read_bytes(pikepdf.StreamDecodeLevel.generalized))
+        raw = bytes(stream.get_stream_buffer(pikepdf.StreamDecodeLevel.generalized))
         self.count(len(raw))
         return raw
 

@@ -30,7 +30,7 @@ def check_streams(pdf: pikepdf.Pdf, bytes_max: int) -> None:
         if names and names[-1] in ("LZWDecode", "LZW"):
             left -= lzw_bytes(before_last(thing, names), _changes_early(thing), left)
         elif names and names[-1] in ("RunLengthDecode", "RL"):
-            left -= len(bytes(thing.read_bytes(pikepdf.StreamDecodeLevel.specialized)))
+            left -= len(bytes(thing.get_stream_buffer(pikepdf.StreamDecodeLevel.specialized)))
         if left < 0:
             raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "the streams hold too many bytes")
 
@@ -53,7 +53,7 @@ def before_last(stream: Any, names: list[str]) -> bytes:
     filters = pikepdf.Array([pikepdf.Name(f"/{name}") for name in names[:-1]])
     holder = pikepdf.new()  # a stream lives as long as its document
     inner = pikepdf.Stream(holder, raw, pikepdf.Dictionary(Filter=filters))
-    return bytes(inner.read_bytes(pikepdf.StreamDecodeLevel.generalized))
+    return bytes(inner.get_stream_buffer(pikepdf.StreamDecodeLevel.generalized))
 
 
 def _changes_early(stream: Any) -> int:

@@ -11,13 +11,19 @@ _COUNTED = {
     4: rb"re|v|y|k|K",
     6: rb"c|cm|Tm|d1",
 }
-_STRING = rb"<(?:[0-9a-f]{2})*+>"
+_STRING = rb"<(?:[0-9a-f]{2})*>"
 _LINE = b"|".join((
     *(rb"(?:%s){%d}(?:%s)" % (_NUMBER, count, names) for count, names in _COUNTED.items()),
     rb"/g\d{1,5} gs", rb"/x\d{1,5} Do", rb"/s\d{1,5} sh", rb"/f\d{1,5} %sTf" % _NUMBER,
     rb"/(?:c\d{1,5}|DeviceGray|DeviceRGB|DeviceCMYK|Pattern) (?:cs|CS)",
     rb"(?:%s){0,32}(?:/p\d{1,5} )?(?:scn|SCN|sc|SC)" % _NUMBER,
-    rb"\[ (?:%s)*+\] %sd" % (_NUMBER, _NUMBER),
-    rb"%s Tj" % _STRING, rb"\[ (?:%s |%s)*+\] TJ" % (_STRING, _NUMBER),
+    rb"\[ (?:%s)*\] %sd" % (_NUMBER, _NUMBER),
+    rb"%s Tj" % _STRING, rb"\[ (?:%s |%s)*\] TJ" % (_STRING, _NUMBER),
 ))  # fmt: skip
-CONTENT = re.compile(rb"(?:(?:%s)\n)*+" % _LINE)
+_ONE = re.compile(_LINE)
+
+
+def is_content(raw: bytes) -> bool:
+    """Whether every line of a content stream is in the one form."""
+    *lines, rest = raw.split(b"\n")
+    return not rest and all(_ONE.fullmatch(line) for line in lines)

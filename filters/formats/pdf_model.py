@@ -10,7 +10,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from filters.formats.pdf_lines import CONTENT
+from filters.formats.pdf_lines import is_content
 from filters.formats.pdf_roles import RESOURCES, ROLES
 from filters.formats.pdf_structure import PdfLimits
 from filters.formats.picture_model import check_frame, frames
@@ -150,7 +150,7 @@ class _Check:
             stream = document.objects[number]
             if type(stream) is not dict or "$b" not in stream:
                 raise Malformed(Reason.MODEL_SHAPE, "content that is no stream")
-            if CONTENT.fullmatch(document.inflated(number)) is None:
+            if not is_content(document.inflated(number)):
                 raise Malformed(Reason.SYNTAX, "content that is not in its one form")
 
 

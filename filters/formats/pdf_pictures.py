@@ -63,7 +63,7 @@ def picture(value: Any, builder: "Builder", resources: Any) -> tuple[dict[str, A
     if filters[-1:] == ["CCITTFaxDecode"]:
         raw = _fax(stream, table, width, height)
     else:
-        raw = bytes(stream.read_bytes(pikepdf.StreamDecodeLevel.generalized))
+        raw = bytes(stream.get_stream_buffer(pikepdf.StreamDecodeLevel.generalized))
     builder.count(len(raw))
     if len(raw) < due:
         broken("a picture has fewer samples than its size needs")

@@ -39,7 +39,11 @@ _BITMAP_BYTES_MAX = 16_000_000  # what is written of it is not compressed, and a
 
 
 def warm_up() -> None:
-    """Decode one picture of each format, so that nothing is loaded later."""
+    """Decode one picture of each format, so that nothing is loaded later.
+
+    Pillow's own bound on pixels is taken away: the walkers hold files to the policy's.
+    """
+    Image.MAX_IMAGE_PIXELS = None
     for form in ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP"):
         for mode in ("L", "P", "RGB"):
             kept = BytesIO()

@@ -11,11 +11,13 @@ from binascii import Error as NotBase64
 from collections.abc import Iterator
 from functools import lru_cache
 from html import unescape
+from itertools import islice
 from urllib.parse import unquote
 
 import re2
 
 BARRIER = "\x01"
+WINDOW_BYTES = 4_000  # a window costs as much as a pass over so many bytes
 _REMEMBERED_MAX = 70_000
 _CONFUSABLE = str.maketrans(
     "аеорсухіјѕԁһӏкмтвнґαβεικνορτυχγ",
@@ -31,9 +33,7 @@ _FOLD = bytes(
     for byte in range(256)
 )  # fmt: skip
 _OTHERS = re2.compile(rb"[\x80-\xff]+", _LATIN)
-_REFERENCE = re2.compile(rb"%[0-9A-Fa-f]{2}|&(?:#|[A-Za-z])", _LATIN)
-_LONG_GAP = re2.compile(rb"[^0-9A-Za-z\x80-\xff]{65}", _LATIN)
-_REACH_BYTES = 8 * (256 + 64)
+_REFERENCE = re2.compile(rb"%[0-9A-Fa-f]{2}|&#|&[A-Za-z][A-Za-z0-9]{1,31};?", _LATIN)
 _APART = f" {BARRIER} ".encode()
 _SPACED = re2.compile(r"(?: +[^ \x01]){4,} ")
 _BASE64 = re2.compile(rb"[A-Za-z0-9+/_\-]{16,}(?:[\r\n]+[A-Za-z0-9+/_\-]{4,})*")
@@ -105,24 +105,42 @@ def references(text: str) -> str | None:
 
 
 def windows(raw: bytes, pattern: "re2._Regexp[bytes]") -> bytes | None:
-    """The text around each match, as far as the longest entry reaches; None if there is none.
+    """The text around each match, nine words to both sides; None if there is none.
 
-    All of the text where blanks stand in long rows, so that they hide nothing.
+    All of the text where the matches are many.
     """
-    first = pattern.search(raw)
-    if first is None:
+    most = len(raw) // WINDOW_BYTES + 16
+    matches = list(islice(filter(_resolves, pattern.finditer(raw)), most))
+    if not matches:
         return None
-    if _LONG_GAP.search(raw) is not None:
+    if len(matches) == most:
         return raw
     parts: list[bytes] = []
-    start, end = -1, -1
-    for found in pattern.finditer(raw):
-        low, high = max(0, found.start() - _REACH_BYTES), found.end() + _REACH_BYTES
-        if low > end:
-            parts += (raw[max(start, 0) : max(end, 0)], _APART)
-            start = low
-        end = high
-    return b"".join((*parts, raw[start:end]))
+    low, high = -1, -1
+    for found in matches:
+        if found.start() > high:
+            parts += (raw[max(low, 0) : max(high, 0)], _APART)
+            low = found.start() - _reach(raw, found.start(), -1)
+        high = max(high, found.end() + _reach(raw, found.end(), 1))
+    return b"".join((*parts, raw[low:high]))
+
+
+def _resolves(found: "re2._Match[bytes]") -> bool:
+    """Whether a match stands for something else: `&D` of `R&D` does not."""
+    text = found.group().decode()
+    return text[0] == "%" or text[1] == "#" or bool(unescape(text) != text)
+
+
+def _reach(raw: bytes, at: int, sign: int) -> int:
+    """How far nine whole words reach from a place, before (-1) or after it (1), or all there is."""
+    reach, left = 2_560, at if sign < 0 else len(raw) - at
+    while reach < left:
+        piece = raw[at - reach : at] if sign < 0 else raw[at : at + reach]
+        words = piece.translate(_FOLD)
+        if len(words.rsplit(None, 10) if sign < 0 else words.split(None, 10)) > 10:
+            return reach
+        reach *= 4
+    return left
 
 
 def from_base64(text: str) -> Iterator[str]:

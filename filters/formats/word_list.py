@@ -29,6 +29,7 @@ SPACED_LETTERS_MIN = 5
 _PIECE_BYTES = 1 << 20
 _TABLE_BYTES_MAX = 1 << 19  # of patterns: beyond, the faster automaton takes too much memory
 _BLANK = 0x20
+_REACH_BYTES = 512
 _WORD_BYTES_MAX = 256
 _OF_LINES = ({"text", "lines"}, {"csv", "header", "rows"})
 
@@ -154,14 +155,31 @@ def _pieces(words: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _beside(words: bytes, first: int, last: int, entry: tuple[bytes, ...], at: int) -> bool:
     """Whether the entry's other words stand before and after the one that was found."""
-    reach = (_WORD_BYTES_MAX + 8) * ENTRY_WORDS_MAX
-    if at:
-        before = words[max(0, first - reach) : first].split()
-        if tuple(before[-at:]) != entry[:at]:
-            return False
-    after = words[last : last + reach].split()
+    if at and tuple(_before(words, first, at)) != entry[:at]:
+        return False
     rest = entry[at + 1 :]
-    return tuple(after[: len(rest)]) == rest
+    return not rest or tuple(_after(words, last, len(rest))) == rest
+
+
+def _before(words: bytes, end: int, count: int) -> list[bytes]:
+    """The whole words before a place, at most so many, whatever blanks stand between them."""
+    reach = _REACH_BYTES
+    while True:
+        start = max(0, end - reach)
+        found = words[start:end].split()
+        if start == 0 or len(found) > count:
+            return found[-count:]
+        reach *= 4
+
+
+def _after(words: bytes, start: int, count: int) -> list[bytes]:
+    """The whole words after a place, at most so many, whatever blanks stand between them."""
+    reach = _REACH_BYTES
+    while True:
+        found = words[start : start + reach].split(None, count)
+        if start + reach >= len(words) or len(found) > count:
+            return found[:count]
+        reach *= 4
 
 
 def _lines(document: bytes) -> Iterator[str]:
@@ -201,8 +219,9 @@ def texts(value: CborValue) -> list[str]:
     todo: list[CborValue] = [value]
     if isinstance(value, dict) and value.keys() in _OF_LINES:
         todo = []
-        together = [value.get("lines"), value.get("header"), value.get("rows")]
-        found.append("\n".join(_leaves(together)))
+        found.append("\n".join(map(_joined, (value.get("lines"), value.get("header")))))
+        rows = value.get("rows")
+        found.append("\n".join(map(_joined, rows if isinstance(rows, list) else ())))
     while todo:
         item = todo.pop()
         if isinstance(item, str):
@@ -215,8 +234,11 @@ def texts(value: CborValue) -> list[str]:
     return found
 
 
-def _leaves(value: CborValue) -> list[str]:
-    """The texts in nested lists, in their order."""
-    if isinstance(value, list):
-        return [text for item in value for text in _leaves(item)]
-    return [value] if isinstance(value, str) else []
+def _joined(value: CborValue) -> str:
+    """The texts of a list as one; whatever else may be in it counts for nothing."""
+    if not isinstance(value, list):
+        return ""
+    try:
+        return "\n".join(value)  # type: ignore[arg-type]  # the next line is for others
+    except TypeError:
+        return "\n".join(item for item in value if isinstance(item, str))

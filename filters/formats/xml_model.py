@@ -31,7 +31,7 @@ _LIMITS = CborLimits(
 _LOCAL = r"[A-Za-z_][A-Za-z0-9._\-]{0,127}"
 _NAME = re.compile(rf"(?:([A-Za-z_][A-Za-z0-9._\-]{{0,31}}):)?{_LOCAL}")
 PREFIX = re.compile(r"(?![Xx][Mm][Ll])[A-Za-z_][A-Za-z0-9._\-]{0,31}|")
-_URI = re.compile(r"[^\s\x00-\x20\x7f-\x9f]{1,512}")
+_URI = re.compile(r'[^\s{}<>"\x00-\x20\x7f-\x9f]{1,512}')
 _NOT_TEXT = re.compile("[^\t\n\r -~\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
 _KEYS = frozenset({"xml", "prefixes", "root"})
 
@@ -60,7 +60,7 @@ def shaped(model: CborValue) -> XmlModel:
 
 
 def _is_uri(text: str) -> bool:
-    return _URI.fullmatch(text) is not None and text != XML_NAMESPACE and _is_text(text)
+    return _URI.fullmatch(text) is not None and text != XML_NAMESPACE and text.isprintable()
 
 
 def _is_text(text: str) -> bool:

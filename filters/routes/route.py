@@ -5,17 +5,21 @@ Takes the metadata and, where a rule asks for one, a text of the model; sets the
 refused.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from filters.formats.model_paths import PATH_PATTERN, ModelPath
-from schemas.cbor import decode_recognised
+from filters.formats.model_places import PLACE_PATTERN, Place
+from schemas.cbor import CborLimits, decode_recognised
 from schemas.message import Message, Meta
 from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Changed, Refuse
 
+_LIMITS = CborLimits(bytes_max=32 * 1024 * 1024)
 QUEUE_PATTERN = r"[a-z0-9][a-z0-9_\-]{0,31}"
 
 
@@ -25,6 +29,7 @@ class Rule(Parameters):
     queues  where messages that fit go
     sender, type, label, destination  patterns for the metadata
     field, value  a path into the model, and the pattern for the text there
+    place         the same as a place in any model, for XML, tables and pointers; instead of field
     """
 
     queues: list[str] = Field(min_length=1, max_length=16)
@@ -34,6 +39,13 @@ class Rule(Parameters):
     destination: str = "*"
     field: str = Field(default="", pattern=f"(?:{PATH_PATTERN})?")
     value: str = "*"
+    place: str = Field(default="", pattern=f"^(?:{PLACE_PATTERN})?$")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.field and self.place:
+            raise ValueError("name field or place, not both")
+        return self
 
 
 class RouteParameters(Parameters):
@@ -44,24 +56,36 @@ class RouteParameters(Parameters):
 
 def make(parameters: RouteParameters, documents: Documents) -> Run:
     """A run that sets the queues."""
-    rules = [
-        (rule, ModelPath.parse(rule.field) if rule.field else None, ",".join(rule.queues))
-        for rule in parameters.rules
-    ]
+    rules = [(rule, _inside(rule), ",".join(rule.queues)) for rule in parameters.rules]
     looks_inside = any(path for _, path, _ in rules)
 
     def run(message: Message) -> Answer:
         meta = message.meta
-        model = decode_recognised(message.payload) if looks_inside else None
+        model = decode_recognised(message.payload, _LIMITS) if looks_inside else None
         for rule, path, queues in rules:
             if _meta_fits(rule, meta):
-                found = path.read(model) if path is not None else ""
+                found = path(model) if path is not None else ""
                 if found is not None and _fits(rule.value, found):
                     routed = Message.make(replace(meta, queues=queues), message.payload)
                     return Changed(routed, f"to {queues}")
         return Refuse(Reason.NO_ROUTE, "no rule names a queue for this message")
 
     return run
+
+
+def _inside(rule: Rule) -> Callable[[Any], str | None] | None:
+    """What reads the text that a rule asks for, if it asks for one."""
+    if rule.field:
+        return ModelPath.parse(rule.field).read
+    if not rule.place:
+        return None
+    place = Place.parse(rule.place)
+
+    def read(model: Any) -> str | None:
+        texts = (slot.value for slot in place.slots(model))
+        return next((text for text in texts if type(text) is str), None)
+
+    return read
 
 
 def _meta_fits(rule: Rule, meta: Meta) -> bool:

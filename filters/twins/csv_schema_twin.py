@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field
 
 from filters.twins.csv_build import SIGNS
-from filters.twins.text_judge import JudgeParameters, judge
+from filters.twins.text_judge import JudgeParameters, begins_plain, judge
 from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
@@ -60,6 +60,7 @@ def make(parameters: CsvSchemaTwinParameters, documents: Documents) -> Run:
         records = _records(message.payload, sign)
         judge("\n".join(value for record in records for value in record), parameters)
         header = records[0]
+        begins_plain(header[0])
         if any(len(record) != len(header) for record in records):
             return Refuse(Reason.CSV_SHAPE, "a record is not as long as the header")
         if names and header != names:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pypdf
 from pydantic import Field
 
-from filters.twins import words_twin
+from filters.twins import pdf_verify, words_twin
 from filters.twins.pdf_build import clean
 from filters.twins.pdf_read import Clean
 from schemas.errors import Malformed
@@ -87,6 +87,7 @@ def make(parameters: PdfWordsTwinParameters, documents: Documents) -> Run:
         b"\x20\x20".decode(codec)
 
     def run(message: Message) -> Answer:
+        pdf_verify.check(message.payload)  # pypdf sees no other form
         for each in texts_of(message.payload):
             raw = each.encode("utf-8", "replace")
             answer = search(Message(message.meta_bytes, raw))

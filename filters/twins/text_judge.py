@@ -25,6 +25,11 @@ _BLANKS = frozenset({0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F,
 _JOINERS = frozenset({0x200C, 0x200D, 0xFE0E, 0xFE0F})
 _DIRECTIONS = frozenset({0x200E, 0x200F, 0x061C})
 _OVERRIDES = frozenset({*range(0x202A, 0x202F), *range(0x2066, 0x206A)})
+_OTHER_BEGINNINGS = (
+    "<?", "<%", "<!", "<html", "<head", "<body", "<script", "<svg", "<iframe", "<math", "<xsl:",
+    "%pdf", "%!ps", "#!", "{\\rtf", "mime-version:", "gif8", "pk\x03\x04", "begin:vc",
+    "-----begin ", "id;p",
+)  # fmt: skip
 _MARK_BLOCKS = (
     (0x0300, 0x036F), (0x0483, 0x0489), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF),
     (0xFE20, 0xFE2F),
@@ -62,6 +67,13 @@ def judge(text: str, parameters: JudgeParameters, between: str = "\n\t") -> None
         _joiners(text)
     if any(_is_mark(code) for code in seen):
         _marks(text, parameters.marks_max)
+
+
+def begins_plain(text: str) -> None:
+    """Raises `Malformed` if a program would take the beginning for more than text."""
+    start = text[:64].lstrip("\"'` \t\n").lower()
+    if start.startswith(_OTHER_BEGINNINGS):
+        raise Malformed(Reason.TYPE_NOT_ALLOWED, "it begins as a file of another type")
 
 
 def _unseen(code: int) -> bool:

@@ -31,6 +31,7 @@ _LIMITS = ReaderLimits(
 )  # fmt: skip
 _FIRST = frozenset(ascii_letters + "_")
 _FURTHER = _FIRST | frozenset(digits + ".-")
+_NOT_IN_URIS = frozenset('{}<>"')
 _OF_XML = frozenset({"xml:lang", "xml:space", "xml:id", "xml:base"})
 _NONE = (
     *range(9),
@@ -88,6 +89,8 @@ def _prefixes(prefixes: dict[str, Any]) -> None:
             raise Malformed(Reason.XML_NAMESPACE, "a prefix that is none")
         if not 0 < len(uri) <= 512 or uri.split() != [uri] or not uri.isprintable():
             raise Malformed(Reason.XML_NAMESPACE, "the name of a namespace is not of its form")
+        if not _NOT_IN_URIS.isdisjoint(uri):
+            raise Malformed(Reason.XML_NAMESPACE, "a sign that names of namespaces do not have")
         if uri == "http://www.w3.org/XML/1998/namespace":
             raise Malformed(Reason.XML_NAMESPACE, "a second prefix for the namespace of xml")
 

@@ -12,6 +12,7 @@ _COMMANDS = {
     "submit": "guard.cli.submit:submit",
     "status": "guard.cli.status:status",
     "try": "guard.cli.trying:try_files",
+    "filters": "guard.cli.filters:filters",
     "policy": "guard.cli.policy:policy",
     "held": "guard.cli.held:held",
     "gaps": "guard.cli.gaps:gaps",

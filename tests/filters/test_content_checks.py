@@ -1,4 +1,4 @@
-"""Personal data, business rules, encoded content, masks: what each says of models of every format."""
+"""Personal data, rules, encoded content, masks: what each says of models of every format."""
 
 import base64
 from typing import Any
@@ -17,8 +17,20 @@ from schemas.stage import Run
 from schemas.verdict import Changed, Hold, Pass, Refuse
 
 META = Meta(id="a" * 32, flow="f", sender="alpha", name="x", accepted_s=1_780_000_000, label="OPEN")
-KINDS = ["ssn", "nino", "nhs", "npi", "card", "iban", "phone", "email", "mrn", "dob", "ipv4",
-         "coordinates"]  # fmt: skip
+KINDS = [
+    "ssn",
+    "nino",
+    "nhs",
+    "npi",
+    "card",
+    "iban",
+    "phone",
+    "email",
+    "mrn",
+    "dob",
+    "ipv4",
+    "coordinates",
+]
 
 
 def made(name: str, documents: dict[str, bytes] | None = None, **parameters: Any) -> Run:
@@ -51,18 +63,34 @@ PERSONAL = made("personal", kinds=KINDS)
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("123-45-6789", "ssn"), ("id 123 45 6789.", "ssn"), ("１２３-45-6789", "ssn"),
-        ("12\u200b3-45-6789", "ssn"), ("AB 12 34 56 C", "nino"), ("943 476 5919", "nhs"),
-        ("9434765919", "nhs"), ("1234567893", "npi"), ("4111 1111 1111 1111", "card"),
-        ("5500-0000-0000-0004", "card"), ("378282246310005", "card"),
-        ("GB82 WEST 1234 5698 7654 32", "iban"), ("DE89370400440532013000", "iban"),
-        ("GB82 WEST 1234 5698 7654 32 AND MORE", "iban"), ("+44 20 7946 0958", "phone"),
-        ("(212) 555-0199", "phone"), ("call 212.555.0199", "phone"), ("a.b+c@example.org", "email"),
-        ("MRN: 00123456", "mrn"), ("mrn#AB12345", "mrn"), ("DOB 1980-02-29", "dob"),
-        ("born: 29.2.1980", "dob"), ("10.0.0.255", "ipv4"), ("48.2082, 16.3738", "coordinates"),
-        ("-33.86882 151.20930", "coordinates"), ("33UXP 04500 40500", "coordinates"),
+        ("123-45-6789", "ssn"),
+        ("id 123 45 6789.", "ssn"),
+        ("１２３-45-6789", "ssn"),
+        ("12\u200b3-45-6789", "ssn"),
+        ("AB 12 34 56 C", "nino"),
+        ("943 476 5919", "nhs"),
+        ("9434765919", "nhs"),
+        ("1234567893", "npi"),
+        ("4111 1111 1111 1111", "card"),
+        ("5500-0000-0000-0004", "card"),
+        ("378282246310005", "card"),
+        ("GB82 WEST 1234 5698 7654 32", "iban"),
+        ("DE89370400440532013000", "iban"),
+        ("GB82 WEST 1234 5698 7654 32 AND MORE", "iban"),
+        ("+44 20 7946 0958", "phone"),
+        ("(212) 555-0199", "phone"),
+        ("call 212.555.0199", "phone"),
+        ("a.b+c@example.org", "email"),
+        ("MRN: 00123456", "mrn"),
+        ("mrn#AB12345", "mrn"),
+        ("DOB 1980-02-29", "dob"),
+        ("born: 29.2.1980", "dob"),
+        ("10.0.0.255", "ipv4"),
+        ("48.2082, 16.3738", "coordinates"),
+        ("-33.86882 151.20930", "coordinates"),
+        ("33UXP 04500 40500", "coordinates"),
     ],
-)  # fmt: skip
+)
 def test_a_hit_is_told_by_kind_and_place_and_never_by_value(text: str, kind: str) -> None:
     assert ask(PERSONAL, json({"a": ["x", text]})) == f"{kind} at text 3"
     assert ask(PERSONAL, {"text": 1, "lines": ["x", f"so {text} it is"]}) == f"{kind} at line 2"
@@ -74,15 +102,33 @@ def test_a_hit_is_told_by_kind_and_place_and_never_by_value(text: str, kind: str
 @pytest.mark.parametrize(
     "text",
     [
-        "000-12-3456", "666-12-3456", "912-12-3456", "123-00-3456", "123-45-0000", "123-45 6789",
-        "1123-45-67890",  "1234567890", "4111 1111 1111 1112", "GB00 WEST 1234 5698 7654 32",
-        "BG123456C", "+1 23", "a@b", "MRN: ABCDEF", "256.1.1.1", "91.0001, 16.3738", "1.5, 2.5", "2026-05-14",
-        "version 4.5.1.2-rc", "33UXP 04501", "one, two, three",
+        "000-12-3456",
+        "666-12-3456",
+        "912-12-3456",
+        "123-00-3456",
+        "123-45-0000",
+        "123-45 6789",
+        "1123-45-67890",
+        "1234567890",
+        "4111 1111 1111 1112",
+        "GB00 WEST 1234 5698 7654 32",
+        "BG123456C",
+        "+1 23",
+        "a@b",
+        "MRN: ABCDEF",
+        "256.1.1.1",
+        "91.0001, 16.3738",
+        "1.5, 2.5",
+        "2026-05-14",
+        "version 4.5.1.2-rc",
+        "33UXP 04501",
+        "one, two, three",
     ],
-)  # fmt: skip
+)
 def test_what_does_not_add_up_is_no_hit(text: str) -> None:
     found = ask(PERSONAL, json({"a": ["x", text]}))
-    assert found in ("", "ipv4 at text 3") and (found == "" or text.startswith("version"))
+    assert found in ("", "ipv4 at text 3")
+    assert found == "" or text.startswith("version")
 
 
 def test_numbers_of_the_model_are_looked_at_too() -> None:
@@ -91,8 +137,10 @@ def test_numbers_of_the_model_are_looked_at_too() -> None:
 
 
 def test_own_patterns_names_bounds_and_holding() -> None:
-    own = [{"name": "case", "pattern": r"\bCASE-[0-9]{4}\b"},
-           {"name": "tag", "pattern": "[0-9]{10}", "check": "mod11"}]  # fmt: skip
+    own = [
+        {"name": "case", "pattern": r"\bCASE-[0-9]{4}\b"},
+        {"name": "tag", "pattern": "[0-9]{10}", "check": "mod11"},
+    ]
     run = made("personal", {"names.txt": b"Ada Byron\n"}, patterns=own, names_document="names.txt")
     assert ask(run, json(["CASE-1234", "9434765919", "by ADA  BYRON"])) == (
         "case at text 1, tag at text 2, name at text 3"
@@ -101,7 +149,8 @@ def test_own_patterns_names_bounds_and_holding() -> None:
         ask(made("personal", kinds=["email"], hits_max=1), json(["a@b.org"])) == "email at text 1"
     )
     many = ask(made("personal", kinds=["email"], found="hold"), json(["a@b.org"] * 50))
-    assert many.endswith("more") and len(many) < 240
+    assert many.endswith("more")
+    assert len(many) < 240
     with pytest.raises(ValueError, match="no kind"):
         made("personal")
     with pytest.raises(Exception, match="missing"):
@@ -110,11 +159,19 @@ def test_own_patterns_names_bounds_and_holding() -> None:
 
 EVENT = {
     "cot": 1,
-    "event": {"type": "a-f-G", "start": "2026-05-14T06:00:00Z", "stale": "2026-05-14T08:05:00+02:00"},
+    "event": {
+        "type": "a-f-G",
+        "start": "2026-05-14T06:00:00Z",
+        "stale": "2026-05-14T08:05:00+02:00",
+    },
     "point": {"lat": "48.25", "lon": "-11.5"},
-    "detail": [["contact", {"callsign": "A"}, ""], ["track", {"speed": "12.5"}, ""],
-               ["remarks", {}, "one"], ["remarks", {}, "two"]],
-}  # fmt: skip
+    "detail": [
+        ["contact", {"callsign": "A"}, ""],
+        ["track", {"speed": "12.5"}, ""],
+        ["remarks", {}, "one"],
+        ["remarks", {}, "two"],
+    ],
+}
 DATA = json({"a": [1, b"2.50", "x"], "b": {"c": "y", "d": None, "e": True}, "n": "7"})
 
 
@@ -123,27 +180,53 @@ DATA = json({"a": [1, b"2.50", "x"], "b": {"c": "y", "d": None, "e": True}, "n":
     [
         ("number(point/@lat) >= 47 and number(point/@lat) <= 55", True, EVENT),
         ("number(point/@lon) < 0 - 11", True, EVENT),
-        ("count(remarks) <= 1", False, EVENT), ("count(remarks) = 2", True, EVENT),
+        ("count(remarks) <= 1", False, EVENT),
+        ("count(remarks) = 2", True, EVENT),
         ('if(@type ~ "a-h-*", false, true)', True, EVENT),
-        ('all(track/@speed, number(.) < 340)', True, EVENT),
-        ("@start < @stale", True, EVENT), ("seconds(@start, @stale) = 300", True, EVENT),
-        ("@stale <= @start", False, EVENT), ("@type < @start", False, EVENT),
-        ("not (@type < @start)", False, EVENT), ('any(**/@callsign, . = "A")', True, EVENT),
-        ("unique(remarks)", True, EVENT), ('remarks = "one"', True, EVENT),
-        ('@type in ["a-f-G", "a-h-G"]', True, EVENT), ("exists(detail)", False, EVENT),
-        ("a = 1", True, DATA), ("sum(a) = 3.50", False, DATA), ("count(a) = 3", True, DATA),
-        ('/b/c = "y"', True, DATA), ("/a/1 = 2.5", True, DATA), ("/a/9 = 1", False, DATA),
-        ("exists(b/d) and b/e", True, DATA), ("b/e = true", True, DATA), ("n = 7", False, DATA),
-        ("number(n) * 2 + 1 = 15", True, DATA), ('length(b/c) = 1', True, DATA),
-        ('lower("AbC") = "abc"', True, DATA), ('meta("sender") = "alpha"', True, DATA),
-        ('meta("label") ~ "OP*"', True, DATA), ("a or true", False, DATA), ("false or true", True, DATA),
-        ("x + 1 = 1", False, DATA), ("not x", False, DATA), ("x = y", True, DATA),
-        ("a / 2 = 1", None, DATA), ("foo(1)", None, DATA), ("count(1)", None, DATA), ("(a", None, DATA),
-        ('meta("id")', None, DATA), ("a = = 1", None, DATA), ("", None, DATA), ("a b", None, DATA),
-        ('"open', None, DATA), ("if(a, b)", None, DATA), ("(" * 40 + "a" + ")" * 40, None, DATA),
+        ("all(track/@speed, number(.) < 340)", True, EVENT),
+        ("@start < @stale", True, EVENT),
+        ("seconds(@start, @stale) = 300", True, EVENT),
+        ("@stale <= @start", False, EVENT),
+        ("@type < @start", False, EVENT),
+        ("not (@type < @start)", False, EVENT),
+        ('any(**/@callsign, . = "A")', True, EVENT),
+        ("unique(remarks)", True, EVENT),
+        ('remarks = "one"', True, EVENT),
+        ('@type in ["a-f-G", "a-h-G"]', True, EVENT),
+        ("exists(detail)", False, EVENT),
+        ("a = 1", True, DATA),
+        ("sum(a) = 3.50", False, DATA),
+        ("count(a) = 3", True, DATA),
+        ('/b/c = "y"', True, DATA),
+        ("/a/1 = 2.5", True, DATA),
+        ("/a/9 = 1", False, DATA),
+        ("exists(b/d) and b/e", True, DATA),
+        ("b/e = true", True, DATA),
+        ("n = 7", False, DATA),
+        ("number(n) * 2 + 1 = 15", True, DATA),
+        ("length(b/c) = 1", True, DATA),
+        ('lower("AbC") = "abc"', True, DATA),
+        ('meta("sender") = "alpha"', True, DATA),
+        ('meta("label") ~ "OP*"', True, DATA),
+        ("a or true", False, DATA),
+        ("false or true", True, DATA),
+        ("x + 1 = 1", False, DATA),
+        ("not x", False, DATA),
+        ("x = y", True, DATA),
+        ("a / 2 = 1", None, DATA),
+        ("foo(1)", None, DATA),
+        ("count(1)", None, DATA),
+        ("(a", None, DATA),
+        ('meta("id")', None, DATA),
+        ("a = = 1", None, DATA),
+        ("", None, DATA),
+        ("a b", None, DATA),
+        ('"open', None, DATA),
+        ("if(a, b)", None, DATA),
+        ("(" * 40 + "a" + ")" * 40, None, DATA),
         ("**/**/a = 1", None, DATA),
     ],
-)  # fmt: skip
+)
 def test_a_rule_is_true_false_or_no_rule(rule: str, true: bool | None, model: Any) -> None:
     if true is None:
         with pytest.raises(Broken):
@@ -181,9 +264,18 @@ def test_any_text_is_a_rule_or_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "pattern", "fits"),
-    [("abc", "a*c", True), ("abc", "*", True), ("", "*", True), ("abc", "a?c", True), ("ac", "a?c", False),
-     ("a" * 5000, "*a" * 200 + "b", False), ("a.b", "a.b", True), ("axb", "a.b", False), ("", "", True)],
-)  # fmt: skip
+    [
+        ("abc", "a*c", True),
+        ("abc", "*", True),
+        ("", "*", True),
+        ("abc", "a?c", True),
+        ("ac", "a?c", False),
+        ("a" * 5000, "*a" * 200 + "b", False),
+        ("a.b", "a.b", True),
+        ("axb", "a.b", False),
+        ("", "", True),
+    ],
+)
 def test_a_pattern_is_of_stars_and_marks(text: str, pattern: str, fits: bool) -> None:
     assert glob(text, pattern) is fits
 
@@ -195,14 +287,21 @@ BYTES = bytes(range(256))
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        (base64.b64encode(BYTES).decode(), "base64"), (base64.encodebytes(BYTES).decode(), "base64"),
-        (base64.urlsafe_b64encode(BYTES).decode(), "base64"), (BYTES.hex(), "hexadecimal digits"),
-        ("-----BEGIN PGP MESSAGE-----", "armoured content"), ("x\nbegin 644 a.exe\n", "armoured content"),
-        (base64.b85encode(BYTES * 2).decode(), "text of high entropy"), (PROSE, ""), ("x" * 5000, ""),
-        ("https://example.org/a/very/long/path/of/words/that/nobody/reads/at/all/today", ""), ("ab" * 100, ""),
-        ("0" * 300, ""), ("".join(map(chr, range(0x4E00, 0x4E00 + 300))), "text of high entropy"),
+        (base64.b64encode(BYTES).decode(), "base64"),
+        (base64.encodebytes(BYTES).decode(), "base64"),
+        (base64.urlsafe_b64encode(BYTES).decode(), "base64"),
+        (BYTES.hex(), "hexadecimal digits"),
+        ("-----BEGIN PGP MESSAGE-----", "armoured content"),
+        ("x\nbegin 644 a.exe\n", "armoured content"),
+        (base64.b85encode(BYTES * 2).decode(), "text of high entropy"),
+        (PROSE, ""),
+        ("x" * 5000, ""),
+        ("https://example.org/a/very/long/path/of/words/that/nobody/reads/at/all/today", ""),
+        ("ab" * 100, ""),
+        ("0" * 300, ""),
+        ("".join(map(chr, range(0x4E00, 0x4E00 + 300))), "text of high entropy"),
     ],
-)  # fmt: skip
+)
 def test_encoded_content_is_told_from_prose(text: str, what: str) -> None:
     found = ask(made("encoded"), json([text]))
     assert found == (f"{what} at text 1" if what else "")
@@ -214,10 +313,14 @@ def test_encoded_content_is_told_from_prose(text: str, what: str) -> None:
     ("places", "before", "after"),
     [
         ([{"place": "b/c"}], DATA, ("b", "c", "*****")),
-        ([{"place": "/b/c", "keep_last": 1, "sign": "#", "signs": 2}], json({"b": {"c": "abcd"}}), ("b", "c", "##d")),
+        (
+            [{"place": "/b/c", "keep_last": 1, "sign": "#", "signs": 2}],
+            json({"b": {"c": "abcd"}}),
+            ("b", "c", "##d"),
+        ),
         ([{"place": "/b/c", "keep_last": 1}], json({"b": {"c": "ab"}}), ("b", "c", "*****")),
     ],
-)  # fmt: skip
+)
 def test_a_value_is_masked(places: Any, before: Any, after: tuple[str, str, str]) -> None:
     found = ask(made("mask", places=places), before)["value"]
     assert found[after[0]][after[1]] == after[2]
@@ -261,17 +364,24 @@ def test_text_is_redacted_in_place_and_names_are_not() -> None:
 @pytest.mark.parametrize(
     ("rule", "before", "after"),
     [
-        ({"to": "month"}, "2026-05-14", "2026-05-01"), ({"to": "year"}, "2026-05-14", "2026-01-01"),
+        ({"to": "month"}, "2026-05-14", "2026-05-01"),
+        ({"to": "year"}, "2026-05-14", "2026-01-01"),
         ({"to": "month"}, "2026-05-14T06:07:08.5+02:00", "2026-05-01T00:00:00Z"),
-        ({"to": "grid", "step": "0.1"}, "48.2082", "48.2"), ({"to": "grid", "step": "0.1"}, "-48.2082", "-48.3"),
-        ({"to": "grid", "step": "0.25"}, "48.2082", "48.00"), ({"to": "grid", "step": "10"}, 48, 40),
-        ({"to": "grid", "step": "0.1"}, b"48.2082", b"48.2"), ({"to": "grid", "step": "0.1"}, "-0.0", "0.0"),
-        ({"to": "band", "step": "10"}, 47, "40-49"), ({"to": "band", "step": "5", "top": "90"}, "93", "90+"),
-        ({"to": "month"}, "in May", "model-shape"), ({"to": "grid", "step": "1"}, "north", "model-shape"),
-        ({"to": "band", "step": "10"}, -3, "model-shape"), ({"to": "month"}, True, "model-shape"),
+        ({"to": "grid", "step": "0.1"}, "48.2082", "48.2"),
+        ({"to": "grid", "step": "0.1"}, "-48.2082", "-48.3"),
+        ({"to": "grid", "step": "0.25"}, "48.2082", "48.00"),
+        ({"to": "grid", "step": "10"}, 48, 40),
+        ({"to": "grid", "step": "0.1"}, b"48.2082", b"48.2"),
+        ({"to": "grid", "step": "0.1"}, "-0.0", "0.0"),
+        ({"to": "band", "step": "10"}, 47, "40-49"),
+        ({"to": "band", "step": "5", "top": "90"}, "93", "90+"),
+        ({"to": "month"}, "in May", "model-shape"),
+        ({"to": "grid", "step": "1"}, "north", "model-shape"),
+        ({"to": "band", "step": "10"}, -3, "model-shape"),
+        ({"to": "month"}, True, "model-shape"),
         ({"to": "month"}, "", ""),
     ],
-)  # fmt: skip
+)
 def test_a_value_becomes_less_exact_or_the_message_is_refused(
     rule: Any, before: Any, after: Any
 ) -> None:
@@ -282,3 +392,74 @@ def test_a_value_becomes_less_exact_or_the_message_is_refused(
         assert ask(run, found) in ("nothing to generalise", "model-shape")
     else:
         assert found == after or (before == "" and found == "nothing to generalise")
+
+
+def test_a_route_reads_a_place_in_any_model_and_refuses_what_no_rule_fits() -> None:
+    rules = [
+        {"queues": ["one", "two"], "place": "@kind", "value": "a*"},
+        {"queues": ["three"], "place": "/kind/0", "value": "b", "sender": "al*"},
+    ]
+    run = made("route", rules=rules)
+    xml = {"xml": 1, "prefixes": {}, "root": ["r", {"kind": "abc"}, []]}
+
+    def queues(model: Any) -> str:
+        answer = run(Message.make(META, encode(model)))
+        return answer.message.meta.queues if isinstance(answer, Changed) else str(answer)
+
+    assert queues(xml) == "one,two"
+    assert queues(json({"kind": ["b"]})) == "three"
+    assert "no-route" in queues(json({"kind": "b"}))
+    with pytest.raises(ValueError, match="not both"):
+        made("route", rules=[{"queues": ["a"], "place": "b", "field": "c"}])
+
+
+TWINS = ["ssn", "nhs", "npi", "card", "iban", "email"]
+PARTS = [
+    "123-45-6789",
+    "943 476 5919",
+    "9434765919",
+    "943-476-5918",
+    "1234567893",
+    "4111 1111 1111 1111",
+    "4111-1111-1111-1112",
+    "378282246310005",
+    "GB82 WEST 1234 5698 7654 32",
+    "DE89370400440532013000",
+    "a.b@example.org",
+    "x",
+    " ",
+    "-",
+    ".",
+    "7",
+    "12",
+    "\u200b",
+    "1",
+    ", ",
+    "+",
+    "(",
+    ")",
+    "é",
+    "@",
+]
+
+
+@settings(max_examples=600, derandomize=True, database=None)
+@given(st.lists(st.sampled_from(PARTS), max_size=5))
+def test_what_the_source_finds_the_twin_finds_where_it_stands_alone(parts: list[str]) -> None:
+    text = "|".join(parts)
+    source = made("personal", kinds=TWINS)
+    twin = made("personal_twin", kinds=TWINS, form="text")
+    own = ask(source, {"text": 1, "lines": [text]})
+    other = ask(twin_of(twin), text)
+    assert bool(own) == bool(other), (text, own, other)
+
+
+def twin_of(run: Run) -> Run:
+    """The run over the bytes of a text that came as CBOR of the text alone."""
+
+    def over(message: Message) -> Any:
+        text = decode(message.payload)
+        assert isinstance(text, str)
+        return run(Message.make(META, text.encode()))
+
+    return over

@@ -172,3 +172,11 @@ def test_fields_are_apart_and_the_smallest_number_is_told() -> None:
 def test_a_line_that_is_no_entry_is_refused(document: bytes) -> None:
     with pytest.raises(Broken):
         WordList(document)
+
+
+@pytest.mark.parametrize("gap", [1, 100, 3_000, 20_000])
+def test_a_reference_is_resolved_whatever_stands_between_the_words(gap: int) -> None:
+    blanks = " ." * gap
+    assert ask(f"x {blanks} blackbird{blanks}s%65ven{blanks} y" + " z" * 50) == 2
+    assert ask(f"x {blanks} bl&#97;ckbird{blanks}seven{blanks} y" + " z" * 50) == 2
+    assert ask("%41 " * 3_000 + f"bl%61ckbird{blanks}seven") == 2

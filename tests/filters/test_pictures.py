@@ -1,5 +1,6 @@
 """Pictures beyond the contract suite: what a taken-over stage could send, and transforms."""
 
+import zlib
 from io import BytesIO
 from typing import Any
 
@@ -73,7 +74,7 @@ def hostile_models() -> dict[str, bytes]:
         "too few pixels": frame(6, 5, "L", 0, b"", deflated),
         "too many pixels": frame(6, 3, "L", 0, b"", deflated),
         "bytes behind the pixels": frame(6, 4, "L", 0, b"", deflated + b"hidden"),
-        "a bomb": frame(6, 4, "L", 0, b"", __import__("zlib").compress(bytes(10**8))),
+        "a bomb": frame(6, 4, "L", 0, b"", zlib.compress(bytes(10**8))),
         "no deflated stream": frame(6, 4, "L", 0, b"", b"hidden"),
         "a palette that is not used": frame(6, 4, "L", 0, b"hide", deflated),
         "a palette of three bytes": frame(6, 4, "P", 0, b"abc", deflated),

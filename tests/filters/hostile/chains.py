@@ -39,6 +39,9 @@ class Pack:
     def __init__(self, pack: str) -> None:
         self.source = Chain(pack, "source")
         self.destination = Chain(pack, "destination")
+        here = {name for name, _, _ in self.source.stages}
+        self.next: Pack = self  # what takes what this one delivers
+        self.later = {name for name, _, _ in self.destination.stages} - here
 
     def __call__(self, payload: bytes, media_type: str = "", label: str = "") -> Outcome:
         """What the destination delivers of a dropped file, or where and why it stopped."""

@@ -62,6 +62,8 @@ def hostile() -> Iterator[Case]:
     yield Case("surrogate", b"a,b\n1,\xed\xa0\x80\n", ("encoding-not-utf8",))
     yield Case("empty", b"\n\n\n", ("empty",))
     yield Case("mark-of-order-alone", b"\xef\xbb\xbf\r\n", ("empty",))
+    yield Case("php-in-quotes", b'"<?php echo 1; ?>",b\n1,2\n', ("type-not-allowed",))
+    yield Case("html-in-quotes", b'"<script>",b\n1,2\n', ("type-not-allowed",))
     yield Case("html", b"<html><table><tr><td>1</table>", ("type-not-allowed",))
     yield Case("xml-spreadsheet", b"<?xml version='1.0'?><Workbook/>", ("type-not-allowed",))
     yield Case("sylk", b"ID;P\nC;Y1;X1;K\"=cmd|'/c calc'!A0\"\n", ("syntax", "type-not-allowed"))

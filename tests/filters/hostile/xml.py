@@ -135,6 +135,7 @@ def _cases() -> Iterator[tuple[str, str, tuple[str, ...]]]:
     yield "namespace-empty", '<a xmlns:p=""><p:b/></a>', ("syntax", "xml-namespace")
     yield "namespace-long", f'<a xmlns="urn:{"x" * 600}"/>', ("xml-namespace",)
     yield "namespace-blank", '<a xmlns="urn:a b"/>', ("xml-namespace", "syntax")
+    yield "namespace-brace", '<a xmlns="urn:a}b"/>', ("xml-namespace", "syntax")
     many = "".join(f' xmlns:p{n}="urn:{n}"' for n in range(100))
     used = "".join(f"<p{n}:b/>" for n in range(100))
     yield "namespaces-many", f"<a{many}>{used}</a>", ("xml-namespace",)

@@ -1,0 +1,74 @@
+"""`guard filters`: the stages that a policy may name, and what each of them takes and drops."""
+
+from typing import Any
+
+import click
+from rich.table import Table
+
+from filters import catalog
+from filters.describe import described
+from guard.cli.output import console, print_json, sentences
+from schemas.stage import Kind, Side
+
+
+@click.group(epilog="Example: guard filters show text_rebuild")
+def filters() -> None:
+    """The stages that a policy may name: filters, normalizers, transforms and routes."""
+
+
+@filters.command("list", epilog="Example: guard filters list --side source --kind transform")
+@click.option(
+    "--side", type=click.Choice([side.value for side in Side]), help="Only those for this side."
+)
+@click.option(
+    "--kind", type=click.Choice([kind.value for kind in Kind]), help="Only those of this kind."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON list.")
+def list_filters(side: str | None, kind: str | None, as_json: bool) -> None:
+    """List every stage with its kind, side and a line of what it does."""
+    with sentences():
+        found = [
+            described(catalog.load(name))
+            for name in catalog.names()
+            if kind in (None, catalog.entry(name).kind) and side in (None, catalog.entry(name).side)
+        ]
+        if as_json:
+            keys = ("name", "version", "kind", "side", "summary", "checks")
+            print_json([{key: stage[key] for key in keys} for stage in found])
+            return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("stage", "kind", "side", "what it does"):
+        table.add_column(heading, overflow="fold")
+    for stage in found:
+        table.add_row(stage["name"], stage["kind"], stage["side"], stage["summary"])
+    console.print(table)
+
+
+@filters.command(epilog="Example: guard filters show words")
+@click.argument("name", metavar="NAME")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def show(name: str, as_json: bool) -> None:
+    """Show one stage: its parameters and their bounds, what it drops, and an example."""
+    with sentences():
+        stage = described(catalog.load(name))
+        if as_json:
+            print_json(stage)
+            return
+        _print(stage)
+
+
+def _print(stage: dict[str, Any]) -> None:
+    console.print(
+        f"{stage['name']}, version {stage['version']}: a {stage['kind']}, {stage['side']}"
+    )
+    console.print(stage["summary"], soft_wrap=True, markup=False)
+    console.print(f"drops: {stage['drops']}", soft_wrap=True, markup=False)
+    for row in stage["parameters"]:
+        bounds = f", {row['bounds']}" if row["bounds"] else ""
+        default = f", default {row['default']}" if row["default"] else ", needed"
+        line = f"  {row['name']}: {row['type'].replace('`', '')}{bounds}{default}"
+        console.print(line, soft_wrap=True, markup=False)
+        if row["meaning"]:
+            console.print(f"      {row['meaning']}", soft_wrap=True, markup=False)
+    console.print("example:", markup=False)
+    console.print(stage["example"], markup=False)
