@@ -298,6 +298,7 @@ BYTES = bytes(range(256))
         ("x" * 5000, ""),
         ("https://example.org/a/very/long/path/of/words/that/nobody/reads/at/all/today", ""),
         ("ab" * 100, ""),
+        ("Alpha1\n" * 40, ""),
         ("0" * 300, ""),
         ("".join(map(chr, range(0x4E00, 0x4E00 + 300))), "text of high entropy"),
     ],
