@@ -27,10 +27,16 @@ _STAGES: dict[str, Listed] = {
     # every format, either side
     "bounds": Listed("filters.checks.bounds", Kind.FILTER, Side.BOTH, 1),
     # every format, source side
+    "check_binding": Listed("filters.checks.check_binding", Kind.FILTER, Side.SOURCE, 1),
+    "check_label": Listed("filters.checks.check_label", Kind.FILTER, Side.SOURCE, 1),
     "identify": Listed("filters.checks.identify", Kind.FILTER, Side.SOURCE, 1),
     "label": Listed("filters.checks.label", Kind.FILTER, Side.SOURCE, 1),
+    "map_label": Listed("filters.transforms.map_label", Kind.TRANSFORM, Side.SOURCE, 1),
+    "mark": Listed("filters.transforms.mark", Kind.TRANSFORM, Side.SOURCE, 1),
     "redact": Listed("filters.transforms.redact", Kind.TRANSFORM, Side.SOURCE, 1),
+    "sender_signature": Listed("filters.checks.sender_signature", Kind.FILTER, Side.SOURCE, 1),
     "relabel": Listed("filters.transforms.relabel", Kind.TRANSFORM, Side.SOURCE, 1),
+    "roll_up": Listed("filters.checks.roll_up", Kind.FILTER, Side.SOURCE, 1),
     "route": Listed("filters.routes.route", Kind.ROUTE, Side.SOURCE, 1),
     "words": Listed("filters.checks.words", Kind.FILTER, Side.SOURCE, 2),
     "rules": Listed("filters.checks.rules", Kind.FILTER, Side.SOURCE, 1),
@@ -40,6 +46,7 @@ _STAGES: dict[str, Listed] = {
     "redact_text": Listed("filters.transforms.redact_text", Kind.TRANSFORM, Side.SOURCE, 1),
     "generalise": Listed("filters.transforms.generalise", Kind.TRANSFORM, Side.SOURCE, 1),
     # every format, destination side
+    "check_label_twin": Listed("filters.twins.check_label_twin", Kind.FILTER, Side.DESTINATION, 1),
     "label_twin": Listed("filters.twins.label_twin", Kind.FILTER, Side.DESTINATION, 1),
     "personal_twin": Listed("filters.twins.personal_twin", Kind.FILTER, Side.DESTINATION, 1),
     "route_twin": Listed("filters.twins.route_twin", Kind.ROUTE, Side.DESTINATION, 1),
@@ -92,6 +99,26 @@ _STAGES: dict[str, Listed] = {
     "event_read": Listed("filters.twins.event_read", Kind.FILTER, Side.DESTINATION, 1),
     "event_schema_twin": Listed(
         "filters.twins.event_schema_twin", Kind.FILTER, Side.DESTINATION, 1
+    ),
+    # pictures and PDF, either pack
+    "visual_identify": Listed("filters.checks.visual_identify", Kind.FILTER, Side.SOURCE, 1),
+    # pack image
+    "picture_recognise": Listed("filters.checks.picture_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "picture_rebuild": Listed(
+        "filters.normalizers.picture_rebuild", Kind.NORMALIZE, Side.SOURCE, 1
+    ),
+    "picture_downscale": Listed(
+        "filters.transforms.picture_downscale", Kind.TRANSFORM, Side.SOURCE, 1
+    ),
+    "picture_mark": Listed("filters.transforms.picture_mark", Kind.TRANSFORM, Side.SOURCE, 1),
+    "picture_noise": Listed("filters.transforms.picture_noise", Kind.TRANSFORM, Side.SOURCE, 1),
+    "pixels_recognise": Listed("filters.checks.pixels_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "picture_words": Listed("filters.checks.picture_words", Kind.FILTER, Side.SOURCE, 1),
+    "picture_read": Listed("filters.twins.picture_read", Kind.FILTER, Side.DESTINATION, 1),
+    "picture_build": Listed("filters.twins.picture_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "picture_verify": Listed("filters.twins.picture_verify", Kind.FILTER, Side.DESTINATION, 1),
+    "picture_words_twin": Listed(
+        "filters.twins.picture_words_twin", Kind.FILTER, Side.DESTINATION, 1
     ),
 }
 

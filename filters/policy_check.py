@@ -23,22 +23,26 @@ from schemas.trust_root import Direction, TrustRoot
 DUTIES: dict[str, frozenset[str]] = {
     name: frozenset(duty.split("+"))
     for duty, names in {
-        "identify": ("identify", "text_identify"),
+        "identify": ("identify", "text_identify", "visual_identify"),
+        "sender": ("sender_signature",),
         "bounds": ("bounds",),
         "recognise": (
             "cot_read", "cot_recognise", "csv_check", "csv_read", "csv_recognise", "event_read",
-            "event_recognise", "json_check", "json_read", "json_recognise", "tak_recognise",
-            "text_read", "text_recognise", "xml_check", "xml_read", "xml_recognise",
+            "event_recognise", "json_check", "json_read", "json_recognise", "picture_read",
+            "picture_recognise", "tak_recognise", "text_read", "text_recognise", "xml_check",
+            "xml_read", "xml_recognise",
         ),
         # recognisers of formats that have no schema language: the whole definition is in them
-        "recognise+schema": ("text_check", "text_check_twin"),
+        "recognise+schema": (
+            "picture_verify", "pixels_recognise", "text_check", "text_check_twin",
+        ),
         "schema": (
             "cot_schema", "cot_schema_twin", "csv_schema", "csv_schema_twin", "event_schema",
             "event_schema_twin", "json_schema", "json_schema_twin", "xml_schema",
             "xml_schema_twin",
         ),
-        "label": ("label", "label_twin"),
-        "words": ("words", "words_twin"),
+        "label": ("check_label", "check_label_twin", "label", "label_twin"),
+        "words": ("picture_words", "picture_words_twin", "words", "words_twin"),
         "route": ("route", "route_twin"),
     }.items()
     for name in names

@@ -186,6 +186,10 @@ class Demonstration:
             command = [*into, "--", sys.executable, *command]
         return self._start(f"the {side} side", command)
 
+    def side(self, side: str) -> Child:
+        """The process of a side that was started last."""
+        return next(it for it in reversed(self._children) if it.name == f"the {side} side")
+
     def _start(self, name: str, arguments: Sequence[str]) -> Child:
         log = (self.folder.parent / f"{self.folder.name}.log").open("a")
         with log:
@@ -266,7 +270,7 @@ class Demonstration:
         """The delivered payloads in the output queue, in no order."""
         destination = self.made.policy.destination
         extension = destination.extension if destination else "bin"
-        found = (self.made.high / "queue").glob(f"**/new/**/*.{extension}")
+        found = (self.made.high / "queue").glob(f"**/new/**/*.{extension or '*'}")
         return (path for path in found if not path.name.endswith(".meta.json"))
 
     def pids(self, side: str) -> dict[str, int]:

@@ -14,7 +14,8 @@ LOW = Journey(
         Role(
             "ingest", "guard.roles.ingest:prepare", State.DROPPED, State.ACCEPTED,
             hears=("settled", "ingest-durable"), tells=("accepted", "fed", "ingest-entries"),
-            reads=("posture",), writes=("spool", "accepted"), may=May.HEAD_KEY,
+            reads=("posture", "held"), writes=("spool", "accepted", "decisions"),
+            may=May.HEAD_KEY,
         ),
         Role(
             CHAIN, "guard.roles.stage:prepare", State.ACCEPTED, State.CLEARED,

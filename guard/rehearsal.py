@@ -25,15 +25,18 @@ from guard.core.release import Cleared, Expected, Judge, Stopped
 from guard.core.sealing import sealer
 from guard.core.verification import Accepts, open_envelope
 from guard.edge.clock import monotonic_ns, now_s
-from guard.edge.keys import new_secret, public_of, signer, verifier
+from guard.edge.keys import new_secret, signer
+from guard.edge.mldsa import mldsa_signer
 from guard.edge.ownership import User
 from guard.edge.processes import Process, start
 from guard.edge.rights import write_rights
+from guard.edge.seal_key import new_seal_key
+from guard.edge.seals import seal_verifier
 from guard.edge.seats import Seat, seats_of
 from guard.edge.sockets import Inlet, Outlet, close_descriptor, feed_pair, one_way_pair
-from guard.edge.spec import Spec
+from guard.edge.spec import Spec, Value
 from schemas.errors import Broken, CheckvalveError
-from schemas.manifest import Form, Manifest
+from schemas.manifest import Form, Manifest, Signatures
 from schemas.message import Message, Meta
 from schemas.policy import Chain, Policy
 from schemas.reasons import Reason
@@ -201,7 +204,13 @@ class Rehearsal:
         """Starts the processes; the caller closes them, or uses this in a `with`."""
         self._policy = policy
         self._number = 0
-        self._seal_key = new_secret()
+        self._seal_key, hybrid = new_seal_key(), policy.link.signatures == "hybrid"
+        second = self._seal_key.mldsa_public.hex()
+        told: dict[str, Value] = {
+            "seal_public": self._seal_key.public.hex(), "seal_mldsa": second,
+        }  # fmt: skip
+        self._verify = seal_verifier(Spec("verify", "", "high", {}, told))
+        self._sign_second = mldsa_signer(self._seal_key.mldsa) if hybrid else None
         self._lanes: dict[Side, Lane] = {}
         for side, chain in (
             (Side.SOURCE, policy.source), (Side.DESTINATION, policy.destination),
@@ -251,14 +260,13 @@ class Rehearsal:
             meta.accepted_s, now_s(), bytes(32), bytes(32), 0, bytes(32),
         )  # fmt: skip
         form = Form(policy.link.manifest)
-        envelope = sealer(form)(manifest, message.payload, signer(self._seal_key))
+        seal = sealer(form, self._sign_second)
+        envelope = seal(manifest, message.payload, signer(self._seal_key.ed25519))
         accepts = Accepts(
             policy.flow, policy.source_domain, policy.destination_domain, {bytes(32)},
-            policy.payload_bytes_max, form,
+            policy.payload_bytes_max, form, signatures=Signatures(policy.link.signatures),
         )  # fmt: skip
-        opened, payload = open_envelope(
-            envelope, self._number, accepts, verifier(public_of(self._seal_key))
-        )
+        opened, payload = open_envelope(envelope, self._number, accepts, self._verify)
         crossed = Meta(
             id=opened.id.hex(), flow=opened.flow, sender="", name="",
             accepted_s=opened.accepted_s, type=opened.type, label=opened.label,

@@ -19,25 +19,25 @@ from typing import Any
 from guard.core.journey import Journey, May, Role, State
 from guard.edge import policy_install
 from guard.edge.collector import open_syslog
-from guard.edge.durable import hold_alone
+from guard.edge.key_watch import KeyWatch
 from guard.edge.listener import open_listener
 from guard.edge.ownership import User, hand_over, users_of
 from guard.edge.policy_memory import PolicyMemory
-from guard.edge.posture_files import PostureKeeper
 from guard.edge.processes import PROGRAM
 from guard.edge.processes import start as start_process
+from guard.edge.resend_files import OrdersKeeper
 from guard.edge.rights import MEMORY_BYTES_MAX, write_rights
 from guard.edge.role_keys import keys_for
 from guard.edge.role_values import values_of
+from guard.edge.running_alone import hold_site
 from guard.edge.seats import Seat, seats_of
 from guard.edge.site import Site
 from guard.edge.sockets import feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
-from guard.edge.telling import Ended, cause_of, tell_numbers, write_status
+from guard.edge.telling import Ended, cause_of, processes_told, tell_numbers, write_status
 from guard.edge.udp import bind_address, open_receiver, open_sender
 from guard.version import VERSION
-from schemas.errors import Broken, CheckvalveError
-from schemas.reasons import Reason
+from schemas.errors import CheckvalveError
 
 Tell = Callable[[dict[str, Any]], None]
 _STOP_WITHIN_S, _LAST_WITHIN_S = 15, 3
@@ -45,6 +45,7 @@ _CALM_S = 1.0  # a domain that ends sooner than this after its start is given pa
 _BACKOFF_S_MAX = 5.0
 _LOOK_S = 1.0
 _STOP, _NOTES_MAX = b"s", 4096
+_LANE = "lane"
 
 
 class Supervisor:
@@ -58,8 +59,9 @@ class Supervisor:
         self._site = site
         self._journey = journey
         self._memory = memory
-        self._alone = _hold(site)
-        self._posture = PostureKeeper(site, memory.posture)
+        self._alone = hold_site(site.folder)
+        self._posture = OrdersKeeper(site, memory.posture)
+        self._keys = KeyWatch(site)
         self._tell = tell
         self._insecure = insecure
         self._seats = self._seats_for(site)
@@ -97,12 +99,14 @@ class Supervisor:
     def _start(self, domain: str) -> None:
         """Fresh sockets, fresh keys, all processes of a domain; returns when all are ready."""
         seats = [seat for seat in self._seats if seat.role.domain == domain]
+        self._site = self._keys.checked(self._site)
         nonce = secrets.token_bytes(16)
         values = values_of(self._site, nonce) | {
             "insecure": int(self._insecure),
             "confinement": "users and network namespaces" if self._users else "no root: one user",
             "software": VERSION,
             "cause": self._cause,
+            "key_events": self._keys.untold() if domain == _LANE else [],
         }
         keys = self._receipt_keys(seats)
         channels = {name: one_way_pair() for seat in seats for name in seat.role.tells}
@@ -162,18 +166,13 @@ class Supervisor:
             role, seat.kind, self._site.policy.payload_bytes_max,
             user.uid if user else None, user.gid if user else None, memory_bytes_max,
         )  # fmt: skip
-        documents = self._dictionary(role) if seat.kind is None else self._site.documents
+        linked = bool(role.may & (May.SEND_UDP | May.RECEIVE_UDP))
+        own = self._site.link_documents if linked else {}
+        documents = own if seat.kind is None else self._site.documents
         return Spec(
             seat.name, role.run, self._site.file.side, descriptors, values,
             keys_for(seat, self._site.keys, keys), documents, rights,
         )  # fmt: skip
-
-    def _dictionary(self, role: Role) -> dict[str, bytes]:
-        """The one document that the ends of the link read, if the policy names one."""
-        name = self._site.policy.link.dictionary
-        if name is None or not role.may & (May.SEND_UDP | May.RECEIVE_UDP):
-            return {}
-        return {name: self._site.documents[name]}
 
     # -- running -----------------------------------------------------------------------------
 
@@ -278,7 +277,8 @@ class Supervisor:
     # -- a new posture, a new policy -----------------------------------------------------------
 
     def _look_for_changes(self) -> None:
-        """A posture at once; a policy when all that was taken under the old one is settled."""
+        """A posture at once; a policy or key when what was taken under the old one is settled."""
+        self._look_at_keys()
         told = self._posture.look(self._site)
         if told is not None:
             self._tell(told)
@@ -288,6 +288,21 @@ class Supervisor:
                 if held:  # else it is being laid, and taken up at the next look
                     self._take_policy()
 
+    def _look_at_keys(self) -> None:
+        """Without a key that holds the lane ends at once; it is started when one does again."""
+        try:
+            found = self._keys.look(self._site)
+        except CheckvalveError as error:
+            self._cause = error.sentence
+            self._failures[f"failed_{error.reason}"] += 1
+            self._tell({"event": "keys-refused", "cause": error.sentence})
+            self._end_domain(_LANE)
+            self._due_s[_LANE] = time.monotonic() + _longer(0.0)
+            self._write_status("restarting")
+            return
+        if found is not None:
+            self._change_to(found, "keys", "other keys of this side")
+
     def _take_policy(self) -> None:
         try:
             found = policy_install.next_site(self._site, self._memory)
@@ -295,9 +310,9 @@ class Supervisor:
             policy_install.discard(self._site.folder)
             self._tell({"event": "policy-refused", "cause": error.sentence})
             return
-        self._change_to(found)
+        self._change_to(found, "policy", f"policy version {found.policy.version}")
 
-    def _change_to(self, found: Site) -> None:
+    def _change_to(self, found: Site, what: str, cause: str) -> None:
         """Empty the lane, put the new policy in its place, start what depends on it anew.
 
         `receive` goes on where nothing of its own changes: what arrives meanwhile lands.
@@ -314,14 +329,15 @@ class Supervisor:
         self._drain(domains)
         for domain in domains:
             self._end_domain(domain)
-        policy_install.take_up(found)
+        if what == "policy":
+            policy_install.take_up(found)
         for seat in seats:
             if seat.name in kept:
                 seat.process = before[seat.name].process
         self._site, self._seats, self._users = found, seats, users
-        self._cause = f"policy version {found.policy.version}"
+        self._cause = cause
         self._due_s |= dict.fromkeys((s.role.domain for s in seats if s.name not in kept), 0.0)
-        self._tell({"event": "policy", "cause": self._cause, "digest": found.policy_digest.hex()})
+        self._tell({"event": what, "cause": self._cause, "digest": found.policy_digest.hex()})
 
     # -- stopping ----------------------------------------------------------------------------
 
@@ -372,16 +388,7 @@ class Supervisor:
             "policy_version": self._site.policy.version,
             "policy_digest": self._site.policy_digest.hex(),
             "posture_version": self._posture.version,
-            "processes": [
-                {
-                    "name": seat.name,
-                    "domain": seat.role.domain,
-                    "pid": seat.process.pid,
-                    "layers": self._layers.get(seat.name, {}).get("layers", []),
-                }
-                for seat in self._seats
-                if seat.process is not None
-            ],
+            "processes": processes_told(self._seats, self._layers),
         }
         write_status(self._site.folder / "run" / "status.json", status)
         numbers = {"restarts": self._restarts, "runs": int(state == "running")}
@@ -390,11 +397,3 @@ class Supervisor:
 
 def _longer(wait_s: float) -> float:
     return min(_BACKOFF_S_MAX, wait_s * 2 + 0.25)
-
-
-def _hold(site: Site) -> int:
-    """Keep any other supervisor out of this site. Raises `Broken(SITE_MALFORMED)`."""
-    try:
-        return hold_alone(site.folder / "run")
-    except BlockingIOError as error:
-        raise Broken(Reason.SITE_MALFORMED, f"{site.folder} is running already") from error

@@ -17,8 +17,11 @@ class Kind(StrEnum):
     COMMITTED = "committed"  # source: released, sealed, may be sent
     REFUSED = "refused"  # source: stopped by a stage or by ingest's own rules
     HELD = "held"  # either side: kept for people
+    REVIEW = "review"  # source: a reviewer's decision that does not count
     SPOOL_REFUSED = "spool-refused"  # source: a drop that never became a message
     SENT = "sent"  # source: handed to the link, up to a sequence number
+    RESEND = "resend"  # source: about to send these numbers again, asked for by whom
+    RESENT = "resent"  # source: they were handed to the link again, but for those refused
     DELIVERING = "delivering"  # destination: about to be renamed into the output queue
     DELIVERED = "delivered"  # destination: the renames of the batch before are done
     DUPLICATE = "duplicate"  # destination: came again, was dropped
@@ -26,10 +29,12 @@ class Kind(StrEnum):
     WITNESS = "witness"  # destination: a checkpoint of the source side's ledger
     SESSION = "session"  # either side: a new session of the link began
     SESSION_RESET = "session-reset"  # source: two persons set the session counter
+    REMOVED = "removed"  # either side: about to be let go after its time, as the site says
     LINK_STATE = "link-state"  # destination: the link's receiver wrote down all it has
     FACTS = "facts"  # either side: what entries said that may be let go now
     EPOCH = "epoch"  # either side: the ledger's next key, certified by the one before
     POSTURE = "posture"  # either side: another posture is in force from here on
+    KEY = "key"  # either side: something was done to a key of the side
     ALARM = "alarm"  # either side: something that should never happen
 
 

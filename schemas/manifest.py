@@ -5,7 +5,8 @@ Follows docs/spec/manifest.md. The manifest is a map with integer keys in determ
 COSE_Sign1 in four bytes, the COSE_Sign1, and the payload. This module has the names and the
 bounds; the source side writes with `guard.core.sealing`, the destination side reads with
 `guard.core.verification`, which share nothing but this. For links where a byte is a millisecond
-there is a compact form (§5), which carries only what the destination side cannot know.
+there is a compact form (§5), which carries only what the destination side cannot know; where the
+policy asks for it, ML-DSA-65 signs beside Ed25519 (§6).
 """
 
 from dataclasses import dataclass
@@ -22,6 +23,13 @@ SIGNATURE_BYTES = 64
 DIGEST_BYTES = 32
 ID_BYTES = 16
 
+COSE_SIGN_TAG = 98
+PROTECTED_MLDSA65 = b"\xa1\x01\x38\x30"  # {1: -49}: algorithm ML-DSA-65  # RFC 9964
+SIGNERS_CONTEXT = "Signature"
+MLDSA65_SIGNATURE_BYTES = 3309  # FIPS 204 table 2
+MLDSA65_PUBLIC_BYTES = 1952
+HYBRID_BYTES_MAX = 12_288
+
 COMPACT_CONTEXT = "checkvalve compact manifest 1"
 COMPACT_DEMONSTRATION = "checkvalve compact manifest 1 demonstration"
 COMPACT_FORM = 0x10  # in the first byte, which is 0 in a full envelope; the precedence is below it
@@ -35,6 +43,13 @@ class Form(StrEnum):
 
     FULL = "full"
     COMPACT = "compact"
+
+
+class Signatures(StrEnum):
+    """By which algorithms a manifest is signed; the signed policy of each side names one (§6)."""
+
+    ED25519 = "ed25519"
+    HYBRID = "hybrid"
 
 
 class Key(IntEnum):

@@ -5,6 +5,7 @@ Follows docs/spec/posture.md §4.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -26,7 +27,8 @@ class Hold:
     def fits(self, label: str, kind: str, precedence: int) -> bool:
         """Whether a message is one of these."""
         wanted = not self.precedence or _NAMES.index(self.precedence) == precedence
-        return wanted and _fits(self.label, label) and _fits(self.type, kind)
+        fits = any(_fits(self.label, text) for text in _spellings(label))
+        return wanted and fits and _fits(self.type, kind)
 
     def words(self) -> str:
         """What is held, for people."""
@@ -83,6 +85,17 @@ class Orders:
                 Reason.POSTURE_MALFORMED, "the posture's orders are not what a supervisor writes"
             ) from error
         return found
+
+
+def _spellings(label: str) -> Iterator[str]:
+    """A label as a pattern may mean it: whole, each of a set, and without its policy's name.
+
+    The name is taken to be the first word: where it is not, more is held than was meant.
+    """
+    yield label
+    for one in label.split(" || "):
+        yield one
+        yield one.partition(" ")[2]
 
 
 def _fits(pattern: str, value: str) -> bool:

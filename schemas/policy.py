@@ -23,6 +23,7 @@ BITS_PER_MBIT = 1_000_000
 RATE_MBIT_PER_S = 1000
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Person = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Domain = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_-]{0,31}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Accepted = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,9}:[0-9a-f]{64}$")]
@@ -105,11 +106,11 @@ class SourceChain(Chain):
 class DestinationChain(Chain):
     """The destination side's chain.
 
-    extension  of the files in the output queue
+    extension  of the files in the output queue; "" takes that of each one's type
     accepts    VERSION:DIGEST of each source policy whose messages are taken; empty takes none
     """
 
-    extension: Annotated[str, Field(pattern=r"^[a-z0-9]{1,8}$")] = "bin"
+    extension: Annotated[str, Field(pattern=r"^[a-z0-9]{0,8}$")] = "bin"
     accepts: Annotated[list[Accepted], Field(max_length=16)] = []
 
     @model_validator(mode="after")
@@ -132,6 +133,8 @@ class LinkLine(Closed):
     repeats      how often each message is sent again, whole, so long after it was sent
     tag          datagrams carry a tag; off only for a cable that nobody else can reach
     manifest     how `release` writes it, and the weakest form that `verify` takes
+    signatures   by which a manifest is signed, and the least that `verify` takes; hybrid: also by
+                 ML-DSA-65
     compression  of whole envelopes; with `dictionary`, a document of each chain that the policy has
     """
 
@@ -147,6 +150,7 @@ class LinkLine(Closed):
     repeat_pause_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 2000
     tag: bool = True
     manifest: Literal["full", "compact"] = "full"
+    signatures: Literal["ed25519", "hybrid"] = "ed25519"
     compression: Literal["off", "lz4", "zstd", "dictionary"] = "off"
     dictionary: FileName | None = None
 
@@ -156,6 +160,8 @@ class LinkLine(Closed):
             raise ValueError("name rate_mbit_per_s or rate_bit_per_s, not both")
         if (self.compression == "dictionary") != (self.dictionary is not None):
             raise ValueError('compression = "dictionary" needs a dictionary, and only it has one')
+        if self.manifest == "compact" and self.signatures == "hybrid":
+            raise ValueError('signatures = "hybrid" needs manifest = "full"')
         return self
 
     @property
@@ -172,7 +178,10 @@ class LinkLine(Closed):
 
 
 class Policy(Closed):
-    """A flow's policy. A side needs its own chain; a policy for `guard try` may have both."""
+    """A flow's policy. A side needs its own chain; a policy for `guard try` may have both.
+
+    sender_persons  sender -> the persons who are that sender: they review nothing that it sent
+    """
 
     format: Literal[1]
     version: Annotated[int, Field(ge=1, le=2**31)]
@@ -181,9 +190,17 @@ class Policy(Closed):
     destination_domain: Domain
     payload_bytes_max: Annotated[int, Field(ge=1, le=PAYLOAD_BYTES_MAX)] = 1024 * 1024
     senders: Annotated[list[Name], Field(min_length=1, max_length=64)]
+    sender_persons: dict[Name, Annotated[list[Person], Field(max_length=64)]] = {}
     source: SourceChain | None = None
     destination: DestinationChain | None = None
     link: LinkLine = LinkLine()
+
+    @model_validator(mode="after")
+    def _persons_are_of_senders(self) -> Self:
+        for name in self.sender_persons:
+            if name not in self.senders:
+                raise ValueError(f"sender_persons names {name}, which is none of the senders")
+        return self
 
     @model_validator(mode="after")
     def _dictionary_is_a_document(self) -> Self:

@@ -3,8 +3,8 @@
 Takes the steps of a chain (what the catalog knows of each stage), gives what is wrong with their
 order, a sentence each. Pure. Follows docs/architecture.md, "Order in a chain":
 
-    source       [identify] bounds recognise | normalize [transform ...] | bounds recognise,
-                 then schema, label, words, each a stage of its own | route
+    source       [sender] [identify] bounds recognise | normalize [transform ...] |
+                 bounds recognise, then schema, label, words, each a stage of its own | route
     destination  bounds recognise | normalize [transform ...] | schema, label, words | route
 
 What stands after the last stage that changes anything sees the final bytes: without it a
@@ -21,7 +21,8 @@ from schemas.stage import Kind, Side
 
 _CHANGES = frozenset({Kind.NORMALIZE, Kind.TRANSFORM})
 _FIRST = ("bounds", "recognise")
-_BEFORE_RECOGNISED = frozenset({"identify", "bounds", "recognise"})
+_OF_THE_DROP = frozenset({"identify", "sender"})
+_BEFORE_RECOGNISED = frozenset({"bounds", "recognise"}) | _OF_THE_DROP
 _JUDGING = ("schema", "label", "words")
 _WHOLE = frozenset({"recognise", "schema"})  # a recogniser that leaves no schema to check
 _LAST: dict[Side, tuple[str, ...]] = {
@@ -109,7 +110,7 @@ def _beginning_faults(side: Side, beginning: Sequence[Step], change: Step) -> It
 
 def _identify_faults(side: Side, rest: Sequence[Step]) -> Iterator[str]:
     for step in rest:
-        if "identify" in step.duties:
+        if step.duties & _OF_THE_DROP:
             yield (
                 f"stage {step.name} of the {side} chain looks at the dropped bytes, and comes"
                 f" after stage {rest[0].name} has changed them"

@@ -28,6 +28,13 @@ class Reason(StrEnum):
     CHANGED_WHILE_READ = "changed-while-read"
     SIDECAR_MALFORMED = "sidecar-malformed"
 
+    # the sender's signature
+    SIGNATURE_MISSING = "signature-missing"
+    SIGNATURE_MALFORMED = "signature-malformed"
+    SIGNATURE_INVALID = "signature-invalid"
+    SIGNATURE_UNTRUSTED = "signature-untrusted"
+    SIGNATURE_OTHER_SIGNER = "signature-other-signer"
+
     # every format
     TYPE_UNKNOWN = "type-unknown"
     TYPE_NOT_ALLOWED = "type-not-allowed"
@@ -69,6 +76,20 @@ class Reason(StrEnum):
     CSV_SHAPE = "csv-shape"
     CSV_FORMULA = "csv-formula"
 
+    # pictures
+    TOO_MANY_PIXELS = "too-many-pixels"
+    TOO_MANY_FRAMES = "too-many-frames"
+    PICTURE_COMPRESSION = "picture-compression"
+    CHECKSUM = "checksum"
+
+    # PDF
+    PDF_ENCRYPTED = "pdf-encrypted"
+    PDF_ACTIVE = "pdf-active"
+    PDF_EMBEDDED = "pdf-embedded"
+    PDF_FORM = "pdf-form"
+    PDF_EXTERNAL = "pdf-external"
+    PDF_REVISIONS = "pdf-revisions"
+
     # the typed model that crosses
     CBOR_NOT_DETERMINISTIC = "cbor-not-deterministic"
     CBOR_TYPE = "cbor-type"
@@ -78,10 +99,21 @@ class Reason(StrEnum):
     # checks of content and policy
     SCHEMA_INVALID = "schema-invalid"
     LABEL_MISSING = "label-missing"
+    LABEL_MALFORMED = "label-malformed"
     LABEL_UNKNOWN = "label-unknown"
+    LABEL_INVALID = "label-invalid"
+    LABEL_UNBOUND = "label-unbound"
+    LABEL_NOT_CLEARED = "label-not-cleared"
+    LABEL_EXPIRED = "label-expired"
+    LABEL_REVIEW = "label-review"
     LABEL_ABOVE_CEILING = "label-above-ceiling"
     LABEL_NOT_RELEASABLE = "label-not-releasable"
     LABEL_NO_MAPPING = "label-no-mapping"
+    BINDING_MALFORMED = "binding-malformed"
+    BINDING_ALGORITHM = "binding-algorithm"
+    BINDING_REFERENCE = "binding-reference"
+    BINDING_DIGEST = "binding-digest"
+    BINDING_SIGNATURE = "binding-signature"
     DIRTY_WORD = "dirty-word"
     PERSONAL_DATA = "personal-data"
     ENCODED_CONTENT = "encoded-content"
@@ -93,6 +125,13 @@ class Reason(StrEnum):
     STAGE_OUTPUT_BOUND = "stage-output-bound"
     POISON = "poison"
     POSTURE = "posture"
+    REVIEW_MALFORMED = "review-malformed"
+    REVIEW_SIGNATURES = "review-signatures"
+    REVIEW_PERSON = "review-person"
+    REVIEW_STALE = "review-stale"
+    REVIEW_OUTPUT = "review-output"
+    REVIEW_USED = "review-used"
+    REVIEW_REFUSED = "review-refused"
     RECEIPT_MISSING = "receipt-missing"
     RECEIPT_FORGED = "receipt-forged"
     RECEIPT_OUT_OF_ORDER = "receipt-out-of-order"
@@ -104,6 +143,7 @@ class Reason(StrEnum):
     # the sealed message
     MANIFEST_MALFORMED = "manifest-malformed"
     MANIFEST_SIGNATURE = "manifest-signature"
+    MANIFEST_KEY = "manifest-key"
     MANIFEST_OTHER_FLOW = "manifest-other-flow"
     MANIFEST_DIGEST = "manifest-digest"
     MANIFEST_SEQUENCE = "manifest-sequence"
@@ -128,6 +168,10 @@ class Reason(StrEnum):
     PROPOSAL_SIGNATURES = "proposal-signatures"
     PROPOSAL_STALE = "proposal-stale"
     GAP = "gap"
+    GAP_NOTICE_MALFORMED = "gap-notice-malformed"
+    GAP_NOTICE_SIGNATURES = "gap-notice-signatures"
+    GAP_NOTICE_STALE = "gap-notice-stale"
+    RESEND = "resend"
 
     # files, journals and the ledger
     RECORD_MALFORMED = "record-malformed"
@@ -137,9 +181,11 @@ class Reason(StrEnum):
     LEDGER_SILENT = "ledger-silent"
     LEDGER_UNPROVEN = "ledger-unproven"
     LEDGER_UNWRITABLE = "ledger-unwritable"
+    CLOCK = "clock"
     DISK = "disk"
 
     # configuration
+    SPIF_MALFORMED = "spif-malformed"
     POLICY_MALFORMED = "policy-malformed"
     POLICY_ORDER = "policy-order"
     POLICY_UNSIGNED = "policy-unsigned"

@@ -83,6 +83,14 @@ class RangeSet:
         self._lasts[left:right] = [high for _, high in rest]
         return True
 
+    def above(self, number: int) -> tuple[Range, ...]:
+        """Take out all that is higher than this number, and give it."""
+        rest = RangeSet(self.ranges())
+        if self._lasts and self._lasts[-1] > number:
+            self.remove(number + 1, self._lasts[-1])
+        rest.remove(0, number)
+        return rest.ranges()
+
     def missing(self, first: int, last: int) -> list[Range]:
         """The ranges of [first, last] that are not in."""
         found: list[Range] = []

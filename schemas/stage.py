@@ -59,7 +59,7 @@ class StageType:
     make        (parameters, documents) -> Run; called once, before confinement: compile here
     summary     one line for `guard filters` and the docs
     rechecks    roles it plays in the order rule: any of "bounds", "recognise", "schema", "label",
-                "words", "identify", "route"; the policy check reads them
+                "words", "identify", "sender", "route"; the policy check reads them
     """
 
     name: str

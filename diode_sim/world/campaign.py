@@ -34,7 +34,7 @@ _LINES = (
 def drawn(seed: int) -> GuardOptions:
     """A day: how much is sent, over what link, what breaks, who attacks."""
     chance = Chance(stream(seed, "day"))
-    return GuardOptions(
+    day = GuardOptions(
         messages=chance.choice((3, 12, 24, 24, 40)),
         within_s=chance.choice((1, 4, 8)),
         poison=chance.choice((0, 0, 0, 1)),
@@ -45,7 +45,11 @@ def drawn(seed: int) -> GuardOptions:
         rollback=chance.below(12) == 0,
         small_segments=chance.below(3) == 0,
         link_lines=chance.choice(_LINES),
+        review=chance.below(4) == 0,
+        resend=chance.below(3) == 0,
     )
+    keeps = day.resend or chance.below(3)
+    return day if keeps else day.model_copy(update={"resend_days": 1})
 
 
 def run_guard(tables: dict[str, Any], seed: int, trace: Trace) -> Outcome:

@@ -23,7 +23,11 @@ class GuardOptions(BaseModel):
     link            what the cable does until the end; then it is clean
     attacker        whether somebody on the cable records datagrams and sends old and changed ones
     hijack          whether one stage of one side, a filter or a route, is taken over
+    review          what has dirty words is held, and two reviewers decide on all that is held
     rollback        the low side's disk is put back to an older state, and it goes on from there
+    resend          at the end what was lost is asked for again, and something breaks meanwhile
+    resend_days     the low side's option: sealed segments that were sent go (all are old here, for
+                    files have the kernel's time and a day has the wall's)
     small_segments  journals change to a new segment every 24 KiB
     link_lines      the policy's `[link]` table
     """
@@ -39,7 +43,10 @@ class GuardOptions(BaseModel):
     link: Options = Options()
     attacker: bool = False
     hijack: bool = False
+    review: bool = False
     rollback: bool = False
+    resend: bool = False
+    resend_days: Annotated[int, Field(ge=0, le=1000)] = 0
     small_segments: bool = False
     link_lines: str = "rate_bit_per_s = 20000000\n"
 

@@ -17,6 +17,7 @@ from diode_sim.link_world import Outcome
 from diode_sim.trace import Trace
 from diode_sim.violation import Violation
 from diode_sim.world import sides, traffic
+from diode_sim.world.asked_again import AskedAgain
 from diode_sim.world.cable_between import CableBetween
 from diode_sim.world.faults import Fault, Faults, draw, step_fault
 from diode_sim.world.guard_options import GuardOptions
@@ -26,6 +27,7 @@ from diode_sim.world.kernel import SECOND_NS, Host, Process
 from diode_sim.world.loading import Mutation
 from diode_sim.world.machine import Crash, Machines
 from diode_sim.world.observer import Breach, Observer
+from diode_sim.world.reviewers import Reviewers
 from filters import catalog
 from guard.core.journey import Journey
 from schemas.stage import Kind
@@ -38,6 +40,7 @@ _AGAIN_NS = SECOND_NS
 _MORE = 6
 _NOTICED_NS = 120 * SECOND_NS
 _SMALL_SEGMENTS = Mutation("guard.edge.journal", "64 * 1024 * 1024", "24 * 1024")
+_SOON_KEPT = Mutation("guard.edge.ledger_resume", "25_000", "60")
 
 
 class GuardRun:
@@ -46,13 +49,14 @@ class GuardRun:
     def __init__(
         self, options: GuardOptions, seed: int, trace: Trace, mutations: tuple[Mutation, ...] = ()
     ) -> None:  # fmt: skip
-        small = (_SMALL_SEGMENTS,) if options.small_segments else ()
+        small = (_SMALL_SEGMENTS, _SOON_KEPT) if options.small_segments else ()
         self._seed = seed
         self._options = options
         self._trace = trace
         self._machines = Machines(seed, trace, (*small, *mutations))
         self._kernel = self._machines.kernel
-        self._sites = sides.sites("events", options.link_lines)
+        review = options.review and not (options.hijack or options.rollback)
+        self._sites = sides.sites("events", options.link_lines, options.resend_days, review=review)
         self._low = self._machines.host("low", _CAPACITY_BYTES)
         self._high = self._machines.host("high", _CAPACITY_BYTES)
         for host, site in zip((self._low, self._high), self._sites, strict=True):
@@ -66,6 +70,14 @@ class GuardRun:
         self._to_come = 0
         self._faults = Faults(self._machines, self._stream("faults"), self._start)
         self._kernel.before_step = self._faults.before_step
+        if review:
+            self._observer.on_hold = Reviewers(
+                self._kernel, self._low, self._sites[0], self._machines.loader,
+                self._stream("reviewers"), self._observer,
+            ).on_hold  # fmt: skip
+        self._asked_again = AskedAgain(
+            self._machines, self._observer, self._stream("resend"), self._start
+        )
         if options.hijack:
             self._hijack()
         if options.poison:
@@ -104,6 +116,8 @@ class GuardRun:
             self._roll_back()
             return
         self._rest()
+        if self._options.resend:
+            self._asked_again.run(self._low)
         self._stop_both()
         self._observer.check_end(
             self._verify, may_hold=bool(planned or self._options.poison or self._options.hijack)

@@ -3,13 +3,14 @@
 Sees both disks as the device has them, which no process can. What must hold (docs/diode-sim.md has
 the list for people):
 
-approved        nothing is sealed, landed or delivered that the policy refuses
+approved        nothing is sealed, landed or delivered that the policy refuses, or holds and no two
+                reviewers release
 ledger-first    an envelope that landed was durable in the low side's ledger when it did; a file in
                 a queue was durable in the high side's
 durable         a file in a queue had its bytes on the device when it got its name
 accepted-first  a drop is removed when the journal durably has its bytes
-once            a drop is accepted once, gets one sequence number and one fate, lands once, and is
-                one delivered file
+once            a drop is accepted once, gets one sequence number and one fate (a held one another
+                when reviewers have decided), lands once, and is one delivered file
 identical       what is delivered is what was sealed, and twice the same
 sessions        no session number is used twice
 exact           at the end: accepted = committed + refused + held, and committed = delivered + held
@@ -17,6 +18,7 @@ exact           at the end: accepted = committed + refused + held, and committed
 kept            of what is held on the low side the accepted bytes are on disk
 verified        both ledgers verify, by the verifier that shares no code with the writer
 noticed         a low side put back to an older state raises an alarm on the high side
+sent-again      what was lost and is asked for again arrives, once and as it was sealed
 memory          what waits in sockets is bounded
 """
 
@@ -60,6 +62,8 @@ class Observer:
         self.committed: dict[int, Entry] = {}
         self.fates: dict[str, Entry] = {}
         self.spool_refused: dict[str, Entry] = {}
+        self.reviewed: dict[tuple[str, int], str] = {}
+        self.on_hold: Callable[[Entry], None] | None = None
         self._numbers: dict[str, str] = {}
         self._sessions: set[int] = set()
         self.delivering: dict[str, Entry] = {}
@@ -86,6 +90,10 @@ class Observer:
             side == "high" and reason.startswith("ledger-")
             for side, reason, _ in self.alarms[self._alarms_before :]
         )
+
+    def open_gaps(self) -> set[int]:
+        """What was reported lost and has not come since."""
+        return self.gaps - self._delivered_sequences - self.held_high
 
     def dropped(self, message: Message) -> None:
         """A sender has renamed it into place."""
@@ -136,19 +144,36 @@ class Observer:
             return
         guard_id, name = str(entry["id"]), str(entry["name"])
         if guard_id in self.fates:
-            raise Breach("once", f"{name} has a second fate: {kind}")
+            self._check_reviewed(entry, self.fates[guard_id])
         if self._numbers.setdefault(name, guard_id) != guard_id:
             raise Breach("once", f"{name} was accepted twice")
         self.fates[guard_id] = entry
         if kind == Kind.COMMITTED:
             self._committed(entry, name)
+        elif kind == Kind.HELD and self.on_hold is not None:
+            self.on_hold(entry)
+
+    def _check_reviewed(self, entry: Entry, before: Entry) -> None:
+        """A second fate is one of a hold that two decided, and no other than they decided."""
+        name, hold = str(entry["name"]), entry.get("hold")
+        if before["kind"] != Kind.HELD or hold != before["number"]:
+            raise Breach("once", f"{name} has a second fate: {entry['kind']}")
+        outcome = self._decided(entry)
+        if not outcome or (entry["kind"] == Kind.COMMITTED and outcome != "release"):
+            raise Breach("approved", f"{name} went on, and reviewers said {outcome or 'nothing'}")
+
+    def _decided(self, entry: Entry) -> str:
+        """What two decided of the hold that this entry is the end of; "": nothing."""
+        return self.reviewed.get((str(entry["id"]), int(entry.get("hold", -1))), "")
 
     def _committed(self, entry: Entry, name: str) -> None:
         sequence = int(entry["sequence"])
         if sequence != len(self.committed) + 1:
             raise Breach("once", f"sequence {sequence} is given after {len(self.committed)} were")
         message = self.messages.get(name)
-        if message is None or (self.low_is_trusted and not message.may_cross):
+        released = self._decided(entry) == "release"
+        may_cross = message is not None and (message.may_cross or released)
+        if message is None or (self.low_is_trusted and not may_cross):
             kind = message.kind if message is not None else "unknown"
             raise Breach("approved", f"{name} was committed, and it is {kind}")
         self.committed[sequence] = entry
@@ -259,6 +284,9 @@ class Observer:
         for name in self.messages:
             if name not in self._numbers and name not in self.spool_refused:
                 found.append(f"{name} is neither committed, refused nor held")
+        for entry in self.fates.values() if self.on_hold is not None else ():
+            if entry["kind"] == Kind.HELD:
+                found.append(f"{entry['name']} is held, and what reviewers decided is not done")
         for sequence in self.committed:
             delivered = sequence in self._delivered_sequences
             held, gap = sequence in self.held_high, sequence in self.gaps
@@ -291,7 +319,7 @@ class Observer:
 
     def _check_fate(self, entry: Entry, *, may_hold: bool) -> None:
         message = self.messages[str(entry["name"])]
-        if not self.low_is_trusted:
+        if not self.low_is_trusted or "hold" in entry:
             return
         wanted = Kind.COMMITTED if message.may_cross else Kind.REFUSED
         if message.kind == "poison":

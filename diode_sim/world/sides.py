@@ -22,8 +22,9 @@ from schemas.policy import Policy, policy_digest, read_policy
 _PACKS = Path(schemas.__file__ or "").parent / "packs"
 
 LOW, HIGH = "/low", "/high"
+_WORDS = '[[source.stage]]\nname = "words"\n'
 _LOW_FOLDERS = (
-    "accepted", "sealed", "cursor", "held", "ledger", "sealing", "export", "run",
+    "accepted", "sealed", "cursor", "decisions", "held", "ledger", "sealing", "export", "run",
     "posture", "trust", "spool", "spool/drop", "spool/claimed", "spool/refused", "replies",
 )  # fmt: skip
 _HIGH_FOLDERS = (
@@ -58,7 +59,7 @@ class SideParts:
             file=module.SiteFile(**self.file, trust_root=trust_root),
             policy=self.policy, policy_digest=self.policy_digest, chain=self.chain,
             documents=self.documents, keys=self.keys,
-            source=SimpleNamespace(public=public("seal")),
+            source=SimpleNamespace(public=public("seal"), mldsa=b"", hold_until_s=2**40),
             root=root, signers=authors.AUTHORS,
             ledger_public=public(f"{self.side} ledger"), source_ledger=source_ledger,
         )  # fmt: skip
@@ -75,12 +76,18 @@ def public(name: str) -> bytes:
 
 
 @cache
-def sites(pack: str, link_lines: str) -> tuple[SideParts, SideParts]:
-    """(low, high) of a pack's flow. link_lines: the policy's `[link]` table."""
+def sites(
+    pack: str, link_lines: str, resend_days: int = 0, *, review: bool = False
+) -> tuple[SideParts, SideParts]:
+    """(low, high) of a pack's flow. link_lines: the policy's `[link]` table; review: the low side
+    holds dirty words for people."""
     folder = _PACKS / pack
     text = (folder / "policy.toml").read_text("utf-8") + "\n[link]\n" + link_lines
+    if review:
+        text = text.replace(_WORDS, f'{_WORDS}parameters = {{ found = "hold" }}\n', 1)
     policy = read_policy(text.encode())
     low = _site(folder, policy, text, "low", policy.source, LOW)
+    low.file["resend_days"] = resend_days
     head, table, tail = text.partition("[destination]\n")
     accepting = f'{head}{table}accepts = ["{policy.version}:{low.policy_digest.hex()}"]\n{tail}'
     policy = read_policy(accepting.encode())

@@ -71,7 +71,8 @@ def _tell_next(made: Made, signed: SignedRoot) -> None:
         f"""Trust root: sha256:{signed.root.digest()}
 It stands in trust_root of both site.toml files. Compare it, on each side, with what your people
 gave you by another way. What is left, in this order:
-  1. on the low host   have the authority certify keys/seal.key (docs/identity.md), and put
+  1. on the low host   guard keys request --site {low} --out low.csr
+                       have the authority certify it (docs/identity.md), and put
                        authority.pem and source.pem into {low}/trust and {high}/trust
   2. the operators     put NAME.pub of each into {low}/trust/operators
   3. low policy        each of {signed.root.policy_quorum} persons, with their own key:

@@ -1,7 +1,8 @@
 """What every command shares: the console, the exit codes, and errors as one sentence.
 
 Exit codes: 0 as asked; 1 the answer is no (something was refused, lost, or does not verify);
-2 the command line is wrong; 3 the site, policy or a key is not as it must be; 70 our own mistake.
+2 the command line is wrong; 3 the site, policy or a key is not as it must be; 4 yes, and something
+needs a person's eye; 70 our own mistake.
 """
 
 import contextlib
@@ -23,6 +24,7 @@ from schemas.errors import CheckvalveError
 EXIT_NO = 1
 EXIT_USAGE = 2
 EXIT_SITE = 3
+EXIT_DOUBT = 4
 EXIT_BROKEN = 70
 
 console = Console(highlight=False)

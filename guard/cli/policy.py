@@ -31,7 +31,7 @@ from guard.report.policy_words import (
     stages_in_words,
 )
 from schemas.errors import CheckvalveError
-from schemas.policy import Chain, Policy
+from schemas.policy import Chain, DestinationChain, Policy
 
 
 @click.group(
@@ -150,8 +150,12 @@ def _show(found: Policy) -> None:
         _sentence("What fails a stage here is held: the source side had passed it.")
         count = len(found.destination.accepts)
         accepted = f"{count} source policies, by digest" if count else "none yet (see accepts)"
-        _sentence(f"Delivered as .{found.destination.extension} files. Source policies whose"
+        _sentence(f"Delivered as {_extension(found.destination)} files. Source policies whose"
                   f" messages it takes: {accepted}.")  # fmt: skip
+
+
+def _extension(chain: DestinationChain) -> str:
+    return f".{chain.extension}" if chain.extension else "each type's own"
 
 
 def _show_chain(where: str, chain: Chain) -> None:

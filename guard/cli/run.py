@@ -70,8 +70,12 @@ def _teller(side: str, as_json: bool) -> Any:
             "restart": f"{event['cause']}: the {event.get('domain')} is started again",
             "policy": f"{event['cause']} is in force",
             "policy-refused": f"the new policy is not taken up: {event['cause']}",
+            "keys": f"{event['cause']} are in force",
+            "keys-refused": f"no key holds, so the lane has ended: {event['cause']}",
             "posture": str(event["cause"]),
             "posture-refused": f"the new posture is not taken up: {event['cause']}",
+            "resend": str(event["cause"]),
+            "resend-refused": f"nothing is sent again: {event['cause']}",
             "failed": f"the {event.get('domain')} could not start: {event['cause']}",
         }
         errors.print(printable(words[event["event"]]), markup=False, soft_wrap=True)

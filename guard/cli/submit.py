@@ -22,7 +22,12 @@ from guard.edge.dropping import Claim, DropDirectory, Dropped, read_file
 from guard.edge.site import read_site_file
 from guard.edge.spool_names import escaped
 from schemas.errors import CheckvalveError
-from schemas.message import LABEL_CHARACTERS_MAX, TYPE_CHARACTERS_MAX, Precedence
+from schemas.message import (
+    LABEL_CHARACTERS_MAX,
+    SIGNATURE_BYTES_MAX,
+    TYPE_CHARACTERS_MAX,
+    Precedence,
+)
 from schemas.policy import Policy, read_policy
 
 DESTINATION_CHARACTERS_MAX = 64
@@ -71,6 +76,7 @@ class Submission:
 )  # fmt: skip
 @click.option("--type", "media_type", default="", help="Media type, as application/xml.")
 @click.option("--destination", default="", help="The destination asked for.")
+@click.option("--signed", is_flag=True, help="FILE.p7s, beside each FILE, is its signature.")
 @click.option("--wait", is_flag=True, help="Wait for the replies.")
 @click.option(
     "--timeout", "timeout_s", default=30.0, show_default=True, metavar="SECONDS",
@@ -79,7 +85,7 @@ class Submission:
 @click.option("--json", "as_json", is_flag=True, help="One JSON list: path, outcome, name, id.")
 def submit(
     files: tuple[Path, ...], folder: Path, sender: str, label: str, precedence: str | None,
-    media_type: str, destination: str, wait: bool, timeout_s: float, as_json: bool,
+    media_type: str, destination: str, signed: bool, wait: bool, timeout_s: float, as_json: bool,
 ) -> None:  # fmt: skip
     """Drop each FILE into a sender's directory: written beside, then renamed in.
 
@@ -93,7 +99,8 @@ def submit(
             fail("this flow's policy gives no replies: leave out --wait", EXIT_SITE)
         before = directory.replies_so_far() if wait else set()
         started_s = int(time.time())
-        submissions = [_drop(directory, path, policy.payload_bytes_max, claim) for path in files]
+        bytes_max = policy.payload_bytes_max
+        submissions = [_drop(directory, path, bytes_max, claim, signed) for path in files]
         if wait:
             _await_replies(directory, submissions, before, started_s, timeout_s)
     if as_json:
@@ -133,11 +140,15 @@ def _sender_of(policy: Policy, sender: str) -> str:
     return sender or policy.senders[0]
 
 
-def _drop(directory: DropDirectory, path: Path, bytes_max: int, claim: Claim) -> Submission:
+def _drop(
+    directory: DropDirectory, path: Path, bytes_max: int, claim: Claim, signed: bool
+) -> Submission:
     """One file's failure is its own: the others are dropped all the same."""
     try:
-        content = read_file(path, bytes_max)
-        return Submission(path, directory.drop(path.name, content, claim))
+        content, signature = read_file(path, bytes_max), b""
+        if signed:
+            signature = read_file(path.with_name(f"{path.name}.p7s"), SIGNATURE_BYTES_MAX)
+        return Submission(path, directory.drop(path.name, content, claim, signature))
     except CheckvalveError as error:
         return Submission(path, outcome=_NOT_DROPPED, sentence=error.sentence)
     except OSError as error:

@@ -22,6 +22,7 @@ from guard.edge.spool_names import escaped
 from guard.edge.spool_sidecar import NO_SIDECAR, Sidecar, read_sidecar
 from guard.rehearsal import Outcome, Rehearsal
 from schemas.errors import Malformed
+from schemas.media_types import extension_of
 from schemas.message import Meta
 from schemas.policy import Policy, read_policy
 from schemas.reasons import Reason
@@ -132,6 +133,7 @@ def _try(rehearsal: Rehearsal, policy: Policy, path: Path) -> Tried:
             id=new_id().hex(), flow=policy.flow, sender=policy.senders[0],
             name=escaped(os.fsencode(path.name)), accepted_s=now_s(), type=sidecar.type,
             label=sidecar.label, precedence=sidecar.precedence, destination=sidecar.destination,
+            binding=sidecar.binding,
         )  # fmt: skip
         outcome = rehearsal.decide(meta, payload)
     return Tried(path, outcome, (time.perf_counter() - started) * 1000)
@@ -172,5 +174,7 @@ def _plain(text: str) -> str:
 
 def _write(out: Path, path: Path, policy: Policy, outcome: Outcome) -> None:
     extension = policy.destination.extension if policy.destination else "bin"
+    if not extension and outcome.message is not None:
+        extension = extension_of(outcome.message.meta.type)
     if outcome.message is not None:
         (out / f"{path.stem}.{extension}").write_bytes(outcome.message.payload)

@@ -10,11 +10,15 @@ from schemas.sequences import RangeSet
 
 DELIVERING_MAX = 100_000
 HANDLED_RANGES_MAX = 4096
+REVIEWED_RANGES_MAX = 4096
+CLOSING_MAX = 256
 
 
 class SourceFacts:
-    """The source side: which accepted messages are settled, how far the outbox is sealed, and the
-    newest session of the link (`session`, for `send`: its counter is never below it)."""
+    """The source side: which accepted messages are settled, how far the outbox is sealed and sent,
+    what `send` goes on from: the newest session of the link (`session`: its counter is never below
+    it), the newest resend begun and ended, and the time of the newest gap notice; and which holds
+    reviewers have decided (`reviewed`; `closing`: id -> number of the last that went on)."""
 
     def __init__(self) -> None:
         self.settled = 0
@@ -22,6 +26,10 @@ class SourceFacts:
         self.sealed = 0
         self.envelope = ""
         self.session = 0
+        self.reviewed = RangeSet()
+        self.closing: dict[str, int] = {}
+        self.sent = 0
+        self.resend = self.resent = self.notice_s = 0
 
     def see(self, entry: Entry) -> None:
         """Take one entry, in the ledger's order."""
@@ -31,6 +39,21 @@ class SourceFacts:
             self.settled, self.session = int(entry["settled"]), int(entry["session"])
             self.sequence, self.sealed = int(entry["sequence"]), int(entry["sealed"])
             self.envelope = str(entry["envelope"])
+            self.reviewed = RangeSet.read(str(entry.get("reviewed", "")))
+            lines = (line.split(" ") for line in str(entry.get("closing", "")).splitlines())
+            self.closing = {ident: int(number) for ident, number in lines}
+            self.sent = int(entry.get("sent", 0))
+            self.resend, self.resent = int(entry.get("resend", 0)), int(entry.get("resent", 0))
+            self.notice_s = int(entry.get("notice_s", 0))
+        if "hold" in entry:
+            self._reviewed(entry)
+        if entry["kind"] == Kind.SENT:
+            self.sent = max(self.sent, int(entry["last"]))
+        if entry["kind"] == Kind.RESEND and int(entry["resend"]) == self.resend + 1:
+            self.resend += 1  # one after another: nobody uses up the numbers
+            self.notice_s = max(self.notice_s, int(entry["notice_s"]))
+        if entry["kind"] == Kind.RESENT and int(entry["resend"]) == self.resend:
+            self.resent = self.resend
         if entry["kind"] in (Kind.SESSION, Kind.SESSION_RESET):
             self.session = max(self.session, int(entry["session"]))
         if entry["kind"] == Kind.COMMITTED:
@@ -38,21 +61,42 @@ class SourceFacts:
             self.sealed = int(entry["sealed"]) + 1
             self.envelope = str(entry["envelope"])
 
+    def _reviewed(self, entry: Entry) -> None:  # held §6 (3)
+        """The entry of what became of a held message after review."""
+        self.reviewed.add(int(entry["hold"]))
+        while len(self.reviewed) > REVIEWED_RANGES_MAX:
+            self.reviewed.close_lowest_hole()
+        if entry["kind"] != Kind.HELD:
+            self.closing[str(entry["id"])] = int(entry["hold"])
+            while len(self.closing) > CLOSING_MAX:
+                del self.closing[next(iter(self.closing))]
+
     def state(self) -> dict[str, int | str]:
         """settled: accepted numbers below it are settled; sequence: the last one given;
         sealed: records of the sealed journal that the ledger covers; envelope: the digest of the
-        last of them.
+        last of them; sent: the last sequence that was handed to the link; reviewed: numbers of
+        decided holds, as ranges; closing: "ID NUMBER" lines of the last that left `held/`.
         """
         return {
             "settled": self.settled,
             "sequence": self.sequence,
             "sealed": self.sealed,
             "envelope": self.envelope,
+            "reviewed": self.reviewed.text(),
+            "closing": "\n".join(f"{ident} {number}" for ident, number in self.closing.items()),
+            "sent": self.sent,
         }
+
+    def of_send(self) -> dict[str, int]:
+        """Where `send` goes on."""
+        return {
+            "session": self.session, "resend": self.resend, "resent": self.resent,
+            "notice_s": self.notice_s,
+        }  # fmt: skip
 
     def entry(self, time_ms: int) -> Entry:
         """All of it, so that the entries that said it may be let go."""
-        return {"kind": Kind.FACTS, "time_ms": time_ms, "session": self.session, **self.state()}
+        return {"kind": Kind.FACTS, "time_ms": time_ms, **self.of_send(), **self.state()}
 
 
 class DestinationFacts:
@@ -64,6 +108,7 @@ class DestinationFacts:
         self.handled = RangeSet()
         self.delivering: dict[str, str] = {}
         self.delivered = True
+        self.sent = 0  # this side sends nothing
 
     def see(self, entry: Entry) -> None:
         """Take one entry, in the ledger's order."""

@@ -68,6 +68,21 @@ class Span:
         self._push(following._nodes)
         self.end = following.end
 
+    def fill(self, end: int, roots: Sequence[bytes]) -> None:
+        """Add the leaves up to `end`, given as `roots`. Raises IndexError for too few or many."""
+        left = list(roots)
+        while self.end < end:
+            aligned = (self.end & -self.end).bit_length() - 1 if self.end else end.bit_length()
+            level = min(aligned, (end - self.end).bit_length() - 1)
+            self._nodes.append((self.end, level, left.pop(0)))
+            self.end += 1 << level
+        if left:
+            raise IndexError(f"leaves {self.first} to {end - 1} make fewer complete subtrees")
+
+    def roots(self) -> list[bytes]:
+        """Of the complete subtrees among the leaves, from the left."""
+        return [root for _, _, root in self._nodes]
+
     def root_of(self, first: int, end: int) -> bytes:
         """The root over the leaves from `first` to `end` - 1, which subtrees here make up."""
         root = b""
@@ -91,18 +106,9 @@ class Frontier(Span):
     @classmethod
     def of(cls, size: int, roots: Sequence[bytes]) -> "Frontier":
         """The tree of `size` leaves with these complete subtrees. Raises IndexError."""
-        made, left = cls(), list(roots)
-        for level in range(size.bit_length() - 1, -1, -1):
-            if size >> level & 1:
-                made._nodes.append((made.end, level, left.pop(0)))
-                made.end += 1 << level
-        if left:
-            raise IndexError(f"a tree of {size} leaves has fewer complete subtrees")
+        made = cls()
+        made.fill(size, roots)
         return made
-
-    def roots(self) -> list[bytes]:
-        """Of its complete subtrees, largest first."""
-        return [root for _, _, root in self._nodes]
 
     @property
     def size(self) -> int:

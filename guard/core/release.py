@@ -125,6 +125,16 @@ class Judge:
             )  # fmt: skip
         return Cleared(frame.message, self._checked_meta(frame), _queues(receipts), receipts)
 
+    def if_released(self, frame: Frame, stopped: Stopped) -> Cleared | None:
+        """What a held message is if people release it; None where the chain gave no output.
+
+        Raises as the judging of a cleared one does.
+        """
+        if frame.stopped or stopped.verdict is not Said.HOLD:
+            return None
+        meta, receipts = self._checked_meta(frame), stopped.receipts
+        return Cleared(frame.message, meta, _queues(receipts), receipts)
+
     def _checked_receipts(self, frame: Frame, notice: Notice) -> tuple[tuple[Receipt, ...], bytes]:
         """The receipts, each checked, and the digest that the last stage gave."""
         legs = split_legs(frame.legs)

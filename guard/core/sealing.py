@@ -5,8 +5,9 @@ docs/spec/manifest.md; the signer is passed in, so no key is read here.
 """
 
 from collections.abc import Callable
+from functools import partial
 
-from schemas.cbor import encode, encode_numbered
+from schemas.cbor import CborValue, encode, encode_numbered
 from schemas.errors import Malformed
 from schemas.manifest import (
     COMPACT_CONTEXT,
@@ -16,11 +17,14 @@ from schemas.manifest import (
     COMPACT_POLICY_BYTES,
     COMPACT_TEXTS_BYTES_MAX,
     COSE_SIGN1_TAG,
+    COSE_SIGN_TAG,
     FORMAT,
     LENGTH_BYTES,
     PROTECTED_EDDSA,
+    PROTECTED_MLDSA65,
     SIGNATURE_BYTES,
     SIGNATURE_CONTEXT,
+    SIGNERS_CONTEXT,
     Form,
     Key,
     Manifest,
@@ -29,6 +33,7 @@ from schemas.reasons import Reason
 
 Signer = Callable[[bytes], bytes]
 _TAG = bytes([0xC0 | COSE_SIGN1_TAG])
+_HYBRID_TAG = bytes([0xD8, COSE_SIGN_TAG])
 
 
 def seal(manifest: Manifest, payload: bytes, sign: Signer) -> bytes:
@@ -36,6 +41,17 @@ def seal(manifest: Manifest, payload: bytes, sign: Signer) -> bytes:
     content = encode_numbered(_as_map(manifest))
     to_sign = encode([SIGNATURE_CONTEXT, PROTECTED_EDDSA, b"", content])  # RFC 9052 §4.4
     cose = _TAG + encode([PROTECTED_EDDSA, {}, content, sign(to_sign)])
+    return len(cose).to_bytes(LENGTH_BYTES, "big") + cose + payload
+
+
+def seal_hybrid(manifest: Manifest, payload: bytes, sign: Signer, sign_mldsa: Signer) -> bytes:
+    """The envelope with two signatures (manifest §6). `sign_mldsa`: ML-DSA-65, 3,309 bytes."""
+    content = encode_numbered(_as_map(manifest))
+    signers: list[CborValue] = []
+    for protected, signer in ((PROTECTED_EDDSA, sign), (PROTECTED_MLDSA65, sign_mldsa)):
+        to_sign = encode([SIGNERS_CONTEXT, b"", protected, b"", content])  # RFC 9052 §4.4
+        signers.append([protected, {}, signer(to_sign)])
+    cose = _HYBRID_TAG + encode([b"", {}, content, signers])
     return len(cose).to_bytes(LENGTH_BYTES, "big") + cose + payload
 
 
@@ -79,8 +95,12 @@ def compact_signed(content: bytes, bound: bytes) -> bytes:
     return encode([SIGNATURE_CONTEXT, PROTECTED_EDDSA, bound, content])  # RFC 9052 §4.4
 
 
-def sealer(form: Form) -> Callable[[Manifest, bytes, Signer], bytes]:
-    """`seal` or `seal_compact`, as the policy's link line says."""
+def sealer(
+    form: Form, sign_mldsa: Signer | None = None
+) -> Callable[[Manifest, bytes, Signer], bytes]:
+    """`seal` or `seal_compact`, as the policy's link line says; `seal_hybrid` with `sign_mldsa`."""
+    if sign_mldsa is not None:
+        return partial(seal_hybrid, sign_mldsa=sign_mldsa)
     return seal_compact if form is Form.COMPACT else seal
 
 

@@ -9,7 +9,6 @@ docs/spec/manifest.md; a compact envelope is read in `guard.core.compact_verific
 import hashlib
 import io
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +21,12 @@ from guard.core.compact_verification import (
     read_compact,
     signed_by,
 )
+from guard.core.hybrid_verification import HYBRID_START, two_signatures
 from schemas.errors import Forged, Malformed
 from schemas.manifest import (
     COSE_SIGN1_TAG,
     FORMAT,
+    HYBRID_BYTES_MAX,
     LENGTH_BYTES,
     MANIFEST_BYTES_MAX,
     PROTECTED_EDDSA,
@@ -34,12 +35,14 @@ from schemas.manifest import (
     Form,
     Key,
     Manifest,
+    Signatures,
 )
 from schemas.message import QUEUES_CHARACTERS_MAX, Precedence
 from schemas.reasons import Reason
 
-VerifySignature = Callable[[bytes, bytes], None]
-"""(signature, signed bytes) -> None; raises `Forged` when it does not verify."""
+VerifySignature = Callable[..., None]
+"""(signature, signed bytes) -> None; raises `Forged` when it does not verify. With two signatures
+(manifest §6) it is given those of ML-DSA-65 too, and both must verify."""
 
 # What is signed is an array of four; all but the last part are the same for every manifest.
 _SIGNED_HEAD = b"\x84" + b"".join(
@@ -51,6 +54,7 @@ _COSE_START = (  # tag 18, array of 4, the protected header, an empty unprotecte
 _SIGNATURE_HEAD = bytes([0x58, SIGNATURE_BYTES])
 _LENGTH_WIDTHS = {b"\x58": 1, b"\x59": 2}
 _CONTENT_BYTES_MIN = 128  # its four digests alone are as long
+_CONTENT_BYTES_MAX = 8116
 _CBOR_MAP = 5
 _MAX = 2**63
 _OPTIONAL = (Key.NAME, Key.DEMONSTRATION)
@@ -84,6 +88,7 @@ class Accepts:
 
     form: the weakest form of a manifest that is taken; a compact one only where the policy says so.
     demonstration: 1 where this side is a demonstration's: only there a demonstration's are taken.
+    signatures: hybrid where only what is signed twice is taken.
     """
 
     flow: str
@@ -93,6 +98,7 @@ class Accepts:
     payload_bytes_max: int
     form: Form = Form.FULL
     demonstration: int = 0
+    signatures: Signatures = Signatures.ED25519
 
 
 def open_envelope(
@@ -104,12 +110,18 @@ def open_envelope(
     MANIFEST_OTHER_FLOW, MANIFEST_DEMONSTRATION, MANIFEST_SEQUENCE, MANIFEST_POLICY or
     MANIFEST_DIGEST for what does not verify or is not for this side.
     """
-    if accepts.form is Form.COMPACT and is_compact(untrusted_envelope):
+    hybrid = accepts.signatures is Signatures.HYBRID
+    if accepts.form is Form.COMPACT and not hybrid and is_compact(untrusted_envelope):
         return _open_compact(untrusted_envelope, sequence, accepts, verify)
     untrusted_cose, payload = _split(untrusted_envelope)
-    content, signature = _cose_parts(untrusted_cose)
-    signed = _SIGNED_HEAD + cbor2.dumps(content)
-    verify(signature, signed)
+    if untrusted_cose.startswith(HYBRID_START):
+        content, untrusted_tail = _content(untrusted_cose[len(HYBRID_START) :])
+        verify(*two_signatures(content, untrusted_tail))
+    elif hybrid:
+        raise Malformed(Reason.MANIFEST_MALFORMED, "the manifest is not signed twice")
+    else:
+        content, signature = _cose_parts(untrusted_cose)
+        verify(signature, _SIGNED_HEAD + cbor2.dumps(content))
     manifest = _manifest(_read(content))
     if (manifest.flow, manifest.source_domain, manifest.destination_domain) != (
         accepts.flow,
@@ -158,16 +170,22 @@ def _bound_by_signature(
             accepts.flow, accepts.source_domain, accepts.destination_domain, sequence, digest,
             accepts.demonstration,
         )  # fmt: skip
-        with suppress(Forged):
+        try:
             verify(*signed_by(untrusted_envelope, bound))
-            return bound
+        except Forged as error:
+            if error.reason is not Reason.MANIFEST_SIGNATURE:
+                raise  # whose signature it is, is known
+            continue
+        return bound
     raise Forged(Reason.MANIFEST_SIGNATURE, "the signature does not verify")
 
 
 def _split(untrusted_envelope: bytes) -> tuple[bytes, bytes]:
     cose_bytes = int.from_bytes(untrusted_envelope[:LENGTH_BYTES], "big")
     payload_at = LENGTH_BYTES + cose_bytes
-    if not 0 < cose_bytes <= MANIFEST_BYTES_MAX or payload_at > len(untrusted_envelope):
+    twice = untrusted_envelope.startswith(HYBRID_START, LENGTH_BYTES)
+    most = HYBRID_BYTES_MAX if twice else MANIFEST_BYTES_MAX
+    if not 0 < cose_bytes <= most or payload_at > len(untrusted_envelope):
         raise Malformed(Reason.MANIFEST_MALFORMED, "the envelope is cut short")
     return untrusted_envelope[LENGTH_BYTES:payload_at], untrusted_envelope[payload_at:]
 
@@ -176,20 +194,25 @@ def _cose_parts(untrusted_cose: bytes) -> tuple[bytes, bytes]:
     """Content and signature. Nobody has vouched for these bytes yet, so no library reads them: of
     the one form they may have, only the content's length is not fixed.  # manifest §3 (2)
     """
-    untrusted_rest = untrusted_cose[len(_COSE_START) :]
-    width = _LENGTH_WIDTHS.get(untrusted_rest[:1], 0)
-    content_at = 1 + width
-    content_bytes = int.from_bytes(untrusted_rest[1:content_at], "big")
-    content_end = content_at + content_bytes
-    shortest = content_bytes >= _CONTENT_BYTES_MIN and (content_bytes > 0xFF) == (width > 1)
-    if not untrusted_cose.startswith(_COSE_START) or not shortest:
+    if not untrusted_cose.startswith(_COSE_START):
         raise Malformed(Reason.MANIFEST_MALFORMED, "the manifest is no COSE_Sign1 of this form")
-    untrusted_signature = untrusted_rest[content_end:]
+    content, untrusted_signature = _content(untrusted_cose[len(_COSE_START) :])
     whole = len(untrusted_signature) == len(_SIGNATURE_HEAD) + SIGNATURE_BYTES
     if not whole or not untrusted_signature.startswith(_SIGNATURE_HEAD):
         raise Malformed(Reason.MANIFEST_MALFORMED, "the signature is not 64 bytes")
-    content = untrusted_rest[content_at:content_end]
     return content, untrusted_signature[len(_SIGNATURE_HEAD) :]
+
+
+def _content(untrusted: bytes) -> tuple[bytes, bytes]:
+    """A byte string of 128 to 8,116 bytes with the shortest head, and what stands after it."""
+    width = _LENGTH_WIDTHS.get(untrusted[:1], 0)
+    content_at = 1 + width
+    content_bytes = int.from_bytes(untrusted[1:content_at], "big")
+    end = content_at + content_bytes
+    shortest = (content_bytes > 0xFF) == (width > 1)
+    if not _CONTENT_BYTES_MIN <= content_bytes <= _CONTENT_BYTES_MAX or not shortest:
+        raise Malformed(Reason.MANIFEST_MALFORMED, "the manifest's content is not of this form")
+    return untrusted[content_at:end], untrusted[end:]
 
 
 def _read(untrusted: bytes) -> dict[Any, Any]:

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 from guard.core.epochs import Certificate
 from guard.core.ledger import Checkpoint, Ledger
-from guard.core.merkle import Span, consistency_between
+from guard.core.merkle import HASH_BYTES, Span, consistency_between
+from schemas.errors import Malformed
+from schemas.reasons import Reason
 
 STATEMENT_BYTES_MAX = 8192
 POINTS_MAX = 4096
@@ -20,6 +22,10 @@ _STRAIGHT, _EVERY = (0, 2), 8
 WINDOWS = (8, 64, 512, 4096)
 _HEAD = struct.Struct(">BBHQQI")
 _CERTIFICATE = struct.Struct(">Q32s64s")
+
+
+Kept = tuple[int, int, str]
+"""A point as it is kept: size, epoch, and the roots of what followed, in hexadecimal."""
 
 
 @dataclass(slots=True, eq=False)
@@ -80,6 +86,11 @@ class Points:
         """Entries under the newest checkpoint that is told."""
         return self._points[-1].size
 
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The newest that is told; b"" when there is none."""
+        return self._checkpoint
+
     def grown(self, ledger: Ledger, checkpoint: Checkpoint) -> None:
         """The ledger has one batch more. To be called after every one."""
         self._points[-1].segment.join(ledger.grown)
@@ -129,6 +140,36 @@ class Points:
         keys = (_CERTIFICATE.pack(each.begins, each.key, each.signature) for each in certificates)
         statement = b"".join([head, *keys, *proof, self._checkpoint])
         return statement if len(statement) <= STATEMENT_BYTES_MAX else b""
+
+    def kept(self) -> list[Kept]:
+        """All of them, for `take_up`."""
+        return [
+            (point.size, point.epoch, b"".join(point.segment.roots()).hex())
+            for point in self._points
+        ]
+
+    def take_up(self, kept: Iterable[Kept], ledger: Ledger, checkpoint: Checkpoint) -> None:
+        """Go on with the points of an earlier run, told of `ledger` as it stands now.
+
+        checkpoint: the newest point's. Raises ValueError, IndexError, TypeError for what `kept`
+        did not give, and `Malformed` if it does not make the ledger's tree.
+        """
+        rows = [(size, epoch, bytes.fromhex(roots)) for size, epoch, roots in kept]
+        ends = [size for size, _, _ in rows[1:]] + [ledger.size]
+        tree = Span()
+        points: list[_Point] = []
+        for (size, epoch, roots), end in zip(rows, ends, strict=True):
+            point = _Point(size, epoch, tree.copy(), Span(size), Span(size))
+            cut = range(0, len(roots), HASH_BYTES)
+            point.segment.fill(end, [roots[at : at + HASH_BYTES] for at in cut])
+            tree.join(point.segment)
+            if points:
+                points[-1].next = point
+            points.append(point)
+        if not points or points[0].size or tree.roots() != ledger.tree.roots():
+            raise Malformed(Reason.LEDGER_TREE, "the points kept are not of this ledger")
+        self._points, self._checkpoint = points, checkpoint
+        self._certificates = ledger.certificates
 
     def _forget_oldest(self) -> None:
         """The oldest but the empty tree, with which one who knows nothing begins."""

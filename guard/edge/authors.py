@@ -19,6 +19,7 @@ from schemas.trust_root import ANY, Direction, Domain, Requirement, TrustRoot
 AUTHORS = ("author-1", "author-2")
 REVIEWERS = ("reviewer-1", "reviewer-2")
 CLASSIFICATIONS = ("UNCLASSIFIED", "RESTRICTED")
+HIGHER = "HIGH"
 CHECKS = ("bounds", "label", "recognise", "schema", "words")
 
 
@@ -31,7 +32,7 @@ class Authors:
 
     @classmethod
     def demonstration(cls, policy: Policy) -> Self:
-        """New keys, and a root for the flow of this policy: the source domain is the lower one."""
+        """New keys, and a root for the flow of this policy."""
         seeds = {name: new_secret() for name in (*AUTHORS, *REVIEWERS)}
         root = demonstration_root(policy, {name: public_of(seed) for name, seed in seeds.items()})
         note = SignedNote(root.text(), what="the trust root")
@@ -55,19 +56,25 @@ class Authors:
 
 
 def demonstration_root(policy: Policy, publics: Mapping[str, bytes]) -> TrustRoot:
-    """A root that says it is a demonstration's; publics: of all of `AUTHORS` and `REVIEWERS`."""
+    """A root that says it is a demonstration's; publics: of all of `AUTHORS` and `REVIEWERS`.
+
+    The flow goes up, unless its source is the domain `HIGHER`: then it is listed as a release.
+    """
     low, high = CLASSIFICATIONS
-    one, other = policy.source_domain, policy.destination_domain
+    ends = (policy.source_domain, policy.destination_domain)
+    is_release = policy.source_domain == HIGHER
+    one, other = reversed(ends) if is_release else ends
     return TrustRoot(
         version=1,
         policy_keys={name: publics[name] for name in AUTHORS},
         policy_quorum=len(AUTHORS),
         domains={one: Domain(one, low, 0), other: Domain(other, high, 1)},
         classifications=CLASSIFICATIONS,
+        releases={policy.flow: ends} if is_release else {},
         reviewer_keys={name: publics[name] for name in REVIEWERS},
         reviewer_quorum=len(REVIEWERS),
         requirements=[
-            Requirement(Direction.UP, ANY, ANY, side, check)
+            Requirement(Direction.DOWN if is_release else Direction.UP, ANY, ANY, side, check)
             for side, checks in (("source", CHECKS), ("destination", ("label", "schema", "words")))
             for check in checks
         ],

@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guard.edge import durable
-from guard.edge.spool_names import SIDECAR_ENDING, escaped, is_drop, readable, sender_name
+from guard.edge.spool_names import (
+    BESIDE,
+    SIDECAR_ENDING,
+    SIGNATURE_ENDING,
+    escaped,
+    is_drop,
+    readable,
+    sender_name,
+)
 from schemas.errors import Malformed, Overload
 from schemas.reasons import Reason
 
@@ -48,8 +56,10 @@ class DropDirectory:
         if not self._drop.is_dir():
             raise Malformed(Reason.SITE_MALFORMED, f"{folder} has no drop directory for {sender}")
 
-    def drop(self, name: str, content: bytes, claim: Claim) -> Dropped:
+    def drop(self, name: str, content: bytes, claim: Claim, signature: bytes = b"") -> Dropped:
         """Drop these bytes under this name, or one beside it where the name is taken.
+
+        signature: the sender's detached CMS signature of them, laid beside them.
 
         Raises `Malformed(NAME_NOT_ALLOWED)` for a name that no drop may have.
         """
@@ -58,45 +68,48 @@ class DropDirectory:
         if not is_drop(raw):
             raise Malformed(
                 Reason.NAME_NOT_ALLOWED,
-                f"{escaped(raw)}: a drop's name may not begin with a dot or end in .part, .tmp or"
-                " .meta.json: rename the file",
+                f"{escaped(raw)}: a drop's name may not begin with a dot or end in .part, .tmp,"
+                " .meta.json or .p7s: rename the file",
             )
         for candidate in _names_beside(name):
-            if (dropped := self._drop_as(candidate, content, claim)) is not None:
+            beside = {SIGNATURE_ENDING.decode(): signature} if signature else {}
+            if claim:
+                beside[SIDECAR_ENDING.decode()] = json.dumps(claim).encode()
+            if (dropped := self._drop_as(candidate, content, beside)) is not None:
                 return dropped
         raise Overload(Reason.DISK, f"{escaped(raw)} and {NAMES_TRIED_MAX} names beside are taken")
 
-    def _drop_as(self, name: str, content: bytes, claim: Claim) -> Dropped | None:
+    def _drop_as(self, name: str, content: bytes, beside: dict[str, bytes]) -> Dropped | None:
         """None when the name is taken. `.NAME.part` is the claim of a name: one writer has it."""
         final, made = self._drop / name, self._drop / f".{name}.part"
-        sidecar = self._drop / f"{name}{SIDECAR_ENDING.decode()}"
-        if name in self._used or os.path.lexists(final) or os.path.lexists(sidecar):
+        others = [self._drop / f"{name}{ending.decode()}" for ending in BESIDE]
+        if name in self._used or any(map(os.path.lexists, (final, *others))):
             return None
         try:
             durable.write_new(made, content, sync=True)
         except FileExistsError:
             return None
-        told = False
+        laid: list[Path] = []
         try:
             found = self._share(made)
-            if claim:
-                self._write_sidecar(sidecar, claim)
-                told = True
+            for ending, told in beside.items():
+                self._write_beside(self._drop / f"{name}{ending}", told)
+                laid.append(self._drop / f"{name}{ending}")
             durable.rename_new(made, final)
         except BaseException as error:
             with contextlib.suppress(FileNotFoundError):
                 made.unlink()
-            if told:
-                sidecar.unlink(missing_ok=True)
+            for path in laid:
+                path.unlink(missing_ok=True)
             if isinstance(error, FileExistsError):
                 return None
             raise
         self._used.add(name)
         return Dropped(self._sender, name, (found.st_dev, found.st_ino))
 
-    def _write_sidecar(self, path: Path, claim: Claim) -> None:
+    def _write_beside(self, path: Path, content: bytes) -> None:
         made = path.with_name(f".{path.name}.part")
-        durable.write_new(made, json.dumps(claim).encode(), sync=True)
+        durable.write_new(made, content, sync=True)
         try:
             self._share(made)
             durable.rename_new(made, path)

@@ -25,11 +25,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey, MLDSA87PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 from OpenSSL import crypto
 
+from guard.edge.alternative_key import read_alternative_key
 from guard.edge.identity_errors import forged_of
 from schemas.errors import Forged, Malformed
 from schemas.reasons import Reason
@@ -61,14 +63,20 @@ class Identity:
     public         its sealing key: Ed25519, 32 bytes
     authority      who vouches, for people
     fingerprint    SHA-256 of the certificate, in hexadecimal
-    valid_until_s  seconds since 1970, UTC
+    valid_from_s, valid_until_s   seconds since 1970, UTC
+    mldsa          its ML-DSA-65 key beside that one, 1,952 bytes, or b""
+    hold_until_s   when to judge anew: the first end of a certificate of the chain or of a
+                   revocation list's time
     """
 
     domain: str
     public: bytes
     authority: str
     fingerprint: str
+    valid_from_s: int
     valid_until_s: int
+    hold_until_s: int
+    mldsa: bytes = b""
 
 
 def domain_urn(domain: str) -> str:
@@ -76,22 +84,26 @@ def domain_urn(domain: str) -> str:
     return f"urn:checkvalve:domain:{domain}"
 
 
-def read_identity(trust: Path, domain: str, at_s: int, *, demonstration: bool) -> Identity:
+def read_identity(
+    trust: Path, domain: str, at_s: int, *, demonstration: bool,
+    pem: bytes | None = None, revoked: Path | None = None,
+) -> Identity:  # fmt: skip
     """The identity of the source domain as this side may believe it at this time.
 
     domain: what the signed policy calls it; at_s: seconds since 1970, UTC; demonstration: whether
-    the authority of `guard init` is good enough. Raises `Malformed(CERTIFICATE_MALFORMED)`,
-    `Forged(CERTIFICATE_*)`.
+    the authority of `guard init` is good enough; pem: another certificate than `source.pem`;
+    revoked: another file than `revoked.pem`, looked at before it is put there. Raises
+    `Malformed(CERTIFICATE_MALFORMED)`, `Forged(CERTIFICATE_*)`.
     """
-    path = trust / SOURCE
+    path = trust / SOURCE if pem is None else Path("the certificate")
+    lists = trust / REVOKED if revoked is None else revoked
     anchor = _authority(trust / AUTHORITY, demonstration=demonstration)
-    untrusted_chain = _certificates(path, CERTIFICATES_MAX)
+    untrusted_chain = _certificates(path, CERTIFICATES_MAX, pem)
     store = crypto.X509Store()
     store.add_cert(anchor)
     store.set_time(datetime.fromtimestamp(at_s, UTC))
     store.set_flags(_STRICT)
-    if os.path.lexists(trust / REVOKED):
-        _add_revoked(store, trust / REVOKED)
+    ends_s = _add_revoked(store, lists) if os.path.lexists(lists) else []
     context = crypto.X509StoreContext(store, untrusted_chain[0], untrusted_chain[1:])
     try:
         chain = [_parsed(link, path) for link in context.get_verified_chain()]
@@ -102,22 +114,52 @@ def read_identity(trust: Path, domain: str, at_s: int, *, demonstration: bool) -
     leaf = chain[0]
     _check_usage(leaf, path)
     _check_domain(leaf, domain, path)
+    ends_s += [int(link.not_valid_after_utc.timestamp()) for link in chain]
     return Identity(
         domain,
         _sealing_key(leaf, path),
         _shown(chain[-1].subject),
         leaf.fingerprint(SHA256()).hex(),
+        int(leaf.not_valid_before_utc.timestamp()),
         int(leaf.not_valid_after_utc.timestamp()),
+        min(ends_s),
+        read_alternative_key(leaf.extensions),
     )
 
 
-def check_own_key(identity: Identity, public: bytes, path: Path) -> None:
-    """That the source side seals with the certified key. Raises `Forged(CERTIFICATE_KEY)`."""
-    if identity.public != public:
+def unverified_key(pem: bytes) -> bytes:
+    """The Ed25519 key, 32 bytes, that a certificate speaks of, whatever it is worth: to tell by
+    which key something was signed that is not believed. Raises `Malformed`, `Forged`."""
+    return unverified_keys(pem)[0]
+
+
+def unverified_keys(pem: bytes) -> tuple[bytes, bytes]:
+    """The same, and the ML-DSA-65 key beside it, or b""."""
+    path = Path("the certificate")
+    first = _parsed(_certificates(path, CERTIFICATES_MAX, pem)[0], path)
+    return _sealing_key(first, path), read_alternative_key(first.extensions)
+
+
+def check_own_key(identity: Identity, public: bytes, path: Path, mldsa: bytes = b"") -> None:
+    """That the source side seals with the certified keys. Raises `Forged(CERTIFICATE_KEY)`.
+
+    mldsa: its own ML-DSA-65 public key, if it has one; the certificate may leave it out.
+    """
+    if identity.public != public or (identity.mldsa and identity.mldsa != mldsa):
         raise Forged(
             Reason.CERTIFICATE_KEY,
             f"{path} certifies another key than keys/seal.key: have the authority issue a"
             f" certificate for this one, or put the key back that it belongs to",
+        )
+
+
+def check_hybrid(identity: Identity, path: Path) -> None:
+    """That the certificate has both keys. Raises `Forged(CERTIFICATE_KEY)`."""
+    if not identity.mldsa:
+        raise Forged(
+            Reason.CERTIFICATE_KEY,
+            f'{path} has no ML-DSA-65 key, and the policy says signatures = "hybrid": have a'
+            " certificate issued that carries it (guard keys request)",
         )
 
 
@@ -153,7 +195,8 @@ def _check_strength(link: x509.Certificate, path: Path) -> None:
         return
     if isinstance(key, EllipticCurvePublicKey) and key.key_size >= EC_BITS_MIN:
         return
-    if not isinstance(key, Ed25519PublicKey | Ed448PublicKey):
+    strong = Ed25519PublicKey | Ed448PublicKey | MLDSA65PublicKey | MLDSA87PublicKey
+    if not isinstance(key, strong):
         raise _weak(link, path, "a key that is too short or of a kind not allowed")
 
 
@@ -233,24 +276,33 @@ def _shown(name: x509.Name) -> str:
 # -- reading: what comes from here is well formed, and nothing more ---------------------------
 
 
-def _certificates(path: Path, count_max: int) -> list[crypto.X509]:
+def _certificates(path: Path, count_max: int, pem: bytes | None = None) -> list[crypto.X509]:
+    """Of the file, or of these bytes in its stead."""
     what = "one certificate" if count_max == 1 else f"one to {count_max} certificates"
-    blocks = _blocks(path, b"CERTIFICATE", CERTIFICATE_FILE_BYTES_MAX, count_max, what)
+    untrusted = _read(path, CERTIFICATE_FILE_BYTES_MAX) if pem is None else pem
+    blocks = _blocks(untrusted, path, b"CERTIFICATE", CERTIFICATE_FILE_BYTES_MAX, count_max, what)
     try:
         return [crypto.load_certificate(crypto.FILETYPE_PEM, block) for block in blocks]
     except crypto.Error as error:
         raise _malformed(path, what) from error
 
 
-def _add_revoked(store: crypto.X509Store, path: Path) -> None:
+def _add_revoked(store: crypto.X509Store, path: Path) -> list[int]:
+    """Gives when each list's time is over: seconds since 1970."""
     what = f"one to {REVOCATION_LISTS_MAX} revocation lists"
-    blocks = _blocks(path, b"X509 CRL", REVOKED_FILE_BYTES_MAX, REVOCATION_LISTS_MAX, what)
+    untrusted = _read(path, REVOKED_FILE_BYTES_MAX)
+    blocks = _blocks(
+        untrusted, path, b"X509 CRL", REVOKED_FILE_BYTES_MAX, REVOCATION_LISTS_MAX, what
+    )
     try:
-        for block in blocks:
-            store.add_crl(x509.load_pem_x509_crl(block))
+        lists = [x509.load_pem_x509_crl(block) for block in blocks]
+        for each in lists:
+            store.add_crl(each)
+        ends = [each.next_update_utc for each in lists]
     except (ValueError, crypto.Error) as error:
         raise _malformed(path, what) from error
     store.set_flags(_REVOCATION)
+    return [int(end.timestamp()) for end in ends if end is not None]
 
 
 def _parsed(certificate: crypto.X509, path: Path) -> x509.Certificate:
@@ -263,17 +315,22 @@ def _parsed(certificate: crypto.X509, path: Path) -> x509.Certificate:
     return parsed
 
 
-def _blocks(path: Path, label: bytes, bytes_max: int, count_max: int, what: str) -> list[bytes]:
-    """The file's PEM blocks (RFC 7468), all of this label, with nothing between them."""
+def _read(path: Path, bytes_max: int) -> bytes:
     try:
         with open(path, "rb") as file:
-            untrusted = file.read(bytes_max + 1)
+            return file.read(bytes_max + 1)
     except OSError as error:
         raise Malformed(
             Reason.CERTIFICATE_MALFORMED,
             f"{path} cannot be read ({error.strerror}): the authority issues it,"
             f" and guard init makes one for trying",
         ) from error
+
+
+def _blocks(
+    untrusted: bytes, path: Path, label: bytes, bytes_max: int, count_max: int, what: str
+) -> list[bytes]:
+    """The PEM blocks (RFC 7468), all of this label, with nothing between them."""
     found = list(_BLOCK.finditer(untrusted)) if len(untrusted) <= bytes_max else []
     between = _BLOCK.sub(b"", untrusted) if found else b""
     if not 1 <= len(found) <= count_max or between.strip() or any(it[1] != label for it in found):

@@ -5,6 +5,7 @@ no more use and its process ends: opening again recovers. Follows docs/spec/jour
 """
 
 import contextlib
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from guard.core.journal_record import (
     write_mark,
     write_record_header,
 )
+from guard.core.retention import Closed
 from guard.edge import durable
 from guard.edge.journal_reader import JournalReader
 from guard.edge.journal_recovery import (
@@ -65,9 +67,13 @@ class JournalWriter:
         os.pwrite(self._mark, write_mark(self.marked_number), 0)
 
     @classmethod
-    def open(cls, directory: Path, segment_bytes_max: int = SEGMENT_BYTES_MAX) -> Self:
+    def open(
+        cls, directory: Path, segment_bytes_max: int = SEGMENT_BYTES_MAX, *, known: int = 0
+    ) -> Self:
         """Open or make the journal and recover it: its last record is the last whole one.
 
+        known: who opens it has seen the records below this one whole: closed segments of such
+        records only are not read again.
         A tail that was never synced is cut off. The mark stays where it was: call `mark` before
         the first `append` unless it is at the end already. Raises `Malformed(RECORD_MALFORMED)`
         for damage, `Broken(DISK)` when another process writes this journal, `OSError`.
@@ -79,7 +85,7 @@ class JournalWriter:
             raise Broken(Reason.DISK, f"another process writes the journal {directory}") from error
         try:
             mark = read_mark_file(directory)
-            return cls(directory, segment_bytes_max, held, recover(directory, mark), mark)
+            return cls(directory, segment_bytes_max, held, recover(directory, mark, known), mark)
         except BaseException:
             os.close(held)
             raise
@@ -158,6 +164,14 @@ class JournalWriter:
     def segments_below(self, number: int) -> int:
         """How many segments `drop_below(number)` would remove."""
         return sum(following <= number for following in self._firsts[1:])
+
+    def closed_segments(self) -> list[Closed]:
+        """All but the last, oldest first. A segment's age is that of its last write."""
+        found = []
+        for first, after in itertools.pairwise(self._firsts):
+            status = os.stat(segment_path(self._directory, first))
+            found.append(Closed(first, after, status.st_size, status.st_mtime_ns // 10**9))
+        return found
 
     def drop_below(self, number: int) -> None:
         """Remove the segments that hold only records below `number`; the last always stays."""

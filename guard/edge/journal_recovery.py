@@ -39,14 +39,19 @@ class Recovered(NamedTuple):
     next_number: int
 
 
-def recover(directory: Path, mark: int | None) -> Recovered:
-    """Read every segment, cut a torn tail off, sync. Raises `Malformed`, `OSError`."""
+def recover(directory: Path, mark: int | None, known: int = 0) -> Recovered:
+    """Read every segment, cut a torn tail off, sync. Raises `Malformed`, `OSError`.
+
+    known: closed segments with records below it only are not read again.
+    """
     firsts = first_numbers(directory)
     if not firsts:
         firsts = [0]
         make_segment(directory, 0)
     _remake_unused(directory, firsts)
     for first, following in itertools.pairwise(firsts):
+        if following <= known:
+            continue
         _check_closed(directory, first, following)
     last = Segment.open(directory, firsts[-1])
     try:

@@ -8,13 +8,15 @@ told. May write in the ledger's directory and the folder of its keys. Follows do
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from guard.core.ledger import Checkpoint, Head, Ledger, read_entry, split_batch
-from guard.core.ledger_anchor import first_batch, restore
+from guard.core.ledger_anchor import first_batch, restore, write_anchor
+from guard.core.witnessing import Kept, Points
 from guard.edge.journal import SEGMENT_BYTES_MAX, JournalWriter
 from guard.edge.journal_reader import JournalReader
 from guard.edge.keys import public_of
+from guard.edge.ledger_resume import Resume
 from guard.edge.sealing_keys import SealingKeys
 from guard.edge.segments import walk
 from schemas.entry import Entry
@@ -26,6 +28,16 @@ __all__ = ["Checkpoint", "LedgerReader", "LedgerWriter", "entries_of"]
 ANCHOR_NAME = "anchor"
 NO_CHECKPOINT = Checkpoint(b"")
 _BATCHES_A_READ = 64
+
+
+class Follower(Protocol):
+    """Who must know each state that the ledger had at the end of a batch."""
+
+    def grown(self, ledger: Ledger, checkpoint: Checkpoint) -> None:
+        """The ledger has one batch more."""
+
+    def take_up(self, ledger: Ledger, points: Sequence[Kept], checkpoint: Checkpoint) -> None:
+        """The ledger stands where a start goes on; the points are those that were kept with it."""
 
 
 class LedgerWriter:
@@ -48,22 +60,27 @@ class LedgerWriter:
         origin: str,
         see: Callable[[Entry], None] | None = None,
         *,
-        grown: Callable[[Ledger, Checkpoint], None] | None = None,
+        follower: Follower | None = None,
+        resume: Resume | None = None,
         segment_bytes_max: int = SEGMENT_BYTES_MAX,
     ) -> Self:
         """Open or make a ledger: read all of it, check it, show each entry to `see`, in order.
 
-        keys: the seeds of its epochs; first_key: the public key of the first; grown: is shown the
-        ledger after each batch. A torn batch at the end, which was told to nobody, is cut off, and
-        an epoch that was being ended has ended or has not. Raises `Malformed` when the ledger is
-        damaged or its batches do not make the trees they state, `Forged` when the epoch's key did
-        not sign its last checkpoint, `Broken` when this is not the seed of the ledger's last
-        epoch, and as `JournalWriter.open` does.
+        keys: the seeds of its epochs; first_key: the public key of the first; follower: is shown
+        the ledger after each batch; resume: read on from there, once `see` was shown its facts.
+        A torn batch at the end, which was told to nobody, is cut off, and an epoch that was being
+        ended has ended or has not. Raises `Malformed` when the ledger is damaged or its batches do
+        not make the trees they state, `Forged` when the epoch's key did not sign its last
+        checkpoint, `Broken` when this is not the seed of the ledger's last epoch or the ledger
+        has less than it had, and as `JournalWriter.open` does.
         """
         ledger = Ledger(origin, first_key)
-        journal = JournalWriter.open(directory, segment_bytes_max)
+        known = resume.batch if resume else 0
+        journal = JournalWriter.open(directory, segment_bytes_max, known=known)
         try:
-            latest = _replay(directory, ledger, see, grown)
+            if journal.next_number < known:
+                raise _rolled_back(directory, journal.next_number, known)
+            latest = _replay(directory, ledger, see, follower, resume)
             if latest and ledger.check(latest) != Head(ledger.size, ledger.root):
                 raise Forged(Reason.LEDGER_TREE, "the last checkpoint states another tree")
             journal.mark(journal.next_number)
@@ -97,6 +114,12 @@ class LedgerWriter:
     def latest_checkpoint(self) -> Checkpoint:
         """The newest durable checkpoint, a signed note; b"" of a ledger without entries."""
         return self._latest
+
+    def resume(self, facts: Entry, points: Points) -> Resume:
+        """The state as it is now, for a start to go on from. facts: of all entries until now."""
+        size, batch = self.size, self._journal.next_number
+        anchor = write_anchor(self._ledger, batch, self._latest)
+        return Resume(size, batch, anchor, facts, points.kept(), points.checkpoint)
 
     def append(self, entries: Sequence[Entry]) -> Checkpoint:
         """Write at least one entry, durable on return; gives the checkpoint that closes them.
@@ -182,16 +205,23 @@ def _replay(
     directory: Path,
     ledger: Ledger,
     see: Callable[[Entry], None] | None,
-    grown: Callable[[Ledger, Checkpoint], None] | None,
+    follower: Follower | None,
+    resume: Resume | None,
 ) -> Checkpoint:
     first, latest = 0, NO_CHECKPOINT
     anchor = read_anchor(directory)
-    if anchor:
+    if resume and (not anchor or first_batch(anchor) <= resume.batch):
+        first, latest = restore(ledger, ledger.origin, resume.anchor)
+        if see is not None:
+            see(resume.facts)
+        if follower is not None:
+            follower.take_up(ledger, resume.points, resume.checkpoint)
+    elif anchor:
         first, latest = restore(ledger, ledger.origin, anchor)
-        if grown is not None:
-            grown(ledger, latest)
+        if follower is not None:
+            follower.grown(ledger, latest)
     begin = latest
-    for found in walk(directory):
+    for found in walk(directory, first):
         if found.position.number < first:
             continue  # about to be let go
         if latest == begin and found.position.number != first:
@@ -200,9 +230,17 @@ def _replay(
         if see is not None:
             for line in lines:
                 see(read_entry(line))
-        if grown is not None:
-            grown(ledger, latest)
+        if follower is not None:
+            follower.grown(ledger, latest)
     return latest
+
+
+def _rolled_back(directory: Path, batches: int, known: int) -> Broken:
+    return Broken(
+        Reason.LEDGER_CHAIN,
+        f"{directory} has {batches} batches and has had {known}: it was cut or put back to an"
+        " earlier state; put back the right one, or see docs/recovery.md",
+    )
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from guard.edge.spec import Spec
 from guard.link.compression import Coder, Coding
 from guard.link.params import LinkParams
 from schemas.errors import Malformed
-from schemas.manifest import COMPACT_HEAD, LENGTH_BYTES, MANIFEST_BYTES_MAX
+from schemas.manifest import COMPACT_HEAD, HYBRID_BYTES_MAX, LENGTH_BYTES
 from schemas.policy import LinkLine
 from schemas.reasons import Reason
 
@@ -44,7 +44,7 @@ def link_params(spec: Spec) -> LinkParams:
         repeats=line.repeats,
         repeat_pause_ms=line.repeat_pause_ms,
         tag=line.tag,
-        envelope_bytes_max=spec.number("payload_bytes_max") + MANIFEST_BYTES_MAX + 4,
+        envelope_bytes_max=spec.number("payload_bytes_max") + HYBRID_BYTES_MAX + LENGTH_BYTES,
     )
 
 

@@ -12,13 +12,15 @@ from pathlib import Path
 from filters.policy_check import check_mandatory, check_policy
 from guard.core.epochs import FIRST_EPOCH
 from guard.core.trust import SignedRoot
+from guard.edge import durable
 from guard.edge.authors import Authors
 from guard.edge.clock import now_s
 from guard.edge.identity import AUTHORITY, SOURCE
-from guard.edge.issuing import demonstration_authority, issue
+from guard.edge.issuing import AUTHORITY_KEY, Authority, demonstration_authority, issue
 from guard.edge.keys import new_secret, public_of, write_secret
 from guard.edge.operators import DEMONSTRATION
 from guard.edge.operators import FOLDER as OPERATORS
+from guard.edge.seal_key import KEY_FILE_MODE, SEAL, SealKey, new_seal_key
 from guard.edge.sealing_keys import SealingKeys
 from guard.edge.session_counter import make_counter
 from guard.edge.site import SOURCE_LEDGER, chain_of
@@ -30,7 +32,7 @@ from schemas.reasons import Reason
 
 PACKS = Path(__file__).resolve().parents[2] / "schemas" / "packs"
 _BOTH = ("held", "ledger", "sealing", "export", "run", "keys", "trust")
-_LOW_FOLDERS = ("accepted", "sealed", "cursor", *_BOTH)
+_LOW_FOLDERS = ("accepted", "sealed", "cursor", "decisions", *_BOTH)
 _HIGH_FOLDERS = ("landed", "attempt", *_BOTH)
 _CERTIFICATE_DAYS = 365
 _CLOCK_SKEW_S = 300
@@ -88,11 +90,11 @@ def make_site(
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(_SHARED_MODE)
     low, high = folder / "low", folder / "high"
-    seal, link = new_secret(), new_secret()
+    seal, link = new_seal_key(), new_secret()
     low_digest = _make_side(low, "low", _LOW_FOLDERS, policy_text, documents, authors, link_to)
     accepting = _accepting(policy_text, policy, low_digest) if authors.seeds else policy_text
     _make_side(high, "high", _HIGH_FOLDERS, accepting, documents, authors, listen)
-    write_secret(low / "keys" / "seal.key", seal)
+    durable.create(low / "keys" / SEAL, seal.write(), KEY_FILE_MODE)
     for side in (low, high):
         write_secret(side / "keys" / "link.key", link)
         ledger = public_of(SealingKeys(side / "sealing").make(FIRST_EPOCH)).hex() + "\n"
@@ -102,7 +104,8 @@ def make_site(
     make_counter(low / "cursor")
     _make_folder(low / "trust" / OPERATORS, _SHARED_MODE)
     if authors.seeds:
-        _certify((low, high), policy.source_domain, public_of(seal))
+        authority = _certify((low, high), policy.source_domain, seal)
+        durable.create(folder / AUTHORITY_KEY, authority.key_pem, KEY_FILE_MODE)
         _make_operators(folder, low / "trust" / OPERATORS)
         authors.write_keys(folder)
     _make_folder(low / "spool", _SHARED_MODE)
@@ -148,14 +151,17 @@ def _make_operators(keys: Path, trust: Path) -> None:
         (trust / f"{name}.pub").write_text(public_of(key).hex() + "\n")
 
 
-def _certify(sides: tuple[Path, ...], domain: str, public: bytes) -> None:
-    """The source domain's identity, for both sides. The authority's key is not kept."""
+def _certify(sides: tuple[Path, ...], domain: str, seal: SealKey) -> Authority:
+    """The source domain's identity, for both sides; gives the authority that vouches for it."""
     from_s = now_s() - _CLOCK_SKEW_S
     authority = demonstration_authority(from_s, _CERTIFICATE_DAYS)
-    certificate = issue(authority, domain, public, from_s, _CERTIFICATE_DAYS)
+    certificate = issue(
+        authority, domain, seal.public, from_s, _CERTIFICATE_DAYS, seal.mldsa_public
+    )
     for side in sides:
         (side / "trust" / AUTHORITY).write_bytes(authority.pem)
         (side / "trust" / SOURCE).write_bytes(certificate)
+    return authority
 
 
 def _accepting(policy_text: str, policy: Policy, low_digest: bytes) -> str:

@@ -16,6 +16,7 @@ from guard.core.journey import Role
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER_MODE = 0o2750
 _SENDER_MODE = 0o2770
+_ADDED = {"decisions"}  # what a site lacks that an older version made
 _NOT_THERE = (FileNotFoundError, NotADirectoryError)  # gone meanwhile, or a link: not ours
 
 
@@ -43,6 +44,8 @@ def users_of(names: Sequence[str], first_user: int) -> dict[str, User]:
 
 def hand_over(folder: Path, role: Role, user: User | None) -> None:
     """Give a role's process the folders it writes."""
+    for name in _ADDED & set(role.writes):
+        (folder / name).mkdir(_FOLDER_MODE & 0o777, exist_ok=True)
     if user is None:
         return
     for name in role.writes:

@@ -1,6 +1,7 @@
 """A new policy for a site: laid beside the old one whole, then taken up between two messages.
 
-    policy.next/   the policy that comes next, with its signature and documents, all on disk
+    policy.next/        the policy that comes next, with its signature and documents, all on disk
+    policies/VERSION/   those that ran before, kept for who must judge what they decided
 
 Takes a site's folder and a folder with a signed policy; gives the site as it will be. The new
 files take the old ones' place while nothing of the lane runs; a crash in between leaves
@@ -19,9 +20,11 @@ from guard.edge.policy_memory import PolicyMemory, check_memory
 from guard.edge.site import Site, load_site
 from guard.edge.trust import SIGNATURE
 from schemas.errors import Broken, Malformed
+from schemas.policy import read_policy
 from schemas.reasons import Reason
 
 NEXT = "policy.next"
+KEPT = "policies"
 _FILE_MODE, _FOLDER_MODE = 0o644, 0o755
 _OF_A_SENDER = ("spool/drop", "spool/claimed", "spool/refused", "replies")
 
@@ -118,6 +121,7 @@ def take_up(found: Site) -> None:
     Done again after a crash it comes to the same end: what waits is removed last.
     """
     folder = found.folder
+    _keep_old(folder)
     for path in _files(folder / NEXT):
         target = folder / path.relative_to(folder / NEXT)
         durable.replace(target, path.read_bytes())
@@ -128,6 +132,33 @@ def take_up(found: Site) -> None:
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(folder / top / name, _FOLDER_MODE)
     discard(folder)
+
+
+def kept_policy(folder: Path, version: int) -> Path:
+    """Where a site keeps a policy that it ran before."""
+    return folder / KEPT / f"{version:010d}"
+
+
+def _keep_old(folder: Path) -> None:
+    """Before anything of it is replaced; after a crash it is there already, or still whole.
+
+    One that cannot be read never ran.
+    """
+    try:
+        policy = read_policy((folder / "policy.toml").read_bytes())
+    except (Malformed, FileNotFoundError):
+        return
+    target = kept_policy(folder, policy.version)
+    if target.exists():
+        return
+    durable.make_directory(folder / KEPT)
+    made = target.with_name(f"{target.name}.tmp")
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(mode=_FOLDER_MODE)
+    (made / "documents").mkdir(mode=_FOLDER_MODE)
+    for path in _files(folder):
+        durable.create(made / path.relative_to(folder), path.read_bytes())
+    durable.publish(made, target)
 
 
 def discard(folder: Path) -> None:

@@ -12,7 +12,10 @@ from guard.edge.seats import Seat
 def keys_for(
     seat: Seat, own: Mapping[str, bytes], receipt_keys: Mapping[str, bytes]
 ) -> dict[str, bytes]:
-    """own: `seal` and `link`; receipt_keys: `head`, and `stage:NAME` for each stage."""
+    """own: `seal`, `link`, `seal-mldsa` for two signatures, `link-next` once it is known.
+
+    receipt_keys: `head`, and `stage:NAME` for each stage.
+    """
     may = seat.role.may
     given: dict[str, bytes] = {}
     if May.HEAD_KEY in may:
@@ -22,7 +25,7 @@ def keys_for(
     if May.ALL_STAGE_KEYS in may:
         given |= {name: key for name, key in receipt_keys.items() if name != "head"}
     if May.SEALING_KEY in may:
-        given["seal"] = own["seal"]
+        given |= {name: own[name] for name in ("seal", "seal-mldsa") if name in own}
     if May.LINK_KEY in may:
-        given["link"] = own["link"]
+        given |= {name: own[name] for name in ("link", "link-next") if name in own}
     return given

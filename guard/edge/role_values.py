@@ -3,12 +3,15 @@
 Takes a verified site and the run's nonce (16 bytes), gives the values of a `Spec`. Pure.
 """
 
+from collections.abc import Sequence
+
 from guard.core.chain import PATIENCE_MS
 from guard.edge.seats import told_of
 from guard.edge.site import Site, flow_number
 from guard.edge.spec import Value
-from schemas.policy import DestinationChain, SourceChain
+from schemas.policy import DestinationChain, Policy, SourceChain
 from schemas.receipt import scope_digest
+from schemas.trust_root import TrustRoot
 
 
 def values_of(site: Site, nonce: bytes) -> dict[str, Value]:
@@ -32,9 +35,9 @@ def values_of(site: Site, nonce: bytes) -> dict[str, Value]:
         "stages": [told_of(line) for line in chain.stage],
         "nonce": nonce.hex(),
         "scope": scope.hex(),
-        "seal_public": site.seal_public.hex(),
         "link": policy.link.model_dump(),
         "manifest": policy.link.manifest,
+        "signatures": policy.link.signatures,
         "link_address": site.file.link,
         "links": list(site.file.links),
         "link_copies": int(site.file.link_mode == "copies"),
@@ -44,7 +47,11 @@ def values_of(site: Site, nonce: bytes) -> dict[str, Value]:
         "trust_root_version": site.root.version,
         "demo": int(site.file.demo),
         "software_digest": site.software,
+        "resend_days": site.file.resend_days,
+        "resend_mb": site.file.resend_mb,
+        "keep_days": site.file.keep_days,
         "patience_ms": max(PATIENCE_MS, 2 * slowest_ms),
+        **site.key_values(),
         **site.ledger_values(),
     }
     if isinstance(chain, SourceChain):
@@ -52,8 +59,19 @@ def values_of(site: Site, nonce: bytes) -> dict[str, Value]:
             "name_crosses": int(chain.name_crosses),
             "keep_refused": int(chain.keep_refused),
             "replies": int(chain.replies),
+            "reviewers": reviewer_values(site.root, site.signers, policy),
         }
     if isinstance(chain, DestinationChain):
         accepts = {digest.hex(): it for digest, it in chain.accepted_versions().items()}
         values |= {"extension": chain.extension, "accepts": accepts}
     return values
+
+
+def reviewer_values(root: TrustRoot, authors: Sequence[str], policy: Policy) -> dict[str, Value]:
+    """Who may decide on what is held: for `guard.core.review.Reviewers.read`."""
+    return {
+        "keys": {name: public.hex() for name, public in root.reviewer_keys.items()},
+        "quorum": root.reviewer_quorum,
+        "authors": list(authors),
+        "persons": {sender: list(names) for sender, names in policy.sender_persons.items()},
+    }

@@ -179,14 +179,17 @@ def after(position: Position) -> tuple[int, int]:
     return position.offset + RECORD_HEADER_BYTES + position.length, position.number + 1
 
 
-def walk(directory: Path) -> Iterator[Found]:
+def walk(directory: Path, begin: int = 0) -> Iterator[Found]:
     """All whole records of a journal, mark or no mark: for a copy, or one that nobody writes.
 
-    Ends at the last whole record of the last segment. Raises `Malformed` when a segment that is
-    not the last one does not lead to the next.
+    begin: segments that hold only records below it are passed over. Ends at the last whole record
+    of the last segment. Raises `Malformed` when a segment that is not the last one does not lead
+    to the next.
     """
     firsts = first_numbers(directory)
     for at, first in enumerate(firsts):
+        if at + 1 < len(firsts) and firsts[at + 1] <= begin:
+            continue
         segment = Segment.open(directory, first)
         number = first
         try:

@@ -6,24 +6,25 @@ a sentence that says what to do. Nothing is read twice: what was verified is wha
     site.toml     this host's addresses and users
     policy.toml   the flow's policy, policy.sig its signatures; documents/ what it names
     trust/        root, who may sign (docs/spec/trust-root.md); authority.pem and source.pem, the
-                  source domain's certificate; ledger.pub; on the high side source-ledger.pub, the
-                  low side's
+                  source domain's certificate, source-old.json its earlier ones; ledger.pub; on the
+                  high side source-ledger.pub, the low side's
     keys/         this side's secrets, mode 0400 (the ledger's are in sealing/, for `audit` alone)
 """
 
 import hashlib
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
 from filters.policy_check import check_mandatory, check_policy
-from guard.edge.clock import now_s
-from guard.edge.identity import SOURCE, Identity, check_own_key, read_identity
-from guard.edge.keys import public_of, read_secret
+from guard.edge.identity import Identity
+from guard.edge.old_identities import NEVER_S, OldKey
+from guard.edge.side_keys import side_keys
+from guard.edge.spec import Value
 from guard.edge.trust import policy_signers, read_trust
 from guard.link.lines import LINKS_MAX
 from schemas.errors import Malformed
@@ -50,6 +51,9 @@ class SiteFile(Closed):
     first_user  as root, roles run as this user id and the next ones; 0: all as one user
     ledger_epoch_s  seconds until the ledger's sealing key is followed by the next and destroyed
     export      collector of the ledger: "" none, "file" export/ledger.log, or unix:PATH (syslog)
+    resend_days  low: sealed messages that were sent are let go after so many days; 0: never
+    resend_mb   low: the same of the oldest while all are more than so many MB; 0: no bound
+    keep_days   what is held or was refused, and replies, are removed after so many days; 0: never
     demo        keys were made by `guard init --demo` in one place: not for real traffic
     software_manifest  a signed list of the software, in this folder: only that software starts
     trust_root  "sha256:" and the digest of trust/root, which came here by another way than the file
@@ -66,6 +70,9 @@ class SiteFile(Closed):
     first_user: Annotated[int, Field(ge=0, le=2**31)] = 61_000
     ledger_epoch_s: Annotated[int, Field(ge=1, le=31_536_000)] = 3600
     export: Annotated[str, Field(pattern=r"^(|file|unix:/[^\x00]{1,100})$")] = ""
+    resend_days: Annotated[int, Field(ge=0, le=36_500)] = 0
+    resend_mb: Annotated[int, Field(ge=0, le=10**9)] = 0
+    keep_days: Annotated[int, Field(ge=0, le=36_500)] = 0
     demo: bool = False
     software_manifest: Annotated[str, Field(pattern=r"^[A-Za-z0-9/._-]{0,200}$")] = ""
 
@@ -79,7 +86,9 @@ class SiteFile(Closed):
 class Site:
     """A side that may start: policy and source domain verified, documents read, keys loaded.
 
-    software: a signed manifest's digest, or what is not known of it (`software_check`).
+    software: a signed manifest's digest, or what is not known of it (`software_check`);
+    old_keys: that the source domain sealed with before; link_sessions: the first session of
+    keys["link"], and of keys["link-next"] if there is one.
     """
 
     folder: Path
@@ -95,6 +104,8 @@ class Site:
     ledger_public: bytes
     source_ledger: str = ""
     software: str = "unsigned"
+    old_keys: tuple[OldKey, ...] = ()
+    link_sessions: tuple[int, int] = (0, 0)
 
     def same_link(self, other: "Site") -> bool:
         """Whether the receiver of the link would be started with the same values."""
@@ -104,13 +115,38 @@ class Site:
             mine.link == its.link
             and mine.payload_bytes_max == its.payload_bytes_max
             and self.keys["link"] == other.keys["link"]
+            and self.keys.get("link-next") == other.keys.get("link-next")
             and self.documents.get(name) == other.documents.get(name)
         )
+
+    @property
+    def link_documents(self) -> dict[str, bytes]:
+        """The one document that the ends of the link read, if the policy names one."""
+        name = self.policy.link.dictionary
+        return {} if name is None else {name: self.documents[name]}
 
     @property
     def seal_public(self) -> bytes:
         """The key that seals are checked with: the one that the source domain's certificate has."""
         return self.source.public
+
+    def key_values(self) -> dict[str, Value]:
+        """What the roles that check seals, and the ends of the link, are told of keys."""
+        return {
+            "seal_public": self.source.public.hex(),
+            "seal_mldsa": self.source.mldsa.hex(),
+            "seal_old": [
+                [old.public.hex(), int(old.taken), old.mldsa.hex()] for old in self.old_keys
+            ],
+            "link_first_session": self.link_sessions[0],
+            "link_next_session": self.link_sessions[1],
+        }
+
+    @property
+    def keys_hold_until_s(self) -> int:
+        """When the keys are to be judged anew, seconds since 1970."""
+        olds = [old.hold_until_s for old in self.old_keys]
+        return min([self.source.hold_until_s, *olds, NEVER_S])
 
     def ledger_values(self) -> dict[str, int | str]:
         """What the roles that have to do with ledgers are told."""
@@ -139,17 +175,24 @@ def load_site(folder: Path, at_s: int | None = None, policy_folder: Path | None 
     documents = {name: _read(place / "documents" / name) for name in chain.documents}
     digest = policy_digest(policy_bytes, documents)
     signers = policy_signers(place, policy, file.side, digest, root)
-    names = ("seal", "link") if file.side == "low" else ("link",)
-    keys = {name: read_secret(folder / "keys" / f"{name}.key") for name in names}
-    time_s = now_s() if at_s is None else at_s
-    source = read_identity(trust, policy.source_domain, time_s, demonstration=file.demo)
-    if "seal" in keys:
-        check_own_key(source, public_of(keys["seal"]), trust / SOURCE)
+    keys = side_keys(folder, file.side, policy, at_s, demonstration=file.demo)
     ledger_public = read_public(trust / "ledger.pub")
     source_ledger = "" if file.side == "low" else read_source_ledger(trust / SOURCE_LEDGER)
     return Site(
-        folder, file, policy, digest, chain, documents, keys, source, root, signers,
-        ledger_public, source_ledger,
+        folder, file, policy, digest, chain, documents, keys.secrets, keys.source, root, signers,
+        ledger_public, source_ledger, old_keys=keys.old_keys, link_sessions=keys.link_sessions,
+    )  # fmt: skip
+
+
+def with_keys_of_now(site: Site, at_s: int | None = None) -> Site:
+    """The site with its keys and certificates read and judged anew, and all else as it was.
+
+    Raises as `load_site` does: then there is no key that this side may go on with.
+    """
+    keys = side_keys(site.folder, site.file.side, site.policy, at_s, demonstration=site.file.demo)
+    return replace(
+        site, keys=keys.secrets, source=keys.source, old_keys=keys.old_keys,
+        link_sessions=keys.link_sessions,
     )  # fmt: skip
 
 
@@ -159,6 +202,11 @@ def read_site_file(folder: Path) -> SiteFile:
         return SiteFile.model_validate(tomllib.loads(_read(folder / "site.toml").decode()))
     except (ValidationError, ValueError, RecursionError) as error:
         raise Malformed(Reason.SITE_MALFORMED, f"{folder / 'site.toml'}: {error}") from error
+
+
+def read_policy_name(folder: Path) -> Policy:
+    """The policy as it stands, not verified: for the names of its flow and domains alone."""
+    return read_policy(_read(folder / "policy.toml"))
 
 
 def read_documents(folder: Path, policy: Policy) -> dict[str, bytes]:

@@ -30,7 +30,15 @@ from guard.edge.spool_files import (
     open_place,
     remove,
 )
-from guard.edge.spool_names import SIDECAR_ENDING, escaped, is_drop, readable, sender_name
+from guard.edge.spool_names import (
+    BESIDE,
+    SIDECAR_ENDING,
+    SIGNATURE_ENDING,
+    escaped,
+    is_drop,
+    readable,
+    sender_name,
+)
 from guard.edge.spool_sidecar import (
     NO_SIDECAR,
     SIDECAR_BYTES_MAX,
@@ -39,6 +47,7 @@ from guard.edge.spool_sidecar import (
     read_sidecar,
 )
 from schemas.errors import Broken, Malformed
+from schemas.message import SIGNATURE_BYTES_MAX
 from schemas.reasons import Reason
 
 __all__ = ["Candidate", "NotYet", "Refused", "Sidecar", "Spool", "Taken"]
@@ -60,6 +69,7 @@ class Taken:
     sidecar: Sidecar
     identity: Identity
     escaped_name: str
+    signature: bytes = b""  # untrusted: what the sender put beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +147,15 @@ class Spool:
                 check(found, place.owner, self._bytes_max)
                 payload = copy(place.claimed, name, found)
                 sidecar = _sidecar(place, candidate)
+                signature = _signature(place, candidate)
             except Malformed as error:
                 return _refused(candidate, found, error)
         except _InPlaceError as error:
             return _refused(candidate, error.found, error.why)
         except OSError as error:
             raise Broken(Reason.DISK, f"a drop cannot be read: {error.strerror}") from error
-        return Taken(candidate, payload, sidecar, _identity(found, name), escaped(name))
+        identity = _identity(found, name)
+        return Taken(candidate, payload, sidecar, identity, escaped(name), signature)
 
     def discard(self, taken: Taken) -> None:
         """Remove a drop and its sidecar: their bytes are in the journal, synced."""  # spool §3 (8)
@@ -153,6 +165,8 @@ class Spool:
             remove(candidate.name, claimed)
             if taken.sidecar is not NO_SIDECAR:
                 remove(candidate.name + SIDECAR_ENDING, claimed)
+            if taken.signature:
+                remove(candidate.name + SIGNATURE_ENDING, claimed)
         except OSError as error:
             raise Broken(Reason.DISK, f"a drop cannot be removed: {error.strerror}") from error
         self._arrivals.answered(candidate)
@@ -172,7 +186,7 @@ class Spool:
             raise Broken(Reason.DISK, f"the spool cannot be synced: {error.strerror}") from error
 
     def quarantine(self, candidate: Candidate, id: str) -> None:
-        """Move what `take` refused to `refused/SENDER/ID`, its sidecar too, their bytes kept.
+        """Move what `take` refused to `refused/SENDER/ID`, what is beside it too, all bytes kept.
 
         Raises `Broken(DISK)` on an I/O error or when too much cannot be moved.
         """
@@ -180,7 +194,8 @@ class Spool:
         try:
             if not move(name, place.claimed, ident, place.refused):
                 self._keep_in_place(candidate, place, ident)
-            _move_sidecar(place, name + SIDECAR_ENDING, ident + SIDECAR_ENDING)
+            for ending in BESIDE:
+                _move_beside(place, name + ending, ident + ending)
         except OSError as error:
             raise Broken(Reason.DISK, f"a drop cannot be moved: {error.strerror}") from error
         self._arrivals.answered(candidate)
@@ -286,25 +301,47 @@ def _sidecar(place: Place, candidate: Candidate) -> Sidecar:
 
     Raises `Malformed(SIDECAR_MALFORMED)`.
     """
-    name = candidate.name + SIDECAR_ENDING
+    try:
+        untrusted = _beside(place, candidate, SIDECAR_ENDING, SIDECAR_BYTES_MAX)
+    except Malformed as error:
+        raise malformed(error.sentence) from error
+    return NO_SIDECAR if untrusted is None else read_sidecar(untrusted)
+
+
+def _signature(place: Place, candidate: Candidate) -> bytes:
+    """The bytes of the signature beside the drop, which nobody here looks into; b"" without one.
+
+    Raises `Malformed(SIGNATURE_MALFORMED)`.
+    """
+    try:
+        return _beside(place, candidate, SIGNATURE_ENDING, SIGNATURE_BYTES_MAX) or b""
+    except Malformed as error:
+        raise Malformed(Reason.SIGNATURE_MALFORMED, f"the signature {error.sentence}") from error
+
+
+def _beside(place: Place, candidate: Candidate, ending: bytes, bytes_max: int) -> bytes | None:
+    """The file `NAME` + ending, claimed and copied as the drop is; None when there is none.
+
+    Raises `Malformed` with half a sentence.
+    """
+    name = candidate.name + ending
     if len(name) > _NAME_BYTES_MAX:
-        return NO_SIDECAR
+        return None
     try:
         moved = move(name, place.drop, name, place.claimed)
     except PermissionError as error:
-        raise malformed("cannot be moved") from error
+        raise Malformed(Reason.NOT_READABLE, "cannot be moved") from error
     found = look_at(place.claimed, name) if moved or candidate.claimed else None
     if found is None:
-        return NO_SIDECAR
+        return None
     try:
-        check(found, place.owner, SIDECAR_BYTES_MAX)
-        untrusted = copy(place.claimed, name, found)
+        check(found, place.owner, bytes_max)
+        return copy(place.claimed, name, found)
     except Malformed as error:
-        raise malformed(f"is refused itself: {error.sentence}") from error
-    return read_sidecar(untrusted)
+        raise Malformed(error.reason, f"is refused itself: {error.sentence}") from error
 
 
-def _move_sidecar(place: Place, name: bytes, target: bytes) -> None:
+def _move_beside(place: Place, name: bytes, target: bytes) -> None:
     if len(name) > _NAME_BYTES_MAX or move(name, place.claimed, target, place.refused):
         return
     with contextlib.suppress(PermissionError):  # a directory: it is no drop, and nobody looks at it
@@ -312,9 +349,10 @@ def _move_sidecar(place: Place, name: bytes, target: bytes) -> None:
 
 
 def _remove_orphans(place: Place) -> None:
-    """Sidecars in `claimed/` whose drop a crash let go first."""
+    """Sidecars and signatures in `claimed/` whose drop a crash let go first."""
     with os.scandir(place.claimed_path) as entries:
         names = {entry.name for entry in entries}
     for name in names:
-        if not is_drop(name) and name.removesuffix(SIDECAR_ENDING) not in names:
+        drop = name.removesuffix(SIDECAR_ENDING).removesuffix(SIGNATURE_ENDING)
+        if not is_drop(name) and drop not in names:
             os.unlink(name, dir_fd=place.claimed)

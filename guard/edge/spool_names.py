@@ -11,7 +11,9 @@ from schemas.message import NAME_CHARACTERS_MAX
 from schemas.reasons import Reason
 
 SIDECAR_ENDING = b".meta.json"
-_NOT_DROPS = (b".part", b".tmp", SIDECAR_ENDING)
+SIGNATURE_ENDING = b".p7s"
+BESIDE = (SIDECAR_ENDING, SIGNATURE_ENDING)
+_NOT_DROPS = (b".part", b".tmp", *BESIDE)
 _SENDER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}\Z")
 _CUT_CHARACTERS, _CUT_DIGITS = 246, 8
 

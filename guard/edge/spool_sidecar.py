@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from schemas.errors import Malformed
-from schemas.message import LABEL_CHARACTERS_MAX, TYPE_CHARACTERS_MAX, Precedence
+from schemas.message import BINDING, LABEL_CHARACTERS_MAX, TYPE_CHARACTERS_MAX, Precedence
 from schemas.reasons import Reason
 
 SIDECAR_BYTES_MAX = 4096
@@ -40,6 +40,7 @@ class Sidecar(BaseModel):
     precedence: Annotated[int, BeforeValidator(_precedence), Field(ge=0, le=4)] = 0
     type: Annotated[Text, Field(max_length=TYPE_CHARACTERS_MAX)] = ""
     destination: Annotated[Text, Field(max_length=DESTINATION_CHARACTERS_MAX)] = ""
+    binding: Annotated[str, Field(pattern=f"^(?:{BINDING.pattern})?$")] = ""
 
 
 NO_SIDECAR = Sidecar()

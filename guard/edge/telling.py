@@ -8,10 +8,11 @@ told, and told anew the next time.
 import contextlib
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from guard.edge.seats import Seat
 from schemas.reasons import Reason
 
 _NO_REASON = "none"
@@ -42,6 +43,20 @@ def cause_of(ended: list[Ended]) -> tuple[str, str]:
 def _guilt(each: Ended) -> tuple[bool, bool, bool, bool]:
     saw_it_gone = each.reason == Reason.LEDGER_UNWRITABLE and each.name != "audit"
     return each.code == 0, not each.of_a_stage, saw_it_gone, not each.sentence
+
+
+def processes_told(seats: Sequence[Seat], layers: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The running processes, for the status file. layers: of the sandbox, by seat."""
+    return [
+        {
+            "name": seat.name,
+            "domain": seat.role.domain,
+            "pid": seat.process.pid,
+            "layers": layers.get(seat.name, {}).get("layers", []),
+        }
+        for seat in seats
+        if seat.process is not None
+    ]
 
 
 def write_status(path: Path, status: Mapping[str, Any]) -> None:

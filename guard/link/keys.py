@@ -4,6 +4,8 @@ Takes the link key, the flow number and a session counter, gives derived keys an
 blocks and heartbeats. Pure. Follows docs/spec/link.md §4 and §6 (2).
 """
 
+from typing import NamedTuple
+
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -21,6 +23,13 @@ KEY_ID_BYTES = 16
 _SALT = b"checkvalve link 1"
 _BLOCK_NONCE = bytes(4)
 _HEARTBEAT_NONCE = bytes([0, 0, 0, 1])
+
+
+class NextKey(NamedTuple):
+    """The link key that follows: sessions of this number and above are under it. link §4 (7)"""
+
+    key: bytes
+    first_session: int
 
 
 def derive(link_key: bytes, info: bytes, length_bytes: int) -> bytes:

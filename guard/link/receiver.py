@@ -23,9 +23,9 @@ from guard.link.events import (
 )
 from guard.link.fec import Codec
 from guard.link.heartbeat import Heartbeat
-from guard.link.keys import tag_key
+from guard.link.keys import NextKey, tag_key
 from guard.link.lines import Lines
-from guard.link.params import HEADER_BYTES, LinkParams
+from guard.link.params import HEADER_BYTES, SESSION_MAX, LinkParams
 from guard.link.records import Coder
 from guard.link.session import Session, heartbeat_opens
 from guard.link.staging import Staging
@@ -58,21 +58,25 @@ class Receiver:
     sink     takes the pieces of streams; None: a link on which streams are malformed
     streams  those in progress before a restart, with the bytes that the sink holds of them
     links    how many links carry the flow side by side
+    next_key the link key that follows, and from which session on; None: none is known yet
     """
 
     def __init__(
         self, params: LinkParams, link_key: bytes, flow: int, codec: Codec, state: ReceiverState,
         *, coder: Coder | None = None, sink: PieceSink | None = None,
-        streams: Iterable[Stream] = (), links: int = 1,
+        streams: Iterable[Stream] = (), links: int = 1, next_key: NextKey | None = None,
     ) -> None:  # fmt: skip
         self._params = params
         self._link_key = link_key
+        self._next = NextKey(link_key, SESSION_MAX + 1) if next_key is None else next_key
         self._flow = flow
         self._codec = codec
         self._rules = HeaderRules(params)
-        self._tags = None
+        self._tags = self._next_tags = None
         if params.tag:
-            self._tags = DatagramTags(tag_key(link_key, flow), params.datagram_bytes_max)
+            size = params.datagram_bytes_max
+            self._tags = DatagramTags(tag_key(link_key, flow), size)
+            self._next_tags = DatagramTags(tag_key(self._next.key, flow), size)
         self._lines = Lines(links, params.silence_ns)
         self._staged = Staging(params)
         self._link = 0  # by which the datagrams in hand came
@@ -134,6 +138,19 @@ class Receiver:
         events.extend(self._alarms.due(self._counters, now_ns))
         return events
 
+    @property
+    def between_blocks(self) -> bool:
+        """Whether no block is in hand in part: a restart now costs nothing."""
+        open_too = self._open is None or self._open.window.between_blocks
+        return open_too and self._staged.header is None
+
+    def _is_next(self, session: int) -> bool:
+        return session >= self._next.first_session
+
+    def _key_of(self, session: int) -> bytes:
+        """The link key of a session. link §4 (7)"""
+        return self._next.key if self._is_next(session) else self._link_key
+
     def note_buffer(self, fill_percent: int, kernel_drops: int) -> None:
         """How full the socket's memory has been, and how many buffers this host's kernel dropped
         because it was full: told as alarms of their own, apart from loss on the wire."""
@@ -174,8 +191,9 @@ class Receiver:
         """Datagrams of one size whose tags are looked at; `header` is the first one's, if valid."""
         if header is not None and is_run(rows, header):
             right = count = len(rows)
-            if self._tags:
-                right = int(np.count_nonzero(self._tags.matches(rows)))
+            if self._tags and self._next_tags:
+                tags = self._next_tags if self._is_next(header.session) else self._tags
+                right = int(np.count_nonzero(tags.matches(rows)))
             if right == count:
                 self._take_run(header, rows, now_ns, events)
                 return
@@ -246,7 +264,7 @@ class Receiver:
             return
         if header.session < self._newest_session or header.session <= self._open_number:
             return
-        if heartbeat_opens(self._link_key, self._flow, header, sealed):
+        if heartbeat_opens(self._key_of(header.session), self._flow, header, sealed):
             self._candidate = self._new_session(header.session, now_ns)
 
     @property
@@ -255,15 +273,24 @@ class Receiver:
 
     def _new_session(self, number: int, now_ns: int) -> Session:
         return Session(
-            self._params, self._link_key, self._flow, number, self._codec, self._counters, now_ns
+            self._params,
+            self._key_of(number),
+            self._flow,
+            number,
+            self._codec,
+            self._counters,
+            now_ns,
         )
 
     def _take_mixed(self, rows: Bytes2, now_ns: int, events: list[Event]) -> None:
         """Datagrams of one size that are not all one run: lossy, reordered, interleaved, forged."""
         heads, kept = self._rules.read_batch(rows)
         self._drop(Reason.DATAGRAM_MALFORMED, len(rows) - int(np.count_nonzero(kept)))
-        if self._tags:
+        if self._tags and self._next_tags:
             right = self._tags.matches(rows)
+            of_next = heads["session"] >= self._next.first_session
+            if of_next.any():
+                right = np.where(of_next, self._next_tags.matches(rows), right)
             self._drop(Reason.DATAGRAM_TAG, int(np.count_nonzero(kept & ~right)))
             kept &= right
         beats = (heads["flags"] & FLAG_HEARTBEAT) != 0

@@ -157,6 +157,14 @@ class Sender:
         """Every lower sequence has been handed out wholly: the cursor to keep on disk."""
         return self._complete_below
 
+    @property
+    def first_unsent(self) -> int | None:
+        """The lowest sequence that was offered and has not been handed out wholly; None: all have.
+
+        Below it everything that was offered again has left as well.
+        """
+        return self._queue.first_unsent()
+
     def due(self, now_ns: int) -> list[Burst]:
         """What may leave now: at most one group of blocks, and a heartbeat if it is time.
 

@@ -210,6 +210,11 @@ class BlockWindow:
             self._number[:] = -1
             self._newest = self._proven - 1
 
+    @property
+    def between_blocks(self) -> bool:
+        """Whether no block is in hand in part: what is forgotten now has cost nothing."""
+        return not bool(((self._status == _OPEN) & (self._count > 0)).any())
+
     def all_done_below(self, number: int) -> bool:
         """Whether no block below this number can still be completed."""
         if number > self._newest + 1:

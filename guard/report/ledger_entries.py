@@ -5,7 +5,7 @@ verifier: shares no code with the writer. Follows docs/spec/ledger.md §2.
 
 Two ways to the same answer. The sure one parses the lines and writes them again. The fast one is a
 regular expression made from the names of entries that passed the sure one: it knows only plain
-texts and short integers, and what it does not match goes the sure way.
+texts, lines of them, and short integers, and what it does not match goes the sure way.
 """
 
 import json
@@ -17,7 +17,8 @@ _FIELDS_MAX = 64
 _ENTRY_BYTES_MAX = 131_072
 _SHAPES_MAX = 32
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_PLAIN_TEXT = rb'"[ !#-\[\]-~\x7f]*+"'
+_PLAIN = rb"[ !#-\[\]-~\x7f]*+"
+_PLAIN_TEXT = rb'"' + _PLAIN + rb"(?:\\n" + _PLAIN + rb')*"'
 _SHORT_INTEGER = rb"(?:0|-?[1-9][0-9]{0,17}+)"
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 

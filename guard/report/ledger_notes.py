@@ -52,8 +52,13 @@ def read_note(untrusted: bytes) -> Note:
     origin, size, root, *_ = fields
     if not (size.isascii() and size.isdigit() and len(size) < 20 and str(int(size)) == size):
         raise NoteError("a checkpoint states no size")
-    signatures = tuple(_signature(line) for line in text[at + 2 : -1].split("\n"))
+    signatures = read_signatures(text[at + 2 :])
     return Note(origin, int(size), _base64(root, 32), text[: at + 1].encode(), signatures)
+
+
+def read_signatures(lines: str) -> tuple[tuple[str, bytes, bytes], ...]:
+    """(name, key hash, signature) of each line of signatures. Raises `NoteError`."""
+    return tuple(_signature(line) for line in lines.removesuffix("\n").split("\n"))
 
 
 class PublicKeys:

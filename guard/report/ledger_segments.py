@@ -25,11 +25,16 @@ Find = Callable[[Reason, str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One whole record. after_gap: records are missing, or came in another order, before it."""
+    """One whole record, in this file; its payload begins at byte `payload_at` there.
+
+    after_gap: records are missing, or came in another order, before it.
+    """
 
     place: str
     payload: bytes
     after_gap: bool
+    file: str
+    payload_at: int
 
 
 class Segments:
@@ -40,7 +45,7 @@ class Segments:
         self._directory = directory
         self._find = find
         self._expected = first
-        self._gap = False
+        self._gap = self._swapped = False
         self.count = 0
         self.bytes_read = 0
         self.notes: list[str] = []
@@ -110,11 +115,27 @@ class Segments:
             if right and path.name == f"{first:020d}.journal":
                 self._starts_at(path, first)
                 return int(salt)
+            if right:
+                self._misnamed(path, first)
+                return None
         self._harm(Reason.RECORD_MALFORMED, path.name, "its header is damaged: it was not read")
         return None
 
+    def _misnamed(self, path: Path, first: int) -> None:
+        """One finding for all: where two are swapped, neither alone is the fault."""
+        if self._swapped:
+            self.notes.append(f"{path.name}: its header says that it begins with batch {first}")
+            return
+        self._swapped = True
+        self._harm(
+            Reason.LEDGER_CHAIN,
+            path.name,
+            f"its header says that it begins with batch {first}: segments were swapped or renamed,"
+            " and it was not read",
+        )
+
     def _starts_at(self, path: Path, first: int) -> None:
-        if first != self._expected and not self._gap:
+        if first != self._expected and not (self._gap or self._swapped):
             self._harm(
                 Reason.LEDGER_CHAIN,
                 path.name,
@@ -144,7 +165,8 @@ class Segments:
                 place,
                 f"batch {self._expected} is next here: batches were taken out, put in or moved",
             )
-        batch = Batch(place, payload, self._gap)
+        at = offset + _RECORD_HEADER_BYTES
+        batch = Batch(place, payload, self._gap, path.name, at)
         self._expected, self._gap = number + 1, False
         return payload, batch
 

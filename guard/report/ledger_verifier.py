@@ -4,16 +4,17 @@ Takes a ledger's directory and public keys, gives findings (each with its place 
 from it) and a summary. May read files. Shares no code with the writer: follows docs/spec/ledger.md
 §6 and docs/spec/journal.md §3. Only bytes and files come in, so it can be carried elsewhere as it
 is, with the other modules of its name (ledger_segments, ledger_entries, ledger_notes, ledger_keys,
-ledger_anchor).
+ledger_anchor, ledger_findings).
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from guard.report.ledger_anchor import ANCHOR_NAME, AnchorError, read_anchor
 from guard.report.ledger_entries import Entry, EntryError, EntryForm, parse_entries
+from guard.report.ledger_findings import Finding, Verification
 from guard.report.ledger_keys import (
     EPOCH_MARK,
     EpochKey,
@@ -25,54 +26,32 @@ from guard.report.ledger_notes import Note, NoteError, PublicKeys, read_note
 from guard.report.ledger_segments import Batch, Segments
 from schemas.reasons import Reason
 
+__all__ = ["Finding", "Tied", "Verification", "verify_ledger"]
+
 FINDINGS_MAX = 100
 
 See = Callable[[int, Entry], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it must be: a code, where, and what it means for a reader."""
+class Tied:
+    """A batch that the tree ties to the first entry: where its text stands, and what it says.
 
-    reason: Reason
-    place: str
-    consequence: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.consequence} ({self.reason})"
-
-
-@dataclass(slots=True)
-class Verification:
-    """What was found. `ok` when there is nothing to find; notes are no findings.
-
-    entries, checkpoints  whole and in their place, before the first break of the tree
-    root                  over these entries, in hexadecimal
-    pruned                so many of the first entries were let go (§9)
-    anchored              so many of the first entries are under a checkpoint from elsewhere
-    epoch, epoch_begins   whose key signed last, and the first entry under it
-    first_ms, last_ms     `time_ms` of the first and last entry; None when there is none
+    file, at         the segment, and the byte there at which its first entry begins
+    first            the number of its first entry
+    entries, sizes   each entry, and the bytes of its line
+    links            of each entry, 32 bytes (§3)
     """
 
-    origin: str = ""
-    entries: int = 0
-    checkpoints: int = 0
-    root: str = ""
-    pruned: int = 0
-    anchored: int = 0
-    epoch: int = 0
-    epoch_begins: int = 0
-    first_ms: int | None = None
-    last_ms: int | None = None
-    segments: int = 0
-    bytes_read: int = 0
-    findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    file: str
+    at: int
+    first: int
+    entries: list[Entry]
+    sizes: list[int]
+    links: list[bytes]
 
-    @property
-    def ok(self) -> bool:
-        """Whether all checks passed, on at least one checkpoint."""
-        return not self.findings
+
+Watch = Callable[[Tied], None]
 
 
 def verify_ledger(
@@ -82,43 +61,53 @@ def verify_ledger(
     origin: str = "",
     witnessed: Iterable[bytes] = (),
     see: See | None = None,
+    watch: Watch | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Verification:
     """Check a ledger, running or a copy.
 
     public_key_file: the Ed25519 public key of its first epoch, in hexadecimal. origin: the name it
     must have; "" takes the first checkpoint's. witnessed: checkpoints of it that were kept
-    elsewhere. see: is shown (number, entry) of each entry that the tree ties to the first. Raises
-    `OSError` and ValueError for a key that cannot be read; what stands in the ledger is a finding.
+    elsewhere. see: is shown (number, entry) of each entry that the tree ties to the first; watch:
+    the same, a batch at a time, with its place; progress: is told how many bytes were read.
+    Raises `OSError` and ValueError for a key that cannot be read; what stands in the ledger is a
+    finding.
     """
     public = bytes.fromhex(public_key_file.read_text("ascii").strip())
-    return _Verifier(public, origin, see).run(directory, list(witnessed))
+    verifier = _Verifier(public, origin, see, watch)
+    return verifier.run(directory, list(witnessed), progress or (lambda _: None))
 
 
 class _Verifier:
     """One pass over a ledger."""
 
-    def __init__(self, public: bytes, origin: str, see: See | None) -> None:
+    def __init__(self, public: bytes, origin: str, see: See | None, watch: Watch | None) -> None:
         self._epochs = [EpochKey(0, public)]
         self._keys = PublicKeys([public])
         self._form = EntryForm()
         self._see = see
+        self._watch = watch
         self._result = Verification(origin)
         self._tied = True  # whether what is read still goes on from entry 0
         self._link = bytes(32)
         self._subtrees: list[tuple[int, bytes]] = []  # (leaves, root), largest first
         self._size = 0
         self._root = sha256(b"").digest()
-        self._stated = 0
+        self._stated = self._counted = 0  # entries until here, as the last checkpoint says, as read
         self._made: dict[int, bytes] = {}
         self._wanted: set[int] = set()
 
-    def run(self, directory: Path, witnessed: Sequence[bytes]) -> Verification:
+    def run(
+        self, directory: Path, witnessed: Sequence[bytes], progress: Callable[[int], None]
+    ) -> Verification:
+        """Read all, then hold it against what is known from elsewhere."""
         result = self._result
         notes = [note for raw in witnessed if (note := self._witnessed_note(raw)) is not None]
         self._wanted = {note.size for note in notes}
         segments = Segments(directory, self._find, self._begin(directory))
         for batch in segments.batches():
             self._batch(batch)
+            progress(segments.bytes_read + batch.payload_at + len(batch.payload))
         for note in notes:
             self._compare(note)
         if not result.checkpoints:
@@ -153,12 +142,15 @@ class _Verifier:
         place = f"{batch.place}, entries {first} to {note.size - 1}"
         formed = self._entries(place, body, lines)
         if batch.after_gap:
-            self._stated = first
-        self._checkpoint(place, note, len(lines))
-        if self._tied:
-            self._tie(place, note, lines)
+            self._stated = self._counted = first
+        signed = self._checkpoint(place, note, len(lines))
+        links = self._tie(place, note, lines) if self._tied else []
         if self._tied:
             self._count(lines if formed else [], first)
+            if signed:
+                self._result.checkpoint = raw_note.decode()
+            if formed:
+                self._show(batch, first, lines, links)
         if EPOCH_MARK in body:
             self._follow(place, note, lines)
 
@@ -170,12 +162,13 @@ class _Verifier:
             return False
         return True
 
-    def _checkpoint(self, place: str, note: Note, count: int) -> None:
+    def _checkpoint(self, place: str, note: Note, count: int) -> bool:
+        """Whether it is the next one, as far as the note alone tells, and is signed."""
         result = self._result
         result.origin = result.origin or note.origin
         if note.origin != result.origin:
             self._find(Reason.LEDGER_CHAIN, place, f"it is of another ledger, {note.origin!r}")
-        if note.size - count != self._stated:
+        if note.size - count not in (self._stated, self._counted):
             self._find(
                 Reason.LEDGER_CHAIN,
                 place,
@@ -183,16 +176,18 @@ class _Verifier:
                 " entries were taken out, put in, or stand in another order",
             )
             self._untie(place, "entries are missing or too many before it")
-        self._stated = note.size
+        self._counted, self._stated = self._stated + count, note.size
         try:
             self._keys.check(note)
         except NoteError as error:
             self._find(
                 Reason.LEDGER_SIGNATURE, place, f"nobody vouches for its checkpoint: {error}"
             )
+            return False
+        return True
 
-    def _tie(self, place: str, note: Note, lines: list[bytes]) -> None:
-        """§3: the entries' links, the tree's root, and whether the checkpoint states it."""
+    def _tie(self, place: str, note: Note, lines: list[bytes]) -> list[bytes]:
+        """§3: the tree's root, and whether the checkpoint states it; gives the entries' links."""
         link, links = self._link, []
         for line in lines:
             link = sha256(b"\x00" + link + line).digest()
@@ -207,9 +202,9 @@ class _Verifier:
                 " entries, is not what was signed",
             )
             self._untie(place, "what follows is not tied to what was signed")
-            return
-        if note.size in self._wanted:
+        elif note.size in self._wanted:
             self._made[note.size] = note.root
+        return links
 
     def _grow(self, hashes: list[bytes]) -> None:
         """Add leaves to the tree; its root is then in `_root`."""
@@ -236,8 +231,16 @@ class _Verifier:
         if times_ms:
             result.first_ms = times_ms[0] if result.first_ms is None else result.first_ms
             result.last_ms = times_ms[-1]
+
+    def _show(self, batch: Batch, first: int, lines: list[bytes], links: list[bytes]) -> None:
+        if self._see is None and self._watch is None:
+            return
+        entries = parse_entries(lines)
+        if self._watch is not None:
+            sizes = list(map(len, lines))
+            self._watch(Tied(batch.file, batch.payload_at, first, entries, sizes, links))
         if self._see is not None:
-            for number, entry in enumerate(parse_entries(lines), first):
+            for number, entry in enumerate(entries, first):
                 self._see(number, entry)
 
     def _follow(self, place: str, note: Note, lines: list[bytes]) -> None:
@@ -310,6 +313,10 @@ class _Verifier:
         place = f"the witnessed checkpoint of {note.size} entries"
         if note.origin != self._result.origin:
             self._find(Reason.LEDGER_CHAIN, place, f"it is of another ledger, {note.origin!r}")
+        elif not self._tied and note.size > self._result.entries:
+            self._result.notes.append(
+                f"{place}: it cannot be held against what is not tied to the first entry"
+            )
         elif note.size > self._size:
             consequence = f"the ledger has only {self._size} entries: its end was cut off"
             self._find(Reason.LEDGER_CHAIN, place, consequence + self._unless(note))

@@ -42,9 +42,13 @@ Found = Iterator[Change]
 # A list whose additions let more through (+), or stop more (-).
 _LISTS = {
     "types": Effect.OPENS, "categories": Effect.OPENS, "drop": Effect.OPENS,
-    "audience": Effect.CLOSES, "paths": Effect.CLOSES,
+    "audience": Effect.CLOSES, "paths": Effect.CLOSES, "explicit": Effect.CLOSES,
 }  # fmt: skip
-_STRICT = {"found": "refuse", "without_rel": "refuse", "unlabelled": "refuse", "unknown": "refuse"}
+_STRICT: dict[str, str | bool] = {
+    "found": "refuse", "without_rel": "refuse", "unlabelled": "refuse", "unknown": "refuse",
+    "obsolete": True,
+}  # fmt: skip
+_CLEARANCES = frozenset({"clearances", "ceiling"})
 _OTHER = {Effect.OPENS: Effect.CLOSES, Effect.CLOSES: Effect.OPENS}
 
 
@@ -79,6 +83,9 @@ def _ends(old: Policy, new: Policy) -> Found:
 
 def _senders(old: Policy, new: Policy) -> Found:
     yield from _members("may drop", old.senders, new.senders, Effect.OPENS)
+    for sender in sorted({*old.sender_persons, *new.sender_persons}):
+        before, after = old.sender_persons.get(sender, []), new.sender_persons.get(sender, [])
+        yield from _members(f"may not review what {sender} sends:", before, after, Effect.CLOSES)
 
 
 def _link(old: Policy, new: Policy) -> Found:
@@ -87,8 +94,12 @@ def _link(old: Policy, new: Policy) -> Found:
     if one.tag != other.tag:
         effect = Effect.CLOSES if other.tag else Effect.OPENS
         yield Change(effect, f"datagrams carry {'a tag again' if other.tag else 'no tag any more'}")
+    if one.signatures != other.signatures:
+        effect = Effect.CLOSES if other.signatures == "hybrid" else Effect.OPENS
+        yield Change(effect, f"the link's signatures was {one.signatures} and is"
+                     f" {other.signatures}")  # fmt: skip
     for name in type(one).model_fields:
-        if name in ("tag", "rate_mbit_per_s", "rate_bit_per_s"):
+        if name in ("tag", "signatures", "rate_mbit_per_s", "rate_bit_per_s"):
             continue
         was, now = getattr(one, name), getattr(other, name)
         if was != now:
@@ -157,6 +168,8 @@ def _parameter(where: str, name: str, one: dict[str, Any], other: dict[str, Any]
         yield from _number(what, was, now, higher_opens=name.endswith("_max"))
     elif name in _LISTS and isinstance(was, list) and isinstance(now, list):
         yield from _members(f"{what} has", was, now, _LISTS[name])
+    elif name in _CLEARANCES and isinstance(was, list) and isinstance(now, list):
+        yield from _clearances(what, was, now)
     elif name in _STRICT:
         effect = Effect.CLOSES if now == _STRICT[name] else Effect.OPENS
         yield Change(effect, f"{what} was {was} and is {now}")
@@ -164,13 +177,33 @@ def _parameter(where: str, name: str, one: dict[str, Any], other: dict[str, Any]
         order = list(other["classifications"])
         effect = Effect.OPENS if order.index(now) > order.index(was) else Effect.CLOSES
         yield Change(effect, f"{what} was {was} and is {now}")
-    elif name == "labels" and isinstance(was, dict) and isinstance(now, dict):
+    elif name in ("labels", "also") and isinstance(was, dict) and isinstance(now, dict):
         yield from _table(what, was, now)
     elif name == "rules" and isinstance(was, list) and isinstance(now, list):
         yield from _rules(what, was, now)
     else:
         told = f"{_value(name, was)}, and now {_value(name, now)}"
         yield Change(Effect.UNCLEAR, f"{where}: was {told}")
+
+
+def _clearances(what: str, was: list[dict[str, Any]], now: list[dict[str, Any]]) -> Found:
+    """Clearances by holder. Each must be granted: one more stops more, one that holds more less."""
+    one, other = ({table["holder"]: table for table in tables} for tables in (was, now))
+    if len(one) != len(was) or len(other) != len(now):
+        yield Change(Effect.UNCLEAR, f"{what} changed, and two have the same holder")
+        return
+    yield from _members(what, list(one), list(other), Effect.CLOSES)
+    for holder in (holder for holder in one if holder in other and one[holder] != other[holder]):
+        before, after = one[holder], other[holder]
+        whose = f"{what}: {holder or 'the holder'}"
+        classes = (before["classifications"], after["classifications"])
+        yield from _members(f"{whose} has", *classes, Effect.OPENS)
+        for tag in sorted({*before["categories"], *after["categories"]}):
+            values = (before["categories"].get(tag, []), after["categories"].get(tag, []))
+            yield from _members(f"{whose} has of {tag}", *values, Effect.OPENS)
+        for date in ("not_before", "not_after"):
+            if before[date] != after[date]:
+                yield Change(Effect.UNCLEAR, f"{whose} has another {date.replace('_', ' ')}")
 
 
 def _table(what: str, was: dict[str, str], now: dict[str, str]) -> Found:

@@ -22,6 +22,10 @@ _MANIFEST = {
     "full": "A signed manifest: sequence, id, digest, size, type, label, times, policy digest.",
     "compact": "A compact signed manifest: type, label, times; receipts and id are in the ledger.",
 }
+_SIGNATURES = {
+    "ed25519": "It is signed with Ed25519.",
+    "hybrid": "It is signed twice: with Ed25519 and with ML-DSA-65.",
+}
 _COMPRESSED = {
     "off": "Nothing is compressed.",
     "lz4": "Envelopes are compressed with lz4.",
@@ -75,7 +79,18 @@ def _one(name: str, value: Any) -> str:
             return f"{words.removesuffix(' min')} at least {value:,}"
     if name == "rules" and isinstance(value, list):
         return ", else ".join(_rule(rule) for rule in value if isinstance(rule, dict))
+    if name in ("clearances", "ceiling") and isinstance(value, list):
+        return f"{words}: " + " and ".join(_clearance(it) for it in value if isinstance(it, dict))
     return f"{words}: {_value(value)}"
+
+
+def _clearance(table: Mapping[str, Any]) -> str:
+    """A clearance: "HIGH (RESTRICTED; Releasable To FRA)"."""
+    held = [_value(table.get("classifications", []))]
+    held += [f"{tag} {_value(values)}" for tag, values in table.get("categories", {}).items()]
+    held += [f"{end} {table[key]}" for key, end in (("not_before", "from"), ("not_after", "to"))
+             if table.get(key)]  # fmt: skip
+    return f"{table.get('holder') or 'all'} ({'; '.join(held)})"
 
 
 def _value(value: Any) -> str:
@@ -113,6 +128,7 @@ def crossing_in_words(policy: Policy) -> list[str]:
     return [
         f"The payload as stage {rebuilt} gave it: written anew from what was read, not copied.",
         _MANIFEST[policy.link.manifest],
+        _SIGNATURES[policy.link.signatures],
         f"The dropped file's name {named}.",
     ]
 

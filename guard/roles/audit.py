@@ -3,7 +3,7 @@
 Hears entries from the roles of its side (packets of JSON lists), writes a batch with its signed
 checkpoint, and tells the tail of the lane how many packets are durable, with the ledger's size
 and root; `ingest` hears how many of its own are. The first thing it tells is where to go on, read
-from the ledger itself. `send` hears first the newest session of the link that the ledger has, then
+from the ledger itself. `send` hears first its newest session of the link and newest resend, then
 how many of its own packets are durable, and statements for the link's heartbeats. The sealing key
 is this process's alone: it changes from epoch to epoch, and each is destroyed after its last batch.
 If the ledger cannot be written the process ends, and with it the lane: nothing is released unheard.
@@ -17,8 +17,10 @@ from guard.core.durable_words import DURABLE, HEARD
 from guard.core.facts import DestinationFacts, SourceFacts
 from guard.core.ledger import INTEGER_MAX, Checkpoint
 from guard.core.session_reset import PROPOSAL_BYTES_MAX, SESSION_MAX
+from guard.core.witnessing import Points
 from guard.edge.clock import now_ms
 from guard.edge.ledger_files import LedgerWriter
+from guard.edge.ledger_resume import Resume, ResumeFile
 from guard.edge.link_parameters import link_params
 from guard.edge.sealing_keys import SealingKeys
 from guard.edge.sockets import Ear, Mouth, readable
@@ -26,22 +28,32 @@ from guard.edge.spec import Spec
 from guard.roles.feed import Feed
 from guard.roles.publishing import Publisher
 from schemas.entry import Entry, Kind, alarm
+from schemas.errors import Forged, Malformed
 from schemas.reasons import Reason
 
 PACKETS_A_BATCH_MAX = 64
 _IDLE_MS = 500
+_NOTICE_AHEAD_S_MAX = 2 * 86_400  # the supervisor takes a day: docs/spec/gap-notice.md §3 (2)
 _OF_SEND: dict[str, frozenset[str]] = {
     Kind.SENT: frozenset({"kind", "time_ms", "count", "last"}),
     Kind.SESSION: frozenset({"kind", "time_ms", "session"}),
+    Kind.RESEND: frozenset({
+        "kind", "time_ms", "resend", "who", "numbers", "count", "notice", "notice_s",
+    }),
+    Kind.RESENT: frozenset({"kind", "time_ms", "resend", "count", "refused", "sentence"}),
     Kind.SESSION_RESET: frozenset({"kind", "time_ms", "session", "signers", "proposal"}),
-}
-_TEXTS = frozenset({"kind", "signers", "proposal"})
+}  # fmt: skip
+_TEXTS = frozenset({
+    "kind", "signers", "proposal", "who", "numbers", "notice", "refused", "sentence",
+})  # fmt: skip
 _OF_INGEST = frozenset({"kind", "time_ms", "id", "sender", "name", "stage", "reason", "sentence"})
+_OF_REMOVED = frozenset({"kind", "time_ms", "what", "count", "names"})
 _OF_THE_TAIL = {
-    "low": frozenset({Kind.COMMITTED, Kind.REFUSED, Kind.HELD, Kind.ALARM, Kind.POSTURE}),
+    "low": frozenset({Kind.COMMITTED, Kind.REFUSED, Kind.HELD, Kind.ALARM, Kind.POSTURE,
+                      Kind.REMOVED}),
     "high": frozenset({
         Kind.DELIVERING, Kind.DELIVERED, Kind.DUPLICATE, Kind.HELD, Kind.GAP, Kind.WITNESS,
-        Kind.SESSION, Kind.LINK_STATE, Kind.ALARM, Kind.POSTURE,
+        Kind.SESSION, Kind.LINK_STATE, Kind.ALARM, Kind.POSTURE, Kind.REMOVED,
     }),
 }  # fmt: skip
 
@@ -75,35 +87,64 @@ class Audit:
 
     def work(self) -> None:
         """Recover the ledger, write the run's first entry, say where to go on, write what comes."""
-        facts = SourceFacts() if self._spec.side == "low" else DestinationFacts()
-        self._ledger = self._open(Path(self._spec.text("folder")), facts)
-        if self._witness is not None and isinstance(facts, SourceFacts):
-            self._witness.tell(json.dumps({"session": facts.session}).encode())
-        self._append([self._run_entry()])
-        self._durable.tell(json.dumps(facts.state()).encode())
+        self._open(Path(self._spec.text("folder")))
+        if self._witness is not None and isinstance(self._facts, SourceFacts):
+            self._witness.tell(json.dumps(self._facts.of_send()).encode())
+        state = self._facts.state()
+        self._append([self._run_entry(), *self._key_entries()])
+        self._durable.tell(json.dumps(state).encode())
         while self._ears:
             batch = self._collect()
             if batch:
                 self._append(batch)
                 self._durable.tell(
-                    DURABLE.pack(self._heard_from_tail, self._ledger.size, self._ledger.root)
+                    DURABLE.pack(
+                        self._heard_from_tail,
+                        self._ledger.size,
+                        self._ledger.root,
+                        self._facts.sent,
+                    )
                 )
                 self._tell_ingest()
             self._ratchet_if_due()
+            self._keep_if_due()
             self._tell_statement()
             self._feed.tell_if_due()
         self._append([{"kind": Kind.STOP, "time_ms": now_ms()}])
         self._feed.tell()
 
-    def _open(self, folder: Path, facts: SourceFacts | DestinationFacts) -> LedgerWriter:
-        keys = SealingKeys(folder / "sealing")
-        first_key = bytes.fromhex(self._spec.text("ledger_public"))
+    def _open(self, folder: Path) -> None:
+        """From what was kept of it, or from the beginning if that does not fit."""
+        self._resume = ResumeFile(folder / "sealing" / "resume")
+        kept = self._resume.read()
+        try:
+            self._read_on(folder, kept)
+        except (Malformed, Forged):
+            if kept is None:
+                raise
+            self._resume.forget()
+            self._read_on(folder, None)
+
+    def _read_on(self, folder: Path, kept: Resume | None) -> None:
+        self._facts = SourceFacts() if self._spec.side == "low" else DestinationFacts()
         if self._witness is not None:
-            params = link_params(self._spec)
-            self._publisher = Publisher(folder / "sealing" / "told", params)
-        grown = self._publisher.grown if self._publisher else None
-        origin = self._spec.text("origin")
-        return LedgerWriter.open(folder / "ledger", keys, first_key, origin, facts.see, grown=grown)
+            told = folder / "sealing" / "told"
+            self._publisher = Publisher(told, link_params(self._spec))
+        self._ledger = LedgerWriter.open(
+            folder / "ledger",
+            SealingKeys(folder / "sealing"),
+            bytes.fromhex(self._spec.text("ledger_public")),
+            self._spec.text("origin"),
+            self._facts.see,
+            follower=self._publisher,
+            resume=kept,
+        )
+
+    def _keep_if_due(self) -> None:
+        """So that the next start need not read all that this one has read or written."""
+        if self._resume.is_due(self._ledger.size):
+            points = self._publisher.points if self._publisher else Points()
+            self._resume.write(self._ledger.resume(self._facts.entry(now_ms()), points))
 
     def _ratchet_if_due(self) -> None:
         """End the epoch when its time is over and there is something to protect in it."""
@@ -157,6 +198,11 @@ class Audit:
             "cause": self._spec.text("cause"),
         }
 
+    def _key_entries(self) -> list[Entry]:
+        """What was done to keys while nobody could write it here: from the supervisor."""
+        told = self._spec.values.get("key_events")
+        return list(told) if isinstance(told, list) else []
+
     def _collect(self) -> list[Entry]:
         """All entries that are there now; waits until there are some, or half a second."""
         entries: list[Entry] = []
@@ -186,6 +232,8 @@ class Audit:
         for entry in entries:
             entry["policy_digest"] = self._policy_digest
         self._took(self._ledger.append(entries))
+        for entry in entries:
+            self._facts.see(entry)
         self._feed.add("entries", len(entries))
         self._feed.counters["ledger_size"] = self._ledger.size
         for entry in entries:
@@ -199,7 +247,7 @@ class Audit:
         amount = 1
         if entry["kind"] == Kind.GAP:
             amount = int(entry["last"]) - int(entry["first"]) + 1
-        elif entry["kind"] in (Kind.SENT, Kind.DELIVERED):
+        elif entry["kind"] in (Kind.SENT, Kind.RESENT, Kind.DELIVERED, Kind.REMOVED):
             amount = int(entry["count"])
         self._feed.add("entry|" + "|".join(parts), amount)
 
@@ -213,7 +261,7 @@ def of_send(untrusted_packet: bytes) -> list[Entry]:
 
 
 def of_ingest(untrusted_packet: bytes) -> list[Entry]:
-    """The same of `ingest`, which stands at the drop directories: entries of one kind, with no
+    """The same of `ingest`, which stands at the drop directories: entries of two kinds, with no
     field by which another place would go on."""
     return _told(untrusted_packet, _may_ingest_tell, "ingest")
 
@@ -241,13 +289,27 @@ def of_tail(packet: bytes, side: str) -> list[Entry]:
 
 
 def _may_ingest_tell(entry: Entry) -> bool:
+    if entry["kind"] == Kind.REMOVED:
+        return _may_tell_removed(entry)
     texts = [entry[name] for name in _OF_INGEST - {"time_ms"}]
     return (
         entry.keys() == _OF_INGEST
-        and entry["kind"] == Kind.SPOOL_REFUSED
+        and entry["kind"] in (Kind.SPOOL_REFUSED, Kind.REVIEW)
         and all(type(it) is str for it in texts)
         and type(entry["time_ms"]) is int
         and 0 <= entry["time_ms"] <= INTEGER_MAX
+    )
+
+
+def _may_tell_removed(entry: Entry) -> bool:
+    """Of `ingest`: what it has let go of what it had refused."""
+    numbers = entry["time_ms"], entry["count"]
+    return (
+        entry.keys() == _OF_REMOVED
+        and entry["what"] == "refused"
+        and type(entry["names"]) is str
+        and len(entry["names"]) <= PROPOSAL_BYTES_MAX
+        and all(type(it) is int and 0 <= it <= INTEGER_MAX for it in numbers)
     )
 
 
@@ -260,4 +322,5 @@ def _may_send_tell(entry: Entry) -> bool:
         and all(type(it) is str and len(it) <= PROPOSAL_BYTES_MAX for it in texts)
         and all(type(it) is int and 0 <= it <= INTEGER_MAX for it in numbers)
         and entry.get("session", 1) in range(1, SESSION_MAX + 1)
+        and int(entry.get("notice_s", 0)) <= now_ms() // 1000 + _NOTICE_AHEAD_S_MAX
     )

@@ -19,10 +19,12 @@ from guard.edge.orders import OrdersFile
 from guard.edge.output_queue import OutputQueue
 from guard.edge.sockets import Ear, Mouth
 from guard.edge.spec import Spec
+from guard.edge.sweeping import Sweeper
 from guard.roles.feed import Feed
-from guard.roles.tail import Arrival, Lane, Scribe, judge_of
+from guard.roles.tail import Arrival, Lane, Scribe, judge_of, sweep_held
 from schemas.entry import Entry, Kind, alarm
 from schemas.errors import CheckvalveError, Forged
+from schemas.media_types import extension_of
 from schemas.reasons import Reason
 from schemas.sealed import read_landed
 from schemas.sequences import RangeSet
@@ -51,6 +53,8 @@ class Deliver:
         self._queue_folder = folder / "queue"
         self._landed_folder = folder / "landed"
         self._held = HeldStore(folder / "held")
+        days = spec.number("keep_days")
+        self._sweeper = Sweeper(folder / "held", days, monotonic_ns(), folders=True)
         self._orders = OrdersFile(folder)
         self._feed = Feed(spec)
         self._handled = RangeSet()
@@ -68,6 +72,8 @@ class Deliver:
             self._scribe.write_any(self._orders.news(now_ms()))
             if batch:
                 self._settle(batch)
+            if self._sweeper.due(monotonic_ns()):
+                sweep_held(self._sweeper, self._scribe)
             self._feed.tell_if_due()
 
     def _recover(self, state: dict[str, int | str]) -> None:
@@ -162,7 +168,8 @@ class Deliver:
         if meta.name:
             sidecar["name"] = meta.name
         for queue in queues.split(","):
-            self._queue.stage(ident, queue, self._extension, payload, sidecar)
+            extension = self._extension or extension_of(meta.type)
+            self._queue.stage(ident, queue, extension, payload, sidecar)
         self._handled.add(int(notice.about["sequence"]))
         entry = self._entry(Kind.DELIVERING, notice, "", "", "", summary(cleared.receipts))
         return entry | {
@@ -182,14 +189,15 @@ class Deliver:
 
     def _hold_for_posture(self, notice: Notice, cleared: Cleared, why: str) -> Entry:
         sentence = f"posture: {why}"
-        self._keep(notice, Reason.POSTURE, sentence, cleared.message.payload)
+        self._keep(notice, "deliver", Reason.POSTURE, sentence, cleared.message.payload)
         self._handled.add(int(notice.about["sequence"]))
         stages = summary(cleared.receipts)
         return self._entry(Kind.HELD, notice, "deliver", Reason.POSTURE, sentence, stages)
 
     def _stop(self, notice: Notice, stopped: Stopped) -> Entry:
         """A refusal here is held too: the source side's checks had passed it, people must look."""
-        self._keep(notice, stopped.reason, stopped.sentence, stopped.message.payload)
+        payload = stopped.message.payload
+        self._keep(notice, stopped.stage, stopped.reason, stopped.sentence, payload)
         self._handled.add(int(notice.about["sequence"]))
         return self._entry(
             Kind.HELD, notice, stopped.stage, stopped.reason, stopped.sentence,
@@ -201,14 +209,18 @@ class Deliver:
         sentence = str(notice.about.get("sentence", ""))
         if fault is not None:
             reason, sentence = fault.reason, fault.sentence
-        self._keep(notice, reason, sentence, b"")
-        told = alarm(now_ms(), reason, f"{notice.id.hex()}: {sentence}")
         stage = "verify" if fault is None else "deliver"
+        self._keep(notice, stage, reason, sentence, b"")
+        told = alarm(now_ms(), reason, f"{notice.id.hex()}: {sentence}")
         return [self._entry(Kind.HELD, notice, stage, reason, sentence, ""), told]
 
-    def _keep(self, notice: Notice, reason: str, sentence: str, output: bytes) -> None:
+    def _keep(self, notice: Notice, stage: str, reason: str, sentence: str,
+              output: bytes) -> None:  # fmt: skip
         _, _, envelope = read_landed(self._landed.read(notice.place))
-        record = {"reason": reason, "sentence": sentence, **notice.about}
+        record = {
+            "time_ms": now_ms(), "stage": stage, "reason": reason, "sentence": sentence,
+            **notice.about,
+        }  # fmt: skip
         self._held.keep(notice.id.hex(), envelope, output, record)
 
     @staticmethod

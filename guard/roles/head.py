@@ -28,13 +28,17 @@ NOWHERE = Place(0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Fed:
-    """A message to feed: its number in this side's journal, id, itself, where its bytes stand."""
+    """A message to feed: its number in this side's journal, id, itself, where its bytes stand.
+
+    chain: whether the chain sees it; else the tail is told of it alone.
+    """
 
     number: int
     id: bytes
     message: Message
     place: Place
     about: About
+    chain: bool = True
 
 
 class Feeder:
@@ -61,6 +65,9 @@ class Feeder:
         self._give(fed)
 
     def _give(self, fed: Fed) -> None:
+        if not fed.chain:
+            self.stop(fed.number, fed.id, fed.place, fed.about)
+            return
         message = fed.message
         digest = message_digest(message.meta_bytes, message.payload)
         frame = first_frame(fed.number, message, self._scope, self._key, fed.id)

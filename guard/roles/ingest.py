@@ -2,7 +2,8 @@
 
 Takes files from `spool/drop/SENDER/`, copies their bytes into the `accepted` journal, makes a
 batch durable, removes the drops, and feeds the chain. What is no message (a link, a device, a name
-that is no name) is moved to `spool/refused/` and reported. Nothing here looks inside a file.
+that is no name) is moved to `spool/refused/` and reported. Nothing here looks inside a file. Held
+messages on which reviewers have decided (`guard.roles.reviews`) come in again the same way.
 
 After a start it first feeds again, one at a time, what the ledger does not have yet.
 """
@@ -10,12 +11,14 @@ After a start it first feeds again, one at a time, what the ledger does not have
 import json
 import os
 import signal
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from guard.core.durable_words import HEARD
 from guard.core.notice import Place
-from guard.edge.clock import now_ms, now_s
+from guard.core.review import takes_chain
+from guard.edge.clock import monotonic_ns, now_ms, now_s
 from guard.edge.journal import JournalReader, JournalWriter, Position
 from guard.edge.keys import new_id
 from guard.edge.orders import OrdersFile
@@ -23,15 +26,19 @@ from guard.edge.sockets import Ear, Mouth
 from guard.edge.spec import Spec
 from guard.edge.spool import Refused, Spool, Taken
 from guard.edge.spool_arrivals import Candidate
+from guard.edge.sweeping import Sweeper, removed
 from guard.edge.waiting import wait_readable
 from guard.roles.feed import Feed
 from guard.roles.head import Fed, Feeder
+from guard.roles.reviews import ReviewDesk
 from schemas.accepted import read_accepted, write_accepted
 from schemas.entry import Entry, Kind
 from schemas.errors import Broken
 from schemas.message import Message, Meta
 from schemas.reasons import Reason
 
+SENDER_SIGNATURE = "sender_signature"
+"""The stage that reads a sender's signature: where no chain has it, none is carried."""
 BATCH_MAX = 64
 BATCH_BYTES_MAX = 4 * 1024 * 1024
 _IDLE_MS = 200
@@ -51,15 +58,20 @@ class Ingest:
         if not isinstance(senders, list):
             raise TypeError("senders is no list")
         self._flow = spec.text("flow")
+        self._signed = any(use == SENDER_SIGNATURE for _, use, *_ in _stages(spec))
         self._senders = [str(sender) for sender in senders]
         self._bytes_max = spec.number("payload_bytes_max")
         self._spool_folder = folder / "spool"
         self._journal_folder = folder / "accepted"
         self._feeder = Feeder(spec, self._journal_folder)
         self._orders = OrdersFile(folder)
+        self._reviews = ReviewDesk(spec, folder)
         self._entries = Mouth(spec.descriptors["ingest-entries"])
         self._durable = Ear(spec.descriptors["ingest-durable"])
         self._told = 0
+        days, now_ns = spec.number("keep_days"), monotonic_ns()
+        refused = self._spool_folder / "refused"
+        self._sweepers = [Sweeper(refused / name, days, now_ns) for name in self._senders]
         self._feed = Feed(spec)
         self._stopping = False
         signal.signal(signal.SIGTERM, self._stop)
@@ -76,6 +88,7 @@ class Ingest:
         known = self._refeed()
         waiting: list[Candidate] = []
         while not self._stopping:
+            self._take_decisions(known)
             waiting += self._spool.candidates()
             stopped, waiting = self._stopped(waiting)
             batch, waiting = self._take(waiting, known)
@@ -91,6 +104,7 @@ class Ingest:
             if forgets and self._spool.all_offered:
                 self._spool.sync()  # no power cut may bring back a drop that nobody knows any more
                 self._journal.drop_below(self._feeder.settled)
+            self._let_go_refused()
             self._feed.counters["depth_drop"] = len(waiting)
             self._feed.counters["depth_accepted"] = self._journal.next_number - self._feeder.settled
             self._feed.tell_if_due()
@@ -119,6 +133,28 @@ class Ingest:
                     place = reader.position(number)
                     message = Message(meta_bytes, payload)
                     yield self._fed(number, message.meta, message, place, origin)
+
+    def _take_decisions(self, known: set[bytes]) -> None:
+        """What reviewers decided goes on: durable first, then the decisions go, then it is fed."""
+        ready, voids = self._reviews.due(self._orders.now())
+        while voids:
+            some, voids = voids[:BATCH_MAX], voids[BATCH_MAX:]
+            self._tell([void.entry() for void in some])
+            self._reviews.remove(void.name for void in some)
+        if not ready:
+            return
+        accepted = []
+        for each in ready:
+            if each.origin in known:  # accepted before a crash undid the removal of the decisions
+                continue
+            record = write_accepted(each.message.meta_bytes, each.origin, each.message.payload)
+            accepted.append((self._journal.append(record), each))
+        self._journal.sync()
+        self._journal.mark(self._journal.next_number)
+        self._reviews.remove(name for each in ready for name in each.names)
+        for position, each in accepted:
+            meta = each.message.meta
+            self._feeder.feed(self._fed(position.number, meta, each.message, position, each.origin))
 
     def _take(
         self, candidates: list[Candidate], known: set[bytes]
@@ -159,6 +195,8 @@ class Ingest:
                 label=sidecar.label,
                 precedence=sidecar.precedence,
                 destination=sidecar.destination,
+                signature=b64encode(taken.signature).decode() if self._signed else "",
+                binding=sidecar.binding,
             )
             message = Message.make(meta, taken.payload)
             origin = origin_of(taken)
@@ -177,13 +215,15 @@ class Ingest:
     @staticmethod
     def _fed(number: int, meta: Meta, message: Message, at: Position, origin: bytes) -> Fed:
         place = Place(at.segment, at.offset, at.length)
+        told = origin.decode("ascii")
         about: dict[str, int | str] = {
             "sender": meta.sender,
             "name": meta.name,
             "accepted_s": meta.accepted_s,
-            "origin": origin.decode("ascii"),
+            "origin": told,
         }
-        return Fed(number, bytes.fromhex(meta.id), message, place, about)
+        chain = takes_chain(told)
+        return Fed(number, bytes.fromhex(meta.id), message, place, about, chain)
 
     def _refuse(self, refused: list[tuple[Candidate, Refused]]) -> None:
         """In the ledger first, then moved away; a crash in between tells it twice, by one id."""
@@ -202,6 +242,13 @@ class Ingest:
             }
             for candidate, found in refused
         ]
+        self._tell(entries)
+        for candidate, found in refused:
+            self._spool.quarantine(candidate, found.id)
+        self._feed.add("spool_refused", len(refused))
+
+    def _tell(self, entries: list[Entry]) -> None:
+        """Into the ledger; waits until they are durable."""
         self._entries.tell(json.dumps(entries, separators=(",", ":")).encode())
         self._told += 1
         durable = 0
@@ -210,9 +257,19 @@ class Ingest:
             if packet is None:
                 raise Broken(Reason.LEDGER_UNWRITABLE, "the ledger cannot be written")
             (durable,) = HEARD.unpack(packet)
-        for candidate, found in refused:
-            self._spool.quarantine(candidate, found.id)
-        self._feed.add("spool_refused", len(refused))
+
+    def _let_go_refused(self) -> None:
+        """Drops that were refused, past their time: the ledger hears first. resend §5"""
+        for sweeper in self._sweepers:
+            names = sweeper.old(now_s()) if sweeper.due(monotonic_ns()) else []
+            if names:
+                self._tell([removed("refused", names)])
+                sweeper.remove(names)
+
+
+def _stages(spec: Spec) -> list[list[object]]:
+    stages = spec.values.get("stages")
+    return stages if isinstance(stages, list) else []
 
 
 def was_accepted(taken: Taken, known: set[bytes]) -> bool:

@@ -5,10 +5,11 @@ of each checkpoint is on disk before it is told, so that a restart knows what th
 have seen. Follows docs/spec/ledger.md §8.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from guard.core.ledger import Checkpoint, Ledger
-from guard.core.witnessing import POINTS_MAX, Points
+from guard.core.witnessing import POINTS_MAX, Kept, Points
 from guard.edge.clock import monotonic_ns
 from guard.edge.told_sizes import ToldSizes
 from guard.link.params import LinkParams
@@ -33,6 +34,15 @@ class Publisher:
     def grown(self, ledger: Ledger, checkpoint: Checkpoint) -> None:
         """The ledger has one batch more. To be called after every one."""
         self._points.grown(ledger, checkpoint)
+
+    def take_up(self, ledger: Ledger, points: Sequence[Kept], checkpoint: Checkpoint) -> None:
+        """The ledger stands where a start goes on, and these points were kept with it."""
+        self._points.take_up(points, ledger, checkpoint)
+
+    @property
+    def points(self) -> Points:
+        """What was told."""
+        return self._points
 
     def statement_if_due(self, ledger: Ledger, checkpoint: Checkpoint) -> bytes:
         """The next statement if it is time for one, else b""."""

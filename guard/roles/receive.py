@@ -22,6 +22,7 @@ from guard.edge.side_links import ReceivingLinks
 from guard.edge.spec import Spec
 from guard.edge.udp import buffer_bytes
 from guard.link.events import Checkpoint, Event
+from guard.link.keys import NextKey
 from guard.link.receiver import Receiver
 from guard.roles.feed import Feed
 from guard.roles.landing import landing_parts, recover_state, state_event
@@ -33,6 +34,7 @@ from schemas.sealed import write_landed_event
 READS_A_BATCH_MAX = 256
 _TICK_MS = 20
 _TIDY_NS = 10_000_000_000
+_END_WITHIN_NS = 500_000_000
 
 
 def prepare(spec: Spec) -> Callable[[], None]:
@@ -59,7 +61,7 @@ class Receive:
         self._sieve = Sieve()
         self._silence = StatementSilence(self._params, monotonic_ns())
         self._stopping = False
-        self._tidy_ns = 0
+        self._tidy_ns = self._end_by_ns = 0
         signal.signal(signal.SIGTERM, self._stop)
 
     def _stop(self, *_: object) -> None:
@@ -73,11 +75,12 @@ class Receive:
         self._receiver = Receiver(
             self._params, self._spec.keys["link"], self._spec.number("flow_number"), self._codec,
             recover_state(self._landed_folder), coder=self._coder, links=self._link_count,
+            next_key=self._next_key(),
         )  # fmt: skip
         self._receiver.note_buffer_size(
             self._links.smallest_buffer_bytes(), buffer_bytes(self._params.rate_bits_per_s // 10**6)
         )
-        while not self._stopping:
+        while not self._may_end():
             appended = self._take_all()
             self._receiver.note_buffer(self._links.fill_percent(), self._links.kernel_drops)
             appended += self._land(self._receiver.tick(monotonic_ns()))
@@ -87,6 +90,19 @@ class Receive:
                 self._journal.mark(self._journal.next_number)
             self._tidy()
             self._tell()
+
+    def _next_key(self) -> NextKey | None:
+        """The link key that follows, if the side was given it.  # link §4 (7)"""
+        key = self._spec.keys.get("link-next")
+        return None if key is None else NextKey(key, self._spec.number("link_next_session"))
+
+    def _may_end(self) -> bool:
+        """Asked to stop, and between two blocks: half of one would be lost. Not for ever."""
+        if not self._stopping:
+            return False
+        now_ns = monotonic_ns()
+        self._end_by_ns = self._end_by_ns or now_ns + _END_WITHIN_NS
+        return self._receiver.between_blocks or now_ns >= self._end_by_ns
 
     def _check_whole(self) -> None:
         """Raises `Broken`: what the chain has settled is not there, so what else is not?

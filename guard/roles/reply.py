@@ -7,9 +7,12 @@ courtesy: written without a sync, renamed into place, outcome and coarse class o
 import json
 import os
 from collections.abc import Callable
+from pathlib import Path
 
+from guard.edge.clock import monotonic_ns, now_s
 from guard.edge.sockets import Ear
 from guard.edge.spec import Spec
+from guard.edge.sweeping import Sweeper
 from schemas.entry import Kind
 
 _OUTCOME = {Kind.COMMITTED: "released", Kind.REFUSED: "refused", Kind.HELD: "held for review"}
@@ -19,12 +22,21 @@ def prepare(spec: Spec) -> Callable[[], None]:
     """The folder and the ear."""
     folder = f"{spec.text('folder')}/replies"
     ear = Ear(spec.descriptors["replies"])
-    return lambda: _work(ear, folder)
+    days, now_ns = spec.number("keep_days"), monotonic_ns()
+    senders = spec.values["senders"]
+    names = senders if isinstance(senders, list) else []
+    sweepers = [Sweeper(Path(f"{folder}/{name}"), days, now_ns) for name in names]
+    return lambda: _work(ear, folder, sweepers)
 
 
-def _work(ear: Ear, folder: str) -> None:
+def _work(ear: Ear, folder: str, sweepers: list[Sweeper]) -> None:
+    """A reply that is written may be the occasion to remove old ones; the ledger has what they
+    said."""
     while packet := ear.hear():
         _write(folder, json.loads(packet))
+        for sweeper in sweepers:
+            if sweeper.due(monotonic_ns()):
+                sweeper.remove(sweeper.old(now_s()))
 
 
 def _write(folder: str, told: dict[str, int | str]) -> None:

@@ -12,6 +12,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import cbor2
@@ -22,18 +23,19 @@ from guard.edge.clock import monotonic_ns, now_ms
 from guard.edge.durable_number import DurableNumber
 from guard.edge.isal import best_codec
 from guard.edge.journal import JournalReader
-from guard.edge.keys import verifier
 from guard.edge.link_parameters import coder_of, link_line, link_params
 from guard.edge.orders import OrdersFile
+from guard.edge.seals import seal_verifier
 from guard.edge.session_counter import forget_reset, pending_reset, sound_counter, take_session
 from guard.edge.side_links import SendingLinks
 from guard.edge.sockets import Ear, Mouth
 from guard.edge.spec import Spec
 from guard.link.sender import Burst, Sender
 from guard.roles.feed import Feed
+from guard.roles.resending import Resending, memory_of
 from schemas.entry import Entry, Kind
 from schemas.errors import Broken, Overload
-from schemas.manifest import LENGTH_BYTES, SIGNATURE_CONTEXT
+from schemas.manifest import COSE_SIGN_TAG, LENGTH_BYTES, SIGNATURE_CONTEXT, SIGNERS_CONTEXT
 from schemas.reasons import Reason
 from schemas.sealed import read_sealed
 
@@ -63,7 +65,7 @@ class Send:
         self._links = SendingLinks.adopt(
             spec, links if isinstance(links, list) else [], copies=bool(spec.values["link_copies"])
         )
-        self._verify = verifier(bytes.fromhex(spec.text("seal_public")))
+        self._verify = seal_verifier(spec, every=True)
         self._flow = spec.text("flow")
         self._domains = spec.text("source_domain"), spec.text("destination_domain")
         self._demo = spec.number("demo")
@@ -71,6 +73,7 @@ class Send:
         self._witness = Ear(spec.descriptors["witness"])
         self._orders = OrdersFile(Path(spec.text("folder")))
         self._rate = -1
+        self._told = self._durable = 0  # packets that the ledger was told, and those it has
         self._line_rate = link_line(spec).bits_per_s
         self._feed = Feed(spec)
         self._stopping = False
@@ -87,6 +90,8 @@ class Send:
             if stopped and self._stopping:
                 break
             if not stopped:
+                if not self._stopping:
+                    self._resending.step(self._orders.seen, self._durable, monotonic_ns())
                 self._refill()
                 if not all(self._send(burst) for burst in self._sender.due(monotonic_ns())):
                     break
@@ -127,6 +132,7 @@ class Send:
 
     def _count(self) -> None:
         self._feed.counters.update(self._sender.counters)
+        self._feed.counters["messages_again"] = self._resending.ordered
         self._feed.counters["bursts_not_taken"] = sum(self._links.failed)
         sent = self._sender.complete_below - FIRST_SEQUENCE
         self._feed.counters["depth_sealed"] = self._reader.next_number - sent
@@ -135,7 +141,8 @@ class Send:
         """Take the next session number, durably, before anything is sent."""
         spec = self._spec
         folder = Path(spec.text("folder"))
-        number = self._take_session(folder / "cursor")
+        memory = memory_of(self._hear_audit())
+        number = self._take_session(folder / "cursor", memory["session"])
         self._cursor = DurableNumber(folder / "cursor" / "cursor")
         covered = self._cursor.value or 0
         self._reader = JournalReader(folder / "sealed", covered)
@@ -143,16 +150,16 @@ class Send:
             self._params, spec.keys["link"], number, spec.number("flow_number"), self._codec,
             complete_below=covered + FIRST_SEQUENCE, coder=self._coder,
         )  # fmt: skip
+        self._resending = Resending(spec, self._sender, memory, self._tell)
         if covered:
             self._tell_sent(0, covered)  # a break may have kept the last word from the ledger
 
-    def _take_session(self, folder: Path) -> int:
+    def _take_session(self, folder: Path, newest: int) -> int:
         """The next session: on disk, then in the ledger. Its key is used for nothing before that.
 
         So the ledger has every session that anything was sent in, and an older copy of the counter
         is known. Raises `Broken`: the counter is lost or lower, or the audit role is gone.
         """
-        newest = int(json.loads(self._hear_audit())["session"])
         counter = sound_counter(folder, newest)
         reset = pending_reset(folder)
         entries: list[Entry] = []
@@ -163,11 +170,12 @@ class Send:
                 "session": reset.proposal.session, "signers": signers,
                 "proposal": reset.write().decode(),
             })  # fmt: skip
-        number = take_session(folder, counter)
+        key_begins = self._spec.number("link_first_session")  # link §4 (7)
+        number = take_session(folder, max(counter, key_begins - 1))
         entries.append({"kind": Kind.SESSION, "time_ms": now_ms(), "session": number})
-        self._tell(entries)
-        while not HEARD.unpack_from(self._hear_audit())[0]:
-            pass  # the audit role says so when it is durable
+        told = self._tell(entries)
+        while self._durable < told:  # the audit role says so when it is durable
+            (self._durable,) = HEARD.unpack_from(self._hear_audit())
         if reset is not None:
             forget_reset(folder)
         return number
@@ -204,6 +212,14 @@ class Send:
         """Only what `release` signed may leave. Raises `Forged`: this process then ends."""
         cose_bytes = int.from_bytes(envelope[:LENGTH_BYTES], "big")
         cose = cbor2.loads(envelope[LENGTH_BYTES : LENGTH_BYTES + cose_bytes])
+        if cose.tag == COSE_SIGN_TAG:  # manifest §6
+            body, _, content, signers = cose.value
+            signed = (
+                (signature, cbor2.dumps([SIGNERS_CONTEXT, body, protected, b"", content]))
+                for protected, _, signature in signers
+            )
+            self._verify(*chain.from_iterable(signed))
+            return
         protected, _, content, signature = cose.value
         self._verify(signature, cbor2.dumps([SIGNATURE_CONTEXT, protected, b"", content]))
 
@@ -221,11 +237,15 @@ class Send:
     def _tell_sent(self, count: int, last: int) -> None:
         self._tell([{"kind": Kind.SENT, "time_ms": now_ms(), "count": count, "last": last}])
 
-    def _tell(self, entries: list[Entry]) -> None:
+    def _tell(self, entries: list[Entry]) -> int:
+        """Gives how many packets of ours the ledger must have for these to be durable."""
         self._entries.tell(json.dumps(entries, separators=(",", ":")).encode())
+        self._told += 1
+        return self._told
 
     def _hear_witness(self) -> bool:
         while packet := self._witness.hear_now():
+            (self._durable,) = HEARD.unpack_from(packet)
             if len(packet) > HEARD.size:
                 self._sender.set_checkpoint(packet[HEARD.size :])
         return packet is not None

@@ -15,9 +15,10 @@ from guard.core.durable_words import DURABLE
 from guard.core.frame import Frame
 from guard.core.notice import Notice, What, read_notice
 from guard.core.release import Expected, Judge
-from guard.edge.clock import monotonic_ns
+from guard.edge.clock import monotonic_ns, now_s
 from guard.edge.sockets import SMALL_PACKET_BYTES_MAX, Ear, Inlet, Mouth, close_descriptor, readable
 from guard.edge.spec import Spec
+from guard.edge.sweeping import Sweeper, removed
 from schemas.entry import Entry
 from schemas.errors import Broken, CheckvalveError, Forged, Malformed
 from schemas.reasons import Reason
@@ -163,6 +164,7 @@ class Scribe:
         self._packets = 0
         self.size = 0
         self.root = bytes(32)
+        self.sent = 0
 
     def first_state(self) -> dict[str, int | str]:
         """Where to go on, as the ledger has it. Raises `Broken` when the audit role is gone."""
@@ -170,6 +172,7 @@ class Scribe:
         if packet is None:
             raise Broken(Reason.LEDGER_UNWRITABLE, "the audit role ended before it began")
         state: dict[str, int | str] = json.loads(packet)
+        self.sent = int(state.get("sent", 0))
         return state
 
     def tell(self, entries: list[Entry]) -> None:
@@ -194,7 +197,15 @@ class Scribe:
             packet = self._durable.hear()
             if packet is None:
                 raise Broken(Reason.LEDGER_UNWRITABLE, "the ledger cannot be written")
-            durable, self.size, self.root = DURABLE.unpack(packet)
+            durable, self.size, self.root, self.sent = DURABLE.unpack(packet)
+
+
+def sweep_held(sweeper: Sweeper, scribe: Scribe) -> None:
+    """Let go held messages that are past their time, after the ledger has their ids."""
+    names = sweeper.old(now_s())
+    if names:
+        scribe.write([removed("held", names)])
+        sweeper.remove(names)
 
 
 def _packets(entries: list[Entry]) -> Iterator[bytes]:

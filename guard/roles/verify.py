@@ -19,9 +19,9 @@ from guard.edge import durable
 from guard.edge.clock import monotonic_ns, now_ms
 from guard.edge.durable_number import DurableNumber
 from guard.edge.journal import JournalReader
-from guard.edge.keys import verifier
 from guard.edge.link_parameters import link_params
 from guard.edge.orders import OrdersFile
+from guard.edge.seals import seal_verifier
 from guard.edge.spec import Spec
 from guard.edge.waiting import wait_readable
 from guard.roles.feed import Feed
@@ -30,7 +30,7 @@ from guard.roles.landing import STATEMENT
 from guard.roles.witnessing import Witness
 from schemas.entry import Kind, alarm
 from schemas.errors import Forged, Malformed
-from schemas.manifest import Form, Manifest
+from schemas.manifest import Form, Manifest, Signatures
 from schemas.message import Message, Meta
 from schemas.reasons import Reason
 from schemas.sealed import Landed, read_landed
@@ -70,8 +70,9 @@ class Verify:
             spec.number("payload_bytes_max"),
             Form(spec.text("manifest")),
             spec.number("demo"),
+            Signatures(str(spec.values.get("signatures", Signatures.ED25519))),
         )
-        self._verify = verifier(bytes.fromhex(spec.text("seal_public")))
+        self._verify = seal_verifier(spec)
         self._feeder = Feeder(spec, self._attempt_folder)
         self._orders = OrdersFile(folder)
         self._params = link_params(spec)

@@ -70,6 +70,12 @@ def keys(role: Role, stage_names: Iterable[str]) -> frozenset[str]:
     return frozenset(names)
 
 
+def second_keys(role: Role) -> frozenset[str]:
+    """Secrets that a row may give besides, where the policy or a rotation has a second one."""
+    second = ((May.SEALING_KEY, "seal-mldsa"), (May.LINK_KEY, "link-next"))
+    return frozenset(name for may, name in second if may in role.may)
+
+
 def descriptors(role: Role, links: int, group: str) -> frozenset[str]:
     """The names of the channels that its row gives it; `feed` and `ready` are everyone's."""
     names = set().union(*ENDS.get(group, (role.hears, role.tells)))

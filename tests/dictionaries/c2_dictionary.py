@@ -64,7 +64,7 @@ class Event:
 
     def model(self) -> bytes:
         """The payload that the source side's chain makes of it."""
-        names = {**self._names(), "access": "UNCLASSIFIED"}
+        names = {**self._names(), "access": "ALLIANCE UNCLASSIFIED"}
         detail: list[CborValue] = [node.model() for node in self.detail]
         return encode({"cot": 1, "event": {**names}, "point": {**self.point}, "detail": detail})
 
@@ -151,7 +151,8 @@ def manifest(payload: bytes) -> Manifest:
     """A manifest that says nothing, of the usual lengths."""
     return Manifest(
         "c2", "LOW", "HIGH", 2**16, bytes(16), bytes(32), len(payload), "application/cot+cbor",
-        "UNCLASSIFIED", 0, "cot", 2**30, 2**30, bytes(32), bytes(32), 2**16, bytes(32),
+        "KESTRIA UNCLASSIFIED || ALLIANCE UNCLASSIFIED", 0, "cot", 2**30, 2**30, bytes(32),
+        bytes(32), 2**16, bytes(32),
     )  # fmt: skip
 
 

@@ -9,7 +9,8 @@ PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 
 
 @pytest.mark.parametrize(
-    ("drawing", "name"), [("draw.py", "journeys.svg"), ("draw_diode.py", "diode.svg")]
+    ("drawing", "name"),
+    [("draw.py", "journeys.svg"), ("draw_diode.py", "diode.svg"), ("draw_labels.py", "labels.svg")],
 )
 def test_a_picture_is_drawn_from_the_code_as_it_is(drawing: str, name: str) -> None:
     drawn = runpy.run_path(str(PICTURES / drawing))["picture"]()

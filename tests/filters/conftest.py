@@ -26,6 +26,7 @@ class Outcome:
     reason: str = ""
     sentence: str = ""
     queues: str = ""
+    held: bool = False
 
 
 class Chain:
@@ -50,7 +51,8 @@ class Chain:
             except Malformed as error:
                 answer = Refuse(error.reason, error.sentence)
             if isinstance(answer, Refuse | Hold):
-                return Outcome(message, name, answer.reason, answer.sentence)
+                held = isinstance(answer, Hold)
+                return Outcome(message, name, answer.reason, answer.sentence, held=held)
             if isinstance(answer, Changed):
                 if kind is Kind.ROUTE:
                     queues = answer.message.meta.queues

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from guard.core.ledger import Checkpoint, Ledger
+from guard.core.ledger import Ledger
 from guard.edge.journal import SEGMENT_BYTES_MAX
 from guard.edge.keys import public_of
-from guard.edge.ledger_files import LedgerWriter
+from guard.edge.ledger_files import Follower, LedgerWriter
+from guard.edge.ledger_resume import Resume
 from guard.edge.sealing_keys import SealingKeys
 from schemas.entry import Entry
 
@@ -29,7 +30,8 @@ def open_ledger(
     origin: str,
     see: Callable[[Entry], None] | None = None,
     *,
-    grown: Callable[[Ledger, Checkpoint], None] | None = None,
+    follower: Follower | None = None,
+    resume: Resume | None = None,
     segment_bytes_max: int = SEGMENT_BYTES_MAX,
 ) -> LedgerWriter:
     """A ledger on disk; `seed` is of its first epoch."""
@@ -38,6 +40,6 @@ def open_ledger(
         folder.mkdir()
         SealingKeys(folder).make(0, seed)
     return LedgerWriter.open(
-        directory, SealingKeys(folder), public_of(seed), origin, see, grown=grown,
-        segment_bytes_max=segment_bytes_max,
+        directory, SealingKeys(folder), public_of(seed), origin, see, follower=follower,
+        resume=resume, segment_bytes_max=segment_bytes_max,
     )  # fmt: skip

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import Malformed
-from schemas.message import META_BYTES_MAX, QUEUES_CHARACTERS_MAX, Message, Meta
+from schemas.message import (
+    BINDING_CHARACTERS_MAX,
+    META_BYTES_MAX,
+    QUEUES_CHARACTERS_MAX,
+    Message,
+    Meta,
+)
 
 META = Meta(id="00112233445566778899aabbccddeeff", flow="tracks", sender="alpha", name="a.xml",
             accepted_s=1_700_000_000, label="UNCLASSIFIED")  # fmt: skip
@@ -39,8 +45,19 @@ def test_metadata_comes_back(texts: dict[str, str], precedence: int, accepted_s:
 
 def test_the_longest_metadata_fits_its_bound() -> None:
     longest = replace(META, **{name: "\U0001f600" * most for name, most in TEXTS.items()})  # type: ignore[arg-type] # texts all
+    longest = replace(longest, binding="b" * BINDING_CHARACTERS_MAX)
     assert len(longest.write()) <= META_BYTES_MAX
     assert Meta.read(longest.write()) == longest
+
+
+def test_a_binding_is_written_only_where_there_is_one() -> None:
+    bound = replace(META, binding="AZaz09-_")
+    assert b'"binding":"AZaz09-_"' in bound.write()
+    assert Meta.read(bound.write()) == bound
+    for wrong in ("", "a=", "a b", "é", "\n", "b" * (BINDING_CHARACTERS_MAX + 1)):
+        untrusted = json.loads(META.write()) | {"binding": wrong}
+        with pytest.raises(Malformed):
+            Meta.read(json.dumps(untrusted, sort_keys=True, separators=(",", ":")).encode())
 
 
 @given(st.binary(max_size=300) | st.text(max_size=100).map(str.encode))

@@ -49,6 +49,8 @@ def test_a_policy_is_read() -> None:
         ('"NORTH"', '"north"', "source_domain"),
         ('["alpha"]', "[]", "senders"),
         ('["alpha"]', '["al/pha"]', "senders.0"),
+        ('["alpha"]', '["alpha"]\nsender_persons = { alpha = ["Dora"] }', "sender_persons.alpha.0"),
+        ('["alpha"]', '["alpha"]\nsender_persons = { beta = ["dora"] }', "the file"),
         ('["words.txt"]', '["../words.txt"]', "source.documents.0"),
         ('["words.txt"]', '[".words"]', "source.documents.0"),
         ('name = "bounds"', 'name = "bounds"\nextra = 1', "source.stage.0.extra"),

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from schemas.errors import Malformed
 from schemas.message import Precedence
-from schemas.orders import Orders
+from schemas.orders import Hold, Orders
 from schemas.policy import Policy
 from schemas.posture import FIRST_LINE, HoldLine, Posture, check_tightens, read_posture
 from schemas.reasons import Reason
 
 PAGE = Path(__file__).parents[2] / "docs" / "spec" / "posture.md"
 HEAD = f'{FIRST_LINE}\nformat = 1\nversion = 1\nflow = "c2"\nreason = "exercise"\n'
-SENDERS, LABELS, TYPES = ("alpha", "bravo"), ("A", "aB", "B"), ("x/a", "x/b")
+SENDERS, LABELS, TYPES = ("alpha", "bravo"), ("A", "aB", "B", "P A || Q aB"), ("x/a", "x/b")
 PATTERNS = st.sampled_from([None, "A", "AB", "ab", "A*", "a*", "B", "*"])
 HOLDS: st.SearchStrategy[dict[str, str | None]] = st.builds(
     dict, label=PATTERNS, type=st.sampled_from([None, "x/a", "x/*"]),
@@ -49,6 +49,22 @@ def stopped(posture: Posture) -> set[tuple[str, str, str, int, int]]:
 def test_the_specs_example_is_a_posture() -> None:
     shown = read_posture(PAGE.read_text("utf-8").split("```\n")[1])
     assert (shown.version, len(shown.hold), shown.rate_bit_per_s) == (7, 2, 9600)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "held"),
+    [
+        ("RESTRICTED*", True), ("KESTRIA RESTRICTED*", True), ("ALLIANCE RESTRICTED*", True),
+        ("restricted//rel to fra", True), ("*", True), ("SECRET*", False), ("RESTRICTED", False),
+        ("KESTRIA*", True), ("ALLIANCE", False), ("KESTRIA SECRET*", False),
+    ],
+)  # fmt: skip
+def test_a_label_is_held_by_either_of_a_set_with_or_without_its_policys_name(
+    pattern: str, held: bool
+) -> None:
+    label = "KESTRIA RESTRICTED//REL TO FRA || ALLIANCE RESTRICTED//REL TO FRA"
+    orders = Orders(hold=(Hold(label=pattern),))
+    assert bool(orders.holds("alpha", label, "x/a", 0, 1)) == held
 
 
 @given(postures(), postures())

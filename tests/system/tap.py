@@ -2,6 +2,7 @@
 
 import select
 import socket
+from collections.abc import Callable
 from threading import Thread
 from types import TracebackType
 from typing import Self
@@ -10,7 +11,10 @@ _LOOK_S = 0.2
 
 
 class Tap:
-    """Forwards datagrams to 127.0.0.1:`port` one way; `recorded` has every one, in order."""
+    """Forwards datagrams to 127.0.0.1:`port` one way; `recorded` has every one, in order.
+
+    loses: of which datagrams it forwards nothing
+    """
 
     def __init__(self, port: int) -> None:
         self._to = ("127.0.0.1", port)
@@ -21,6 +25,7 @@ class Tap:
         self._running = True
         self._thread = Thread(target=self._run, daemon=True)
         self.recorded: list[bytes] = []
+        self.loses: Callable[[bytes], bool] = lambda datagram: False
 
     @property
     def address(self) -> str:
@@ -48,4 +53,5 @@ class Tap:
             if select.select([self._in], [], [], _LOOK_S)[0]:
                 datagram = self._in.recv(65_536)
                 self.recorded.append(datagram)
-                self._out.sendto(datagram, self._to)
+                if not self.loses(datagram):
+                    self._out.sendto(datagram, self._to)

@@ -162,7 +162,7 @@ def test_two_stages_that_work_together_get_nothing_past_the_checks_after_them(
     """One sees what may not pass and hides it in its receipt; one after honest stages takes it."""
     pack = pack_with(open_folder / "pack", "pooled")
     hostile = {
-        "low": {"stage:identify": ["smuggle_out"], "stage:relabel": ["smuggle_in"],
+        "low": {"stage:identify": ["smuggle_out"], "stage:map_label": ["smuggle_in"],
                 "stage:words": ["forward"]},
         "high": {"stage:bounds": ["smuggle_out"], "stage:route_twin": ["smuggle_in"]},
     }  # fmt: skip

@@ -123,7 +123,7 @@ PLANTED = (
             "guard.roles.audit",
             "                self._append(batch)\n                self._durable.tell(\n",
             "                self._durable.tell(\n"
-            "                    DURABLE.pack(self._heard_from_tail, 0, bytes(32))\n"
+            "                    DURABLE.pack(self._heard_from_tail, 0, bytes(32), 0)\n"
             "                )\n"
             "                self._append(batch)\n"
             "                self._durable.tell(\n",
@@ -158,5 +158,20 @@ PLANTED = (
         ),
         ("exact", "sessions", "noticed"),
         first_seed=8,
+    ),
+    Planted(
+        "one reviewer is enough",
+        Mutation("guard.core.review", 'int(values["quorum"])', "1"),
+        ("approved",),
+        first_seed=20,
+    ),
+    Planted(
+        "what was interrupted while it was sent again is forgotten",
+        Mutation(
+            "guard.roles.resending",
+            "        due = self._begun if interrupted else self._begun + 1\n",
+            "        due = self._begun + 1\n",
+        ),
+        ("sent-again",),
     ),
 )

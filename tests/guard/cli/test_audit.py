@@ -19,6 +19,7 @@ ORIGIN = "checkvalve/c2/low"
 def low(tmp_path: Path) -> Path:
     low = make_site(tmp_path / "site", pack_folder("c2"), "127.0.0.1:1", "127.0.0.1:2").low
     writer = opened(low, segment_bytes_max=3000)
+    writer.append([{"kind": "run", "time_ms": 999, "side": "low"}])
     for number in range(40):
         note = writer.append([entry(number)])
         if number == 20:
@@ -47,10 +48,10 @@ def test_a_kept_checkpoint_or_a_collectors_file_anchors_the_ledger(
     alone = told(guard, low / "ledger")
     assert (alone["ok"], alone["anchored"], alone["epoch"]) == (True, 0, 1)
     assert "tail unanchored" in str(alone["notes"])
-    assert told(guard, low / "ledger", "--checkpoint", tmp_path / "kept")["anchored"] == 21
+    assert told(guard, low / "ledger", "--checkpoint", tmp_path / "kept")["anchored"] == 22
     log = collected(low, tmp_path / "log")
     whole = told(guard, low / "ledger", "--checkpoint", log)
-    assert (whole["anchored"], whole["notes"]) == (41, [])
+    assert (whole["anchored"], whole["notes"]) == (42, [])
 
 
 def test_a_cut_is_found_by_the_collectors_file(low: Path, tmp_path: Path, guard: Guard) -> None:

@@ -8,6 +8,7 @@ import click
 import pytest
 
 from guard.cli.doctor import doctor
+from guard.cli.held import held
 from guard.cli.init import init
 from guard.cli.link import link
 from guard.cli.link_session import session
@@ -21,6 +22,7 @@ from tests.guard.cli.conftest import Guard
 COMMANDS: dict[str, click.Command] = {
     "init": init, "run": run, "submit": submit, "status": status, "doctor": doctor,
     "policy": policy, **{f"policy {name}": each for name, each in policy.commands.items()},
+    "held": held, **{f"held {name}": each for name, each in held.commands.items()},
     "link": link, "link session": session,
     **{f"link session {name}": each for name, each in session.commands.items()},
 }  # fmt: skip
@@ -49,6 +51,13 @@ BAD = [
     ["policy", "sign", "LOW", "--key", NO],
     ["policy", "sign", "LOW", "--key", "LOW/keys/seal.key", "--side", "high"],
     ["policy", "new-key", f"{NO}/key"],
+    ["held", "list", "--site", NO],
+    ["held", "list", "--site", "TOP"],
+    ["held", "show", "x", "--site", "LOW"],
+    ["held", "release", "x", "--site", "LOW"],
+    ["held", "refuse", "x", "--site", "LOW", "--key", NO],
+    ["held", "put", "FILE", "--site", "LOW"],
+    ["held", "put", NO, "--site", "LOW"],
     ["doctor", "--site", NO],
     ["doctor", "--site", "TOP"],
     ["link", "session", "show", "--site", NO],

@@ -16,7 +16,8 @@ from tests.guard.cli.conftest import Guard
 @pytest.fixture
 def policy(tmp_path: Path) -> Path:
     """The c2 pack's policy in a folder of its own, documents beside it."""
-    for name in ("policy.toml", "cot-event.xsd", "words.txt"):
+    for name in ("policy.toml", "cot-event.xsd", "words.txt", "kestria.spif.xml",
+                 "alliance.spif.xml"):  # fmt: skip
         shutil.copyfile(PACKS / "c2" / name, tmp_path / name)
     return tmp_path / "policy.toml"
 
@@ -45,7 +46,7 @@ def test_every_fault_is_a_sentence(policy: Path, guard: Guard) -> None:
     assert result.exit_code == 1
     assert not told["ok"]
     assert len(told["faults"]) == 2
-    assert "needs a word check, as a stage of its own, after stage relabel" in told["faults"][0]
+    assert "needs a word check, as a stage of its own, after stage map_label" in told["faults"][0]
     assert "xml_recognise has no parameter depth_max; it has: attribute" in told["faults"][1]
     shown = guard("policy", "check", policy)
     assert shown.stderr.endswith("2 faults\n")

@@ -16,6 +16,11 @@ STAGES = {
     "redact": '[[source.stage]]\nname = "redact"\n'
     'parameters = { paths = ["contact/@phone", "contact/@email", "__serverdestination"] }\n',
 }
+CLEARED = """[[source.stage.parameters.clearances]]
+holder = "HIGH, French staff"
+classifications = ["UNCLASSIFIED", "RESTRICTED"]
+categories = { "Releasable To" = ["FRA"] }
+"""
 MORE = '[[source.stage]]\nname = "words_more"\nuse = "words"\n\n' + STAGES["words"]
 OPENS = [
     ('senders = ["alpha"]', 'senders = ["alpha", "bravo"]', "may drop bravo, new"),
@@ -30,11 +35,18 @@ OPENS = [
     ("bytes_min = 32", "bytes_min = 1", "bytes min: at least 1, and was 32"),
     ('ceiling = "RESTRICTED"', 'ceiling = "SECRET"', "ceiling was RESTRICTED and is SECRET"),
     ('audience = ["FRA", "GBR"]', 'audience = ["FRA"]', "audience has GBR no more"),
+    (CLEARED, CLEARED.replace('["FRA"]', '["FRA", "DEU"]'), "has of Releasable To DEU, new"),
+    (CLEARED, CLEARED.replace('"RESTRICTED"]', '"RESTRICTED", "SECRET"]'), "has SECRET, new"),
+    (CLEARED, "", "HIGH, French staff no more"),
+    ('policy_document = "alliance.spif.xml"\n',
+     'policy_document = "alliance.spif.xml"\nobsolete = false\n', "obsolete was True and is False"),
+    ('"UNDEFINED" = "UNCLASSIFIED"', '"UNDEFINED" = "UNCLASSIFIED", "X" = "UNCLASSIFIED"',
+     "X is taken, as UNCLASSIFIED"),
     ('unknown = "refuse"', 'unknown = "drop"', "unknown was refuse and is drop"),
     ('"SECRET" = "SECRET"', '"SECRET" = "SECRET"\n"TOP" = "SECRET"', "TOP is taken, as SECRET"),
     ('queues = ["cot"]', 'queues = ["elsewhere"]', "queue elsewhere, which is new"),
-    ('["cot-event.xsd", "words.txt"]\n\n# First', '["cot-event.xsd", "words.txt"]\n'
-     "name_crosses = true\n\n# First", "the dropped file's name crosses"),
+    ('"words.txt"]\n\n# First', '"words.txt"]\nname_crosses = true\n\n# First',
+     "the dropped file's name crosses"),
     ("rate_mbit_per_s = 1000", "rate_mbit_per_s = 1001", "the link, in bit/s: at most"),
     ("repair_percent = 15", "repair_percent = 15\ntag = false", "no tag any more"),
     ('extension = "cot"\n', 'extension = "cot"\naccepts = ["1:' + "0" * 64 + '"]\n',
@@ -43,27 +55,37 @@ OPENS = [
 UNCLEAR = [
     ('"SECRET" = "SECRET"', '"SECRET" = "UNCLASSIFIED"', "SECRET becomes UNCLASSIFIED"),
     (
-        'path = "@access"\ndefault',
-        'path = "@how"\ndefault',
-        "was path: @access, and now path: @how",
+        'path = "securitylabel"\ndefault',
+        'path = "sequence"\ndefault',
+        "was path: securitylabel, and now path: sequence",
     ),
+    ('default = "UNCLASSIFIED"\nalso', 'default = "RESTRICTED"\nalso', "default: RESTRICTED"),
     ("repair_percent = 15", 'repair_percent = 15\nmanifest = "compact"', "manifest was full"),
     ('value = "b-t-f*"', 'value = "b-t*"', "to chat where @type is b-t*"),
     ('extension = "cot"', 'extension = "xml"', "delivered as .xml, not .cot"),
 ]
 NEUTRAL = [
     ("repair_percent = 15", "repair_percent = 20", "repair percent was 15 and is 20"),
-    ('["cot-event.xsd", "words.txt"]\n\n# First', '["cot-event.xsd", "words.txt"]\n'
-     "keep_refused = true\n\n# First", "what is refused is kept"),
+    ('"words.txt"]\n\n# First', '"words.txt"]\nkeep_refused = true\n\n# First',
+     "what is refused is kept"),
 ]  # fmt: skip
 Diff = Callable[[str, str], tuple[int, dict[str, Any]]]
 
 
-def copy(folder: Path) -> Path:
+def copy(folder: Path, pack: str = "c2") -> Path:
     folder.mkdir()
-    for name in ("policy.toml", "cot-event.xsd", "words.txt"):
-        shutil.copyfile(PACKS / "c2" / name, folder / name)
+    for path in (PACKS / pack).iterdir():
+        if path.is_file():
+            shutil.copyfile(path, folder / path.name)
     return folder / "policy.toml"
+
+
+def pack_with(text: str) -> str:
+    """The pack whose policy has this text."""
+    return next(
+        pack for pack in ("c2", "events")
+        if text in (PACKS / pack / "policy.toml").read_text("utf-8")
+    )  # fmt: skip
 
 
 def between(guard: Guard, old: Path, new: Path) -> tuple[int, dict[str, Any]]:
@@ -73,10 +95,11 @@ def between(guard: Guard, old: Path, new: Path) -> tuple[int, dict[str, Any]]:
 
 @pytest.fixture
 def changed(tmp_path: Path) -> Callable[[str, str], tuple[Path, Path]]:
-    """The pack's policy, and the same with one change, each in a folder with its documents."""
+    """A pack's policy, and the same with one change, each in a folder with its documents."""
 
     def make(old: str, new: str) -> tuple[Path, Path]:
-        one, other = copy(tmp_path / "old"), copy(tmp_path / "new")
+        pack = pack_with(old)
+        one, other = copy(tmp_path / "old", pack), copy(tmp_path / "new", pack)
         text = other.read_text("utf-8")
         assert old in text
         other.write_text(text.replace(old, new, 1))
@@ -123,6 +146,18 @@ def test_what_changes_nothing_that_comes_through_exits_0(
     code, told = between(guard, one, other)
     assert code == 0
     assert [said in it["sentence"] for it in told["changes"]] == [True]
+
+
+def test_a_person_who_may_not_review_any_more_stops_more_and_back(
+    changed: Changed, guard: Guard
+) -> None:
+    link = "[link]\nrate"
+    one, other = changed(link, f'[sender_persons]\nalpha = ["dora"]\n\n{link}')
+    code, told = between(guard, one, other)
+    (change,) = told["changes"]
+    assert (code, change["effect"]) == (0, "stops more")
+    assert "may not review what alpha sends: dora" in change["sentence"]
+    assert between(guard, other, one)[0] == 1
 
 
 def test_a_stage_more_stops_more_and_a_stage_less_lets_more_through(

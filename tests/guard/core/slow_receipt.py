@@ -55,7 +55,7 @@ def frame(packet: bytes, payload_bytes_max: int) -> dict[str, object]:
         raise WrongError("flags")
     ident, number = data.take(16), data.number(8)
     sizes = [data.number(4) for _ in range(3)]
-    if sizes[0] > 79_296 or sizes[1] > 20_480 or sizes[2] > payload_bytes_max:
+    if sizes[0] > 79_296 or sizes[1] > 28_672 or sizes[2] > payload_bytes_max:
         raise WrongError("bound")
     if (flags == 1) != (sizes[2] > 65_536) or (flags == 2 and sizes[2]):
         raise WrongError("way")

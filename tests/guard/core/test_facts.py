@@ -1,6 +1,12 @@
 """Where a side goes on after a crash, from its ledger's entries alone."""
 
-from guard.core.facts import HANDLED_RANGES_MAX, DestinationFacts, SourceFacts
+from guard.core.facts import (
+    CLOSING_MAX,
+    HANDLED_RANGES_MAX,
+    REVIEWED_RANGES_MAX,
+    DestinationFacts,
+    SourceFacts,
+)
 from schemas.entry import Entry, Kind
 
 
@@ -12,8 +18,8 @@ def committed(number: int, sequence: int) -> Entry:
 
 
 def test_a_new_source_side_begins_at_the_beginning() -> None:
-    state = {"settled": 0, "sequence": 0, "sealed": 0, "envelope": ""}
-    assert SourceFacts().state() == state
+    state = {"settled": 0, "sequence": 0, "sealed": 0, "envelope": "", "sent": 0}
+    assert SourceFacts().state() == state | {"reviewed": "", "closing": ""}
 
 
 def test_the_source_side_goes_on_after_what_the_ledger_has() -> None:
@@ -25,8 +31,41 @@ def test_the_source_side_goes_on_after_what_the_ledger_has() -> None:
     for entry in entries:
         facts.see(entry)
     assert facts.state() == {
-        "settled": 4, "sequence": 2, "sealed": 2, "envelope": f"{2:064x}",
+        "settled": 4, "sequence": 2, "sealed": 2, "envelope": f"{2:064x}", "sent": 2,
+        "reviewed": "", "closing": "",
     }  # fmt: skip
+
+
+def reviewed(kind: Kind, number: int, hold: int) -> Entry:
+    return {"kind": kind, "number": number, "hold": hold, "id": f"{number:032x}"}
+
+
+def test_the_source_side_knows_which_holds_were_decided_and_what_left_held() -> None:
+    facts = SourceFacts()
+    entries = [reviewed(Kind.HELD, 5, 2), reviewed(Kind.REFUSED, 6, 5),
+               committed(7, 1) | reviewed(Kind.COMMITTED, 7, 3)]  # fmt: skip
+    for entry in entries:
+        facts.see(entry)
+    state = facts.state()
+    assert state["reviewed"] == "2-3,5"
+    assert state["closing"] == f"{6:032x} 5\n{7:032x} 3"
+    again = SourceFacts()
+    again.see(facts.entry(1))
+    assert again.state() == state
+    older = facts.entry(1)
+    del older["reviewed"], older["closing"]
+    again.see(older)  # of a ledger that an older version pruned
+    assert again.state() == state | {"reviewed": "", "closing": ""}
+
+
+def test_what_is_known_of_reviews_has_a_bound() -> None:
+    facts = SourceFacts()
+    for hold in range(0, 20_000, 2):
+        facts.see(committed(hold + 1, 1) | reviewed(Kind.COMMITTED, hold + 1, hold))
+    assert len(facts.reviewed) == REVIEWED_RANGES_MAX
+    assert 1 in facts.reviewed
+    assert 19_997 not in facts.reviewed
+    assert len(facts.closing) == CLOSING_MAX
 
 
 def delivering(number: int, sequence: int) -> Entry:
@@ -71,3 +110,34 @@ def test_the_newest_batch_is_known_until_the_next_one_is_told() -> None:
     facts.see(delivering(2, 3))
     state = facts.state()
     assert (state["delivering"], state["delivered"]) == (f"{3:032x} new", 0)
+
+
+def test_what_was_sent_again_and_the_newest_notice_are_known_after_a_start() -> None:
+    facts = SourceFacts()
+
+    def resend(number: int, notice_s: int = 0) -> Entry:
+        return {"kind": Kind.RESEND, "resend": number, "notice_s": notice_s}
+
+    def ended(number: int) -> Entry:
+        return {"kind": Kind.RESENT, "resend": number}
+
+    for entry in (resend(1, 50), ended(1), resend(2, 40)):
+        facts.see(entry)
+    assert facts.of_send() == {"session": 0, "resend": 2, "resent": 1, "notice_s": 50}
+    for entry in (resend(9, 99), resend(2**53, 99), ended(9)):
+        facts.see(entry)  # a `send` that was taken over does not use up the numbers
+    assert facts.of_send() == {"session": 0, "resend": 2, "resent": 1, "notice_s": 50}
+    again = SourceFacts()
+    again.see(facts.entry(1))
+    assert (again.of_send(), again.state()) == (facts.of_send(), facts.state())
+    again.see({"kind": Kind.RESENT, "resend": 2})
+    assert again.of_send()["resent"] == 2
+
+
+def test_facts_of_an_older_version_have_nothing_that_was_sent_again() -> None:
+    old = SourceFacts().entry(1)
+    for name in ("sent", "resend", "resent", "notice_s"):
+        del old[name]
+    facts = SourceFacts()
+    facts.see(old)
+    assert facts.of_send() == {"session": 0, "resend": 0, "resent": 0, "notice_s": 0}

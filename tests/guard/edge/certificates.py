@@ -5,7 +5,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
@@ -35,7 +35,7 @@ class Party:
     def certify(
         self, other: "Party", *, ca: bool = False, path_length: int | None = None,
         usage: x509.KeyUsage | None = None, names: list[x509.GeneralName] | None = None,
-        days: tuple[float, float] = (-1, 30), algorithm: SHA256 | None = None,
+        days: tuple[float, float] = (-1, 30), algorithm: SHA256 | SHA384 | None = None,
     ) -> "Party":  # fmt: skip
         """Issue `other` a certificate; gives `other`."""
         if usage is None:

@@ -326,12 +326,14 @@ def test_a_made_site_loads_and_both_sides_believe_the_same_key(site: Path) -> No
     assert "seal" not in high.keys
 
 
-def test_the_authoritys_key_is_not_kept(site: Path) -> None:
+def test_the_demonstrations_authority_key_is_in_neither_side(site: Path) -> None:
     names = {str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()}
     assert {name for name in names if "authority" in name} == {
-        "low/trust/authority.pem", "high/trust/authority.pem",
+        "authority.key", "low/trust/authority.pem", "high/trust/authority.pem",
     }  # fmt: skip
-    assert not [name for name in names if b"PRIVATE" in (site / name).read_bytes()]
+    private = [name for name in names if b"PRIVATE" in (site / name).read_bytes()]
+    assert private == ["authority.key"]
+    assert (site / "authority.key").stat().st_mode & 0o777 == 0o400
 
 
 def test_a_source_side_whose_key_is_not_the_certified_one(site: Path) -> None:

@@ -9,12 +9,14 @@ import pytest
 from guard.edge.making import make_site, pack_folder
 from guard.edge.policy_files import read_policy_file, sign_policy
 from guard.edge.policy_install import (
+    KEPT,
     NEXT,
     alone,
     check_next,
     discard,
     finish,
     is_laid,
+    kept_policy,
     lay,
     next_site,
 )
@@ -97,3 +99,31 @@ def test_an_older_root_than_the_running_one_is_refused_with_whatever_policy(
 def test_the_receiver_is_started_anew_when_the_links_key_is_another(site: Site) -> None:
     assert site.same_link(site)
     assert not site.same_link(replace(site, keys=site.keys | {"link": bytes(32)}))
+
+
+def test_the_policy_that_ran_before_is_kept_whole(site: Site, newer: Path) -> None:
+    before = {path.name: path.read_bytes() for path in site.folder.glob("documents/*")}
+    policy, signature = (
+        (site.folder / name).read_bytes() for name in ("policy.toml", "policy.sig")
+    )
+    lay(site, newer, NOTHING)
+    finish(site.folder)
+    kept = kept_policy(site.folder, 1)
+    assert (kept / "policy.toml").read_bytes() == policy
+    assert (kept / "policy.sig").read_bytes() == signature
+    assert {path.name: path.read_bytes() for path in kept.glob("documents/*")} == before
+    assert load_site(site.folder, policy_folder=kept).policy_digest == site.policy_digest
+    lay(load_site(site.folder), newer, NOTHING)
+    finish(site.folder)  # the same once more, as after a crash
+    kept_ones = sorted(path.name for path in (site.folder / KEPT).iterdir())
+    assert kept_ones == ["0000000001", "0000000002"]
+
+
+def test_a_policy_that_cannot_be_read_is_not_kept_and_stops_nothing(
+    site: Site, newer: Path
+) -> None:
+    lay(site, newer, NOTHING)
+    (site.folder / "policy.toml").write_text("half of it")
+    finish(site.folder)
+    assert load_site(site.folder).policy.version == 2
+    assert not (site.folder / KEPT).exists()

@@ -70,6 +70,14 @@ def test_nothing_that_came_twice_hides_a_loss() -> None:
 def test_a_gap_that_arrived_late_is_none() -> None:
     made = account(sent(9), [gap(2, 9), *(e for n in range(1, 10) for e in deliver(n))])
     assert places(made) == (9, 9, 0, 0, 0)
+    assert made.late == 8
+    assert account(sent(3), [gap(1, 2), *deliver(3), *deliver(2)]).late == 1
+    assert account(sent(1), [*deliver(1), gap(1, 1)]).late == 0
+
+
+def test_what_comes_late_and_is_held_is_no_gap_any_more() -> None:
+    made = account(sent(3), [gap(1, 2), *deliver(3), hold(1)])
+    assert places(made) == (3, 1, 1, 1, 0)
 
 
 def test_a_gap_as_large_as_numbers_go_costs_nothing() -> None:
@@ -84,6 +92,28 @@ def test_what_was_decided_twice_is_a_duplicate() -> None:
     for again in (commit(1), refused, held):
         assert account([commit(1), again], []).duplicates == 1
     assert account(sent(1), deliver(1) * 2).duplicates == 1
+
+
+def test_what_reviewers_decided_is_in_one_place_and_no_duplicate() -> None:
+    held: Entry = {"kind": Kind.HELD, "id": name(1), "number": 7}
+    again = held | {"number": 8, "hold": 7}
+    made = account([held], [])
+    assert (made.decided, list(made.held)) == (1, [name(1)])
+    made = account([held, again], [])
+    assert (made.decided, list(made.held), made.duplicates) == (1, [name(1)], 0)
+    made = account([held, again, commit(1) | {"hold": 8}], [])
+    assert (made.decided, len(made.committed), len(made.held), made.duplicates) == (1, 1, 0, 0)
+    refused: Entry = {"kind": Kind.REFUSED, "id": name(1), "reason": "review-refused", "hold": 7}
+    made = account([held, refused], [])
+    assert (made.decided, len(made.refused), len(made.held), made.duplicates) == (1, 1, 0, 0)
+
+
+def test_a_second_fate_is_a_duplicate_unless_it_is_of_the_hold_that_was_decided() -> None:
+    held: Entry = {"kind": Kind.HELD, "id": name(1), "number": 7}
+    for second in (commit(1), commit(1) | {"hold": 6}, held | {"number": 8}):
+        assert account([held, second], []).duplicates == 1
+    twice = commit(1) | {"hold": 7}
+    assert account([held, twice, twice], []).duplicates == 1
 
 
 def test_a_drop_that_was_refused_in_the_spool_and_told_again_is_one() -> None:

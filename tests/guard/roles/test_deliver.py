@@ -45,13 +45,13 @@ class Site:
         descriptors |= {name: pair[1].detach() for name, pair in tells.items()}
         values: dict[str, Value] = {
             "folder": str(self.folder), "scope": SCOPE.hex(), "stages": [], "extension": "xml",
-            "payload_bytes_max": 1000,
+            "payload_bytes_max": 1000, "keep_days": 0,
         }  # fmt: skip
         deliver = Deliver(Spec("deliver", "x:y", "high", descriptors, values, {"head": HEAD_KEY}))
         durable = Mouth(hears["durable"][1].detach())
         state = {"settled": 0, "handled": "", "delivering": delivering, "delivered": delivered}
         durable.tell(json.dumps(state | {"delivered": int(delivered)}).encode())
-        durable.tell(DURABLE.pack(1, 1, bytes(32)))
+        durable.tell(DURABLE.pack(1, 1, bytes(32), 0))
         for number, about in enumerate(events):
             notice = Notice(What.EVENT, number, NO_ID, NO_DIGEST, NOWHERE, 1, about)
             hears["accepted"][1].send(notice.write())

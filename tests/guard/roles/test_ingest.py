@@ -77,7 +77,8 @@ def start(folder: Path) -> Running:
     descriptors |= {"settled": settled[0].detach(), "ingest-durable": durable[0].detach()}
     values: dict[str, Value] = {
         "folder": str(folder), "flow": "c2", "senders": ["patrol"], "payload_bytes_max": 1000,
-        "scope": SCOPE.hex(),
+        "keep_days": 0, "scope": SCOPE.hex(), "policy_version": 1, "policy_digest": "",
+        "reviewers": {"keys": {}, "quorum": 2, "authors": [], "persons": {}},
     }  # fmt: skip
     ingest = Ingest(Spec("ingest", "x:y", "low", descriptors, values, {"head": HEAD_KEY}))
     ears = {name: Ear(pair[0].detach()) for name, pair in pairs.items()}

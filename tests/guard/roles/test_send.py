@@ -89,11 +89,12 @@ def start(folder: Path, newest: int, host: str = "127.0.0.1") -> Running:
         "destination_domain": "HIGH", "link": LINK.model_dump(),
         "link_address": address, "links": [address], "link_copies": 0,
         "demo": 0,
-        "seal_public": SEAL_PUBLIC, "payload_bytes_max": 1000,
+        "link_first_session": 0, "manifest": "full",
+        "seal_public": SEAL_PUBLIC, "payload_bytes_max": 1000, "policy_digest": bytes(32).hex(),
     }  # fmt: skip
     send = Send(Spec("send", "x:y", "low", descriptors, values, {"link": bytes(32)}))
     audit = Mouth(witness[1].detach())
-    audit.tell(json.dumps({"session": newest}).encode())
+    audit.tell(json.dumps({"session": newest, "resend": 0, "resent": 0, "notice_s": 0}).encode())
     ended_by: list[str] = []
 
     def work() -> None:

@@ -187,8 +187,8 @@ def ledger() -> Iterator[Ledger]:
 
 
 def test_nothing_goes_on_before_the_ledger_has_it(ledger: Ledger) -> None:
-    ledger.durable.tell(DURABLE.pack(0, 5, b"a" * 32))  # nothing of this batch yet
-    ledger.durable.tell(DURABLE.pack(1, 7, b"b" * 32))
+    ledger.durable.tell(DURABLE.pack(0, 5, b"a" * 32, 7))  # nothing of this batch yet
+    ledger.durable.tell(DURABLE.pack(1, 7, b"b" * 32, 7))
     ledger.scribe.write([{"kind": "committed"}, {"kind": "held"}])
     assert ledger.heard() == [[{"kind": "committed"}, {"kind": "held"}]]
     assert (ledger.scribe.size, ledger.scribe.root) == (7, b"b" * 32)

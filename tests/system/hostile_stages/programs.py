@@ -92,7 +92,8 @@ class Deeds:
         self._outlet.give(self._receipts.changed(frame, self._digest(frame), message, ""))
 
     def _swap_label(self, frame: Frame) -> None:
-        meta = replace(frame.message.meta, label="UNCLASSIFIED//REL TO USA", destination="OTHER")
+        label = "KESTRIA UNCLASSIFIED//REL TO USA || ALLIANCE UNCLASSIFIED//REL TO USA"
+        meta = replace(frame.message.meta, label=label, destination="OTHER")
         message = Message.make(meta, frame.message.payload)
         self._outlet.give(self._receipts.changed(frame, self._digest(frame), message, ""))
 
@@ -110,7 +111,8 @@ class Deeds:
         self._outlet.give(replace(passed, message=changed))
 
     def _change_label(self, frame: Frame) -> None:
-        meta = replace(frame.message.meta, label="RESTRICTED")
+        label = "KESTRIA RESTRICTED || ALLIANCE RESTRICTED"
+        meta = replace(frame.message.meta, label=label)
         passed = self._passed(frame)
         self._outlet.give(replace(passed, message=Message.make(meta, frame.message.payload)))
 

@@ -1,0 +1,262 @@
+"""Pixels of a picture that a walker has gone through: decoded by Pillow, put into canonical form.
+
+Takes a `Structure`, gives a `Picture`. The decoder sees `Structure.shown` alone, of the one format
+that the walker found, and its size must be the walker's. Canonical: the picture is turned as it is
+looked at; 8 bits a sample; fully transparent pixels have no colour; a palette has exactly the
+colours in use, sorted; opaque pictures have no opacity.
+"""
+
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from filters.formats.picture_model import Frame, Picture, Plane
+from filters.formats.picture_structure import Structure, unwanted
+from schemas.errors import Malformed
+from schemas.reasons import Reason
+
+assert all((BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, TiffImagePlugin,
+            WebPImagePlugin))  # fmt: skip  # what decodes is loaded with this module
+
+_WRITTEN = {"png": "png", "jpeg": "jpeg", "gif": "gif", "tiff": "tiff", "bmp": "bmp"}
+_TAKEN = {
+    "1": "L", "L": "L", "LA": "LA", "La": "LA", "RGB": "RGB", "RGBA": "RGBA", "RGBa": "RGBA",
+    "PA": "RGBA", "RGBX": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB",
+}  # fmt: skip
+_GIF_COLOURS_MAX = 256
+_BITMAP_BYTES_MAX = 16_000_000  # what is written of it is not compressed, and a message is bounded
+
+
+def warm_up() -> None:
+    """Decode one picture of each format, so that nothing is loaded later."""
+    for form in ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP"):
+        for mode in ("L", "P", "RGB"):
+            kept = BytesIO()
+            taken = mode if mode != "P" or form not in ("JPEG", "WEBP") else "L"
+            Image.new(taken, (16, 16)).save(kept, form)
+            with Image.open(BytesIO(kept.getvalue()), formats=[form]) as image:
+                image.convert("RGBA").convert("RGB").quantize(16, Image.Quantize.FASTOCTREE)
+    np.unique(np.zeros(4, np.uint32), return_inverse=True)
+
+
+def decode(found: Structure) -> tuple[Picture, Iterator[Frame]]:
+    """What will be written and its frames, one by one; `Malformed` where Pillow finds a fault."""
+    form = _written_as(found)
+    if form == "bmp" and 3 * found.all_pixels > _BITMAP_BYTES_MAX:
+        raise Malformed(Reason.TOO_MANY_PIXELS, "too large a bitmap: save it as PNG")
+    animated = form in ("png", "gif") and found.frames > 1
+    picture = Picture(form, [], found.loops if animated else 0)
+    return picture, _guarded(found, form, animated)
+
+
+def _written_as(found: Structure) -> str:
+    """WebP is written as what every program opens: JPEG if it is such a picture, else PNG."""
+    if found.format != "webp":
+        return _WRITTEN[found.format]
+    lossy = found.frames == 1 and not {b"VP8L", b"ALPH"} & {found.shown[12:16], found.shown[30:34]}
+    return "jpeg" if lossy else "png"
+
+
+def _guarded(found: Structure, form: str, animated: bool) -> Iterator[Frame]:
+    try:
+        yield from _frames(found, form, animated)
+    except Malformed:
+        raise
+    except Exception as error:  # whatever a decoder raises: the pixels are not what they must be
+        raise Malformed(Reason.SYNTAX, "the pixels cannot be decoded") from error
+
+
+def _frames(found: Structure, form: str, animated: bool) -> Iterator[Frame]:
+    with _opened(found) as image:
+        if form == "jpeg":
+            yield _jpeg_frame(found, image)
+            return
+        count = getattr(image, "n_frames", 1)
+        if count != found.frames:
+            raise Malformed(Reason.SYNTAX, "the decoder finds another number of frames")
+        for at in range(count):
+            image.seek(at)
+            image.load()
+            ms = found.durations_ms[at] if animated else 0
+            yield _frame(found, image, form, animated, ms)
+
+
+def _opened(found: Structure) -> Any:
+    image = Image.open(BytesIO(found.shown), formats=[found.format.upper()])
+    if image.size != (found.width, found.height):
+        raise Malformed(Reason.SYNTAX, "the decoder finds another size")
+    return image
+
+
+def _frame(found: Structure, image: Any, form: str, animated: bool, ms: int) -> Frame:
+    if image.mode == "P" and not animated and form in ("png", "gif", "bmp"):
+        return _palette_frame(image)
+    pixels = _turned(_samples(image), found.orientation)
+    if form == "gif":
+        return _quantised(pixels, ms)
+    if animated and pixels.shape[2] != 4:
+        pixels = np.asarray(Image.fromarray(_squeezed(pixels)).convert("RGBA"))
+    if form == "bmp":
+        pixels = np.ascontiguousarray(pixels[:, :, : 3 if pixels.shape[2] > 2 else 1])
+    mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[pixels.shape[2]]
+    height, width = pixels.shape[:2]
+    return Frame(width, height, mode, [pixels.reshape(height, -1)], ms)
+
+
+def _squeezed(pixels: Plane) -> Plane:
+    return pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
+
+
+def _samples(image: Any) -> Plane:
+    """Height by width by samples, 8 bits each."""
+    mode = image.mode
+    if mode.startswith("I;16") or mode == "I":
+        wide = np.asarray(image).astype(np.uint32)
+        return (np.minimum(wide, 0xFFFF) >> 8).astype(np.uint8)[:, :, None]
+    if mode == "P":
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    elif "transparency" in image.info and mode in ("1", "L", "RGB"):
+        image = image.convert("RGBA" if mode == "RGB" else "LA")
+    elif mode not in _TAKEN:
+        unwanted("pixels of a kind that is not taken")
+    elif _TAKEN[mode] != mode:
+        image = image.convert(_TAKEN[mode])
+    pixels: Plane = np.asarray(image)
+    if pixels.ndim == 2:
+        return pixels[:, :, None]
+    return _seen(pixels) if pixels.shape[2] in (2, 4) else pixels
+
+
+def _seen(pixels: Plane) -> Plane:
+    """Without opacity if all is opaque; without colour where nothing is to be seen."""
+    opacity = pixels[:, :, -1]
+    if opacity.min() == 255:
+        return np.ascontiguousarray(pixels[:, :, :-1])
+    if opacity.min() == 0:
+        pixels = pixels.copy()
+        pixels[opacity == 0] = 0
+    return pixels
+
+
+def _turned(pixels: Plane, orientation: int) -> Plane:
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _palette_frame(image: Any) -> Frame:
+    indices: Plane = np.asarray(image)
+    colours = np.zeros((256, 4), np.uint8)
+    colours[:, 3] = 255
+    given = np.frombuffer(bytes(image.getpalette("RGB") or b""), np.uint8).reshape(-1, 3)
+    colours[: len(given), :3] = given
+    transparent = image.info.get("transparency", b"")
+    if type(transparent) is int:
+        colours[transparent, 3] = 0
+    else:
+        colours[: len(transparent), 3] = np.frombuffer(transparent, np.uint8)
+    if image.format == "GIF":
+        colours[colours[:, 3] < 255] = 0
+    colours[colours[:, 3] == 0] = 0
+    used = np.flatnonzero(np.bincount(indices.ravel(), minlength=256))
+    packed = colours[used].copy().view(">u4").ravel()
+    sorted_colours, places = np.unique(packed, return_inverse=True)
+    table = np.zeros(256, np.uint8)
+    table[used] = places
+    height, width = indices.shape
+    if image.format == "BMP" and all(
+        len(set(colour[:3])) == 1 for colour in colours[used].tolist()
+    ):
+        return Frame(width, height, "L", [colours[:, 0][indices]])
+    palette = sorted_colours.astype(">u4").tobytes()
+    return Frame(width, height, "P", [table[indices]], 0, palette)
+
+
+def _quantised(pixels: Plane, ms: int) -> Frame:
+    """At most 256 colours, each opaque or not to be seen."""
+    image = Image.fromarray(_squeezed(pixels)).convert("RGBA")
+    whole = np.array(image)
+    hidden = whole[:, :, 3] < 128
+    whole[:, :, 3] = 255
+    whole[hidden] = 0
+    packed = whole.view(">u4")[:, :, 0]
+    found, places = np.unique(packed, return_inverse=True)
+    if len(found) > _GIF_COLOURS_MAX:
+        few = Image.fromarray(whole[:, :, :3]).quantize(
+            _GIF_COLOURS_MAX - 1, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+        )
+        whole[:, :, :3] = np.asarray(few.convert("RGB"))
+        whole[hidden] = 0
+        packed = whole.view(">u4")[:, :, 0]
+        found, places = np.unique(packed, return_inverse=True)
+    height, width = packed.shape
+    plane = places.reshape(height, width).astype(np.uint8)
+    return Frame(width, height, "P", [plane], ms, found.astype(">u4").tobytes())
+
+
+def _jpeg_frame(found: Structure, image: Any) -> Frame:
+    if found.format == "jpeg" and image.mode in ("L", "RGB") and not _is_rgb_inside(found):
+        planes = _stored_planes(found, image)
+    else:
+        whole = np.asarray(image.convert("RGB").convert("YCbCr"))
+        planes = [np.ascontiguousarray(whole[:, :, at]) for at in range(3)]
+        if found.format == "webp":
+            planes[1:] = [_halved(plane) for plane in planes[1:]]
+    planes = [_turned(plane, found.orientation) for plane in planes]
+    height, width = planes[0].shape
+    mode = "L"
+    if len(planes) == 3:
+        mode = "YCC" if planes[1].shape == planes[0].shape else "YCC420"
+    return Frame(width, height, mode, planes)
+
+
+def _is_rgb_inside(found: Structure) -> bool:
+    """Adobe's transform 0, or components named R, G, B: nothing is stored as YCbCr."""
+    at = found.shown.find(b"\xff\xee\x00\x0eAdobe", 0, 64)
+    adobe = at >= 0 and found.shown[at + 15] == 0
+    return found.colours == 3 and (adobe or found.shown.find(b"R\x11\x00G\x11\x00B\x11\x00") >= 0)
+
+
+def _stored_planes(found: Structure, image: Any) -> list[Plane]:
+    """Y, Cb and Cr as the file stores them, no colour calculated anew.
+
+    libjpeg decodes colour planes of half size whole when the picture is decoded at half size
+    (ITU-T T.81 leaves how to enlarge them to the decoder): so nothing is enlarged and shrunk.
+    """
+    if image.mode == "L":
+        return [np.asarray(image)]
+    width, height = image.size
+    if not found.halved or width < 2 or height < 2:
+        image.draft("YCbCr", image.size)
+        whole = np.asarray(image)
+        return [np.ascontiguousarray(whole[:, :, at]) for at in range(3)]
+    image.draft("L", image.size)
+    grey = np.asarray(image)
+    with _opened(found) as half:
+        half.draft("YCbCr", (width // 2, height // 2))
+        colours = np.asarray(half)
+    if colours.shape[:2] != ((height + 1) // 2, (width + 1) // 2):
+        raise Malformed(Reason.SYNTAX, "the decoder finds another size")
+    return [grey, *(np.ascontiguousarray(colours[:, :, at]) for at in (1, 2))]
+
+
+def _halved(plane: Plane) -> Plane:
+    height, width = plane.shape
+    even = np.pad(plane, ((0, height % 2), (0, width % 2)), "edge").astype(np.uint16)
+    four = even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]
+    return ((four + 2) >> 2).astype(np.uint8)

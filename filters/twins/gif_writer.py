@@ -1,0 +1,84 @@
+"""Writes GIF (GIF89a specification, CompuServe 1990): one picture has one file.
+
+Takes frames of indices with a palette each, gives bytes: screen, how often an animation runs, and
+for each frame a graphic control, a colour table of its own and its codes. No library of pictures.
+"""
+
+from struct import pack
+
+from filters.twins.picture_read import Crossed, Stored
+
+_CLEAR_AT = 4096
+_LEAVE, _TO_BACKGROUND = 1, 2
+
+
+def write(crossed: Crossed) -> bytes:
+    """The file."""
+    first = crossed.frames[0]
+    moves = len(crossed.frames) > 1
+    parts = [b"GIF89a" + pack("<HHBBB", first.width, first.height, 0, 0, 0)]
+    if moves and crossed.loops != 1:
+        again = crossed.loops - 1 if crossed.loops else 0
+        parts.append(b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + pack("<H", again) + b"\x00")
+    parts += [_frame(frame, moves) for frame in crossed.frames]
+    return b"".join([*parts, b"\x3b"])
+
+
+def _frame(frame: Stored, moves: bool) -> bytes:
+    colours = len(frame.palette) // 4
+    bits = max((colours - 1).bit_length(), 1)
+    unseen = frame.palette[3::4].find(b"\x00")
+    control = (_TO_BACKGROUND if unseen >= 0 else _LEAVE) << 2 if moves else 0
+    control |= unseen >= 0
+    table = b"".join(frame.palette[at : at + 3] for at in range(0, len(frame.palette), 4))
+    head = b"\x21\xf9\x04" + pack("<BHBB", control, frame.ms // 10, max(unseen, 0), 0)
+    place = b"\x2c" + pack("<HHHHB", 0, 0, frame.width, frame.height, 0x80 | (bits - 1))
+    codes = _coded(frame.planes()[0].tobytes(), max(bits, 2))
+    blocks = b"".join(
+        bytes([len(codes[at : at + 255])]) + codes[at : at + 255]
+        for at in range(0, len(codes), 255)
+    )
+    return head + place + table.ljust(3 << bits, b"\x00") + bytes([max(bits, 2)]) + blocks + b"\x00"
+
+
+def _coded(indices: bytes, bits: int) -> bytes:
+    """LZW (appendix F): codes grow from `bits` + 1 to 12 bits, the table is cleared when full."""
+    clear, end = 1 << bits, (1 << bits) + 1
+    out = bytearray()
+    table: dict[int, int] = {}
+    width, following = bits + 1, end + 1
+    open_bits, open_count = clear, width
+    prefix = -1
+    for index in indices:
+        if prefix < 0:
+            prefix = index
+            continue
+        key = prefix << 8 | index
+        known = table.get(key)
+        if known is not None:
+            prefix = known
+            continue
+        open_bits |= prefix << open_count
+        open_count += width
+        if following < _CLEAR_AT:
+            table[key] = following
+            if following == 1 << width:
+                width += 1
+            following += 1
+        else:
+            open_bits |= clear << open_count
+            open_count += width
+            table.clear()
+            width, following = bits + 1, end + 1
+        if open_count >= 256:
+            out += open_bits.to_bytes(64, "little")[:32]
+            open_bits >>= 256
+            open_count -= 256
+        prefix = index
+    open_bits |= prefix << open_count
+    open_count += width
+    if following == 1 << width and width < 12:
+        width += 1
+    open_bits |= end << open_count
+    open_count += width
+    return bytes(out) + open_bits.to_bytes((open_count + 7) // 8, "little")

@@ -1,0 +1,54 @@
+"""A report as one HTML file, and as PDF: no script, no network, readable by a screen reader.
+
+Takes an `Assessment`, gives the page; everything in it is escaped by the template engine. The
+pictures are in it as data, the style is allowed by its hash and nothing else is. PDF is made by
+WeasyPrint from the same page, with a fetcher that fetches nothing.
+"""
+
+import base64
+import hashlib
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined
+
+from guard.report.assessment.charts import charts
+from guard.report.assessment.nouns import Assessment
+from guard.report.assessment.plain import printable
+from guard.report.assessment.words import moment, tables, verdict
+
+_HERE = "guard.report.assessment"
+_ALTERNATIVES = {
+    "traffic": "Messages passed, refused and held over time; the figures are in the table below.",
+    "refusals": "Messages refused by reason; the figures are in the table below.",
+}
+_PICTURE_OF = {"traffic": "traffic", "refused-by-reason": "refusals"}
+
+
+def as_html(found: Assessment) -> str:
+    """One self-contained page."""
+    style = (files(_HERE) / "report.css").read_text("utf-8")
+    template = (files(_HERE) / "report.html.j2").read_text("utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+                              lstrip_blocks=True)  # fmt: skip
+    environment.filters["printable"] = printable
+    pictures = {name: _data(svg) for name, svg in charts(found).items()}
+    return environment.from_string(template).render(
+        style=style,
+        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        found=found, verdict=verdict(found), tables=tables(found), moment=moment,
+        picture={table: pictures.get(name) for table, name in _PICTURE_OF.items()},
+        alternative={table: _ALTERNATIVES[name] for table, name in _PICTURE_OF.items()},
+    )  # fmt: skip
+
+
+def as_pdf(page: str) -> bytes:
+    """The page on paper. Raises ImportError where WeasyPrint's libraries are not installed."""
+    from weasyprint import HTML  # only here: it loads Pango
+    from weasyprint.urls import URLFetcher
+
+    only_what_is_in_it = URLFetcher(allowed_protocols=["data"], fail_on_errors=True)
+    return bytes(HTML(string=page, url_fetcher=only_what_is_in_it).write_pdf())
+
+
+def _data(svg: str) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()

@@ -1,0 +1,84 @@
+"""A whole verification: the tree and its signatures, and whether what the entries say makes sense.
+
+Takes a ledger's place and checkpoints from elsewhere, gives one `Verification`. A long ledger is
+read by two processes at once, one for the tree and one for the sense of it. May read files.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+from guard.report.index.places import Place
+from guard.report.ledger_anchor import ANCHOR_NAME
+from guard.report.ledger_findings import Verification
+from guard.report.ledger_policies import policy_findings
+from guard.report.ledger_segments import Segments
+from guard.report.ledger_sense import Sense
+from guard.report.ledger_verifier import Tied, verify_ledger
+
+TWO_PROCESSES_BYTES_MIN = 64 * 1024 * 1024
+
+Progress = Callable[[int], None]
+
+
+def verify_whole(
+    place: Place, witnessed: Iterable[bytes], now_ms: int, progress: Progress | None = None
+) -> Verification:
+    """Check a ledger, running or a copy. progress: is told how many bytes have been read.
+
+    If the tree or a signature does not hold, the sense of what is said is not judged: nobody
+    vouches for it. Raises as `verify_ledger` does.
+    """
+    if size_bytes(place.ledger) < TWO_PROCESSES_BYTES_MIN:
+        sense = Sense(now_ms)
+        found = verify_ledger(
+            place.ledger, place.key, witnessed=witnessed, progress=progress,
+            watch=lambda tied: _judge(sense, tied),
+        )  # fmt: skip
+        return with_sense(place, found, sense)
+    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as other:
+        judging = other.submit(_sense_of, place.ledger, now_ms)
+        found = verify_ledger(place.ledger, place.key, witnessed=witnessed, progress=progress)
+        return with_sense(place, found, judging.result())
+
+
+def size_bytes(ledger: Path) -> int:
+    """Of a ledger's segments."""
+    return sum(path.stat().st_size for path in ledger.glob("*.journal"))
+
+
+def _judge(sense: Sense, tied: Tied) -> None:
+    sense.see_all(tied.first, tied.entries)
+
+
+def with_sense(place: Place, found: Verification, sense: Sense) -> Verification:
+    """What was found of the tree, and, if that holds, of what the entries say."""
+    if found.ok:
+        findings, notes = policy_findings(place.side_folder, sense.ran)
+        found.findings += [*sense.findings, *findings]
+        found.notes += notes
+    else:
+        found.notes.append("what the entries say was not judged: nobody vouches for all of them")
+    return found
+
+
+def _sense_of(ledger: Path, now_ms: int) -> Sense:
+    """Without looking at the tree: what is said here counts only if that holds."""
+    sense = Sense(now_ms)
+    first = 0
+    if (ledger / ANCHOR_NAME).exists():
+        try:
+            first = int(json.loads((ledger / ANCHOR_NAME).read_bytes())["batch"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return sense
+    for batch in Segments(ledger, lambda *_: None, first).batches():
+        body, _, note = batch.payload.partition(b"\n\n")
+        try:
+            entries = json.loads(b"[" + body.replace(b"\n", b",") + b"]")
+            size = int(note.split(b"\n", 2)[1])
+        except (ValueError, IndexError, RecursionError):
+            return sense
+        sense.see_all(size - len(entries), entries)
+    return sense
