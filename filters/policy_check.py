@@ -28,8 +28,9 @@ DUTIES: dict[str, frozenset[str]] = {
         "bounds": ("bounds",),
         "recognise": (
             "cot_read", "cot_recognise", "csv_check", "csv_read", "csv_recognise", "event_read",
-            "event_recognise", "json_check", "json_read", "json_recognise", "tak_recognise",
-            "text_read", "text_recognise", "xml_check", "xml_read", "xml_recognise",
+            "event_recognise", "json_check", "json_read", "json_recognise", "picture_read",
+            "picture_recognise", "tak_recognise", "text_read", "text_recognise", "xml_check",
+            "xml_read", "xml_recognise",
         ),
         # recognisers of formats that have no schema language: the whole definition is in them
         "recognise+schema": (

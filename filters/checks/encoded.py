@@ -7,6 +7,7 @@ never the content. NIST SP 800-53 AC-4(4).
 """
 
 import math
+import re
 from collections import Counter
 from typing import Literal
 
@@ -21,6 +22,7 @@ from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Hold, Pass, Refuse
 
 _LIMITS = CborLimits(bytes_max=32 * 1024 * 1024)
+_WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/_\-]{40})\r?\n")  # the end of a line of encoded content
 _ARMOUR = re2.compile(
     r"-----BEGIN [A-Z0-9 ]{3,40}-----|(?:^|\n)begin(?:-base64)? [0-7]{3,4} |(?:^|\n)=ybegin "
 )
@@ -56,7 +58,7 @@ def make(parameters: EncodedParameters, documents: Documents) -> Run:
         """The kind of encoding that a text shows, or nothing."""
         if not parameters.armour and _ARMOUR.search(text):
             return "armoured content"
-        joined = text.replace("\r", "").replace("\n", "")
+        joined = _WRAPPED.sub("", text) if "\n" in text else text
         if any(map(_mixed, base64.findall(joined))):
             return "base64"
         if any(map(_hexadecimal, hexadecimal.findall(joined))):

@@ -66,13 +66,13 @@ def canonical(root: etree._Element, wished: Mapping[str, str]) -> Names:
         bare = bare or not uri
         if uri:
             used[uri[1:]] = None
-        for name in node.attrib:
-            uri, _, _ = str(name).rpartition("}")
+        for name in node.keys():  # noqa: SIM118  # an element's keys are its attributes
+            uri, _, _ = name.rpartition("}")
             if uri and uri[1:] != XML_NAMESPACE:
                 used[uri[1:]] = None
                 in_attributes.add(uri[1:])
             if name == _XSI_TYPE:
-                named, _ = expand(node.attrib[name], node.nsmap)
+                named, _ = expand(node.get(name, ""), node.nsmap)
                 if named is not None:
                     used[named] = None
     roots = str(root.tag).rpartition("}")[0][1:]

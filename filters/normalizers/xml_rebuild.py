@@ -19,7 +19,6 @@ from filters.formats.xml_model import (
     XML_CBOR,
     XML_NAMESPACE,
     XSI_NAMESPACE,
-    shaped,
 )
 from filters.formats.xml_names import Names, canonical, kept
 from schemas.cbor import CborValue, encode
@@ -83,7 +82,6 @@ def make(parameters: XmlRebuildParameters, documents: Documents) -> Run:
             "prefixes": dict(names.prefixes),
             "root": builder.element(root, LEVELS_MAX, preserve=False),
         }
-        shaped(model)
         meta = replace(message.meta, type=XML_CBOR)
         return Changed(Message.make(meta, encode(model)), builder.note())
 
@@ -130,16 +128,20 @@ class _Builder:
                 raise Malformed(Reason.XML_ENCRYPTED, "encrypted XML")
             if refused and tag.startswith(refused):
                 raise Malformed(Reason.XML_NAMESPACE, "an element of a namespace that is refused")
-            for name in _LOCATIONS.intersection(map(str, node.attrib)):
-                del node.attrib[name]
-                self.dropped["schema locations"] = None
-            if parameters.xsi == "refuse" and any(
-                str(name).startswith(f"{{{XSI_NAMESPACE}}}") for name in node.attrib
-            ):
-                raise Malformed(Reason.XML_NAMESPACE, "an attribute of XML Schema instances")
+            names = node.keys()
+            if names:
+                self._prune_attributes(node, names)
         for node in signatures:
             _take_out(node)
             self.dropped["signatures"] = None
+
+    def _prune_attributes(self, node: etree._Element, names: list[str]) -> None:
+        for name in _LOCATIONS.intersection(names):
+            del node.attrib[name]
+            self.dropped["schema locations"] = None
+        refuse = self.parameters.xsi == "refuse"
+        if refuse and any(name.startswith(f"{{{XSI_NAMESPACE}}}") for name in node.keys()):  # noqa: SIM118  # an element's keys are its attributes
+            raise Malformed(Reason.XML_NAMESPACE, "an attribute of XML Schema instances")
 
     def element(self, node: etree._Element, levels_left: int, preserve: bool) -> list[CborValue]:
         if levels_left <= 0:

@@ -29,7 +29,13 @@ from schemas.verdict import Answer, Pass
 
 
 class HeldHere(BaseModel):
-    """A clearance behind the destination: names of its policy; dates as in the policy's file."""
+    """A clearance behind the destination, by names of its policy.
+
+    holder           who holds it, for verdicts
+    classifications  the set held: each is named, none follows from another
+    categories       tag name -> values held
+    not_before, not_after  its dates, as in the policy's file ("" no end)
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 

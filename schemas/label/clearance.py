@@ -28,6 +28,7 @@ class ClearanceTable(BaseModel):
     """A clearance by names; a closed table.
 
     policy           the policy's name ("": the one it is read under)
+    holder           who holds it, for verdicts
     classifications  the set held: each is named, none follows from another
     categories       tag name -> values held
     not_before, not_after  its dates, as YYYY-MM-DDThh:mm:ssZ ("" no end)

@@ -13,6 +13,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -145,6 +146,10 @@ def campaign(name: str, seed: int, until: Callable[[int], bool]) -> Iterator[str
     yield f"{name}: {count:,} samples, {reached}"
 
 
+def _is_over(end_s: float, _count: int) -> bool:
+    return time.monotonic() > end_s
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the packs asked for, the same time each."""
     names = sorted({pack for given in formats() for pack in given.packs})
@@ -156,7 +161,7 @@ def main(arguments: list[str] | None = None) -> None:
     for name in [given.pack] if given.pack else names:
         end_s = time.monotonic() + 60 * given.minutes
         try:
-            for line in campaign(name, given.seed, lambda _: time.monotonic() > end_s):  # noqa: B023
+            for line in campaign(name, given.seed, partial(_is_over, end_s)):
                 print(line, flush=True)
         except AssertionError as error:
             again = f"--pack {name} --seed {given.seed} --minutes {given.minutes}"

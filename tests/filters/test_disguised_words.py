@@ -180,3 +180,19 @@ def test_a_reference_is_resolved_whatever_stands_between_the_words(gap: int) -> 
     assert ask(f"x {blanks} blackbird{blanks}s%65ven{blanks} y" + " z" * 50) == 2
     assert ask(f"x {blanks} bl&#97;ckbird{blanks}seven{blanks} y" + " z" * 50) == 2
     assert ask("%41 " * 3_000 + f"bl%61ckbird{blanks}seven") == 2
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"text": 1, "lines": ["x"], "other": "noforn"},
+        {"text": "noforn", "data": {"lines": ["x"]}},
+        {"csv": 1, "header": ["a"], "rows": [["x"]], "noforn": 1},
+        {"csv": 1, "header": ["noforn"], "rows": [["x"]]},
+        {"csv": 1, "header": ["a"], "rows": [["black"], ["blackbird", "seven"]]},
+        {"text": 1, "lines": ["a blackbird", "seven b"]},
+        {"text": 1, "lines": ["x", 7, "noforn"]},
+    ],
+)
+def test_no_model_hides_a_text_by_looking_like_another(model: dict[str, object]) -> None:
+    assert isinstance(OWN(Message.make(META, encode(model))), Refuse)  # type: ignore[arg-type]  # CBOR has them all

@@ -262,7 +262,10 @@ TREES = st.recursive(
 def test_json_that_the_source_lets_cross_is_delivered_with_the_same_meaning(value: Any) -> None:
     outcome = PACKS["json"](json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     if outcome.stage:
-        assert outcome.stage in ("json_recognise", "identify"), outcome.sentence
+        line_end_in_a_name = (outcome.stage, outcome.reason) == (
+            "json_rebuild", "character-not-allowed",
+        )  # fmt: skip
+        assert outcome.stage in ("json_recognise", "identify") or line_end_in_a_name
         return
     delivered = json.loads(outcome.message.payload, parse_float=Decimal)
     assert delivered == value

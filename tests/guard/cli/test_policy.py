@@ -47,7 +47,7 @@ def test_every_fault_is_a_sentence(policy: Path, guard: Guard) -> None:
     assert not told["ok"]
     assert len(told["faults"]) == 2
     assert "needs a word check, as a stage of its own, after stage map_label" in told["faults"][0]
-    assert "xml_recognise has no parameter depth_max; it has: attribute" in told["faults"][1]
+    assert "xml_recognise has no parameter depth_max; it has: any_namespace" in told["faults"][1]
     shown = guard("policy", "check", policy)
     assert shown.stderr.endswith("2 faults\n")
 

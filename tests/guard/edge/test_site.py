@@ -70,7 +70,7 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_pack_that_is_none_is_answered_with_those_there_are() -> None:
-    with pytest.raises(Malformed, match="c2, events"):
+    with pytest.raises(Malformed, match=r"c2, .*events"):
         pack_folder("nothing")
 
 
