@@ -136,6 +136,7 @@ class Reason(StrEnum):
     DIRTY_WORD = "dirty-word"
     PERSONAL_DATA = "personal-data"
     ENCODED_CONTENT = "encoded-content"
+    YARA_RULE = "yara-rule"
     RULE_BROKEN = "rule-broken"
     NO_ROUTE = "no-route"
 

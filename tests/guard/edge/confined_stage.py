@@ -13,6 +13,7 @@ import jsonschema_rs
 import magic
 import numpy
 import xmlschema
+import yara_x
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from lxml import etree
@@ -28,6 +29,8 @@ SCHEMA = (
     "</xs:complexType></xs:element></xs:schema>"
 )
 
+RULE = 'rule found { strings: $a = "needle" condition: $a }'
+
 
 class Event(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -41,6 +44,8 @@ def main() -> None:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
     other_schema = xmlschema.XMLSchema(SCHEMA)
     validator = jsonschema_rs.validator_for({"type": "object", "required": ["n"]})
+    scanner = yara_x.Scanner(yara_x.compile(RULE))
+    scanner.scan(b"")
     detector = magic.Magic(mime=True)
     key = Ed25519PrivateKey.generate()
     uid = NOBODY if os.geteuid() == 0 else None
@@ -77,6 +82,7 @@ def main() -> None:
     assert (numpy.ones((64, 64)) @ numpy.ones((64, 64)))[0, 0] == 64
     print("numpy")
     print("magic" if detector.from_buffer(b"\x89PNG\r\n\x1a\n" + bytes(64)) else "")
+    print("yara_x" if scanner.scan(b"a needle").matching_rules else "")
     print("ledger" if canonical({"kind": "a", "sentence": "\N{LOCK}"}) else "")
     print("hashlib" if hashlib.sha256(b"x" * 100_000).hexdigest() else "")
     try:
