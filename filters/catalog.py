@@ -44,6 +44,7 @@ _STAGES: dict[str, Listed] = {
     "yara": Listed("filters.checks.yara", Kind.FILTER, Side.SOURCE, 1),
     "encoded": Listed("filters.checks.encoded", Kind.FILTER, Side.SOURCE, 1),
     "mask": Listed("filters.transforms.mask", Kind.TRANSFORM, Side.SOURCE, 1),
+    "pseudonymize": Listed("filters.transforms.pseudonymize", Kind.TRANSFORM, Side.SOURCE, 1),
     "redact_text": Listed("filters.transforms.redact_text", Kind.TRANSFORM, Side.SOURCE, 1),
     "generalise": Listed("filters.transforms.generalise", Kind.TRANSFORM, Side.SOURCE, 1),
     # every format, destination side

@@ -139,6 +139,8 @@ class Reason(StrEnum):
     YARA_RULE = "yara-rule"
     RULE_BROKEN = "rule-broken"
     NO_ROUTE = "no-route"
+    PSEUDONYM_MALFORMED = "pseudonym-malformed"
+    PSEUDONYM_FORGED = "pseudonym-forged"
 
     # the chain itself
     STAGE_FAILED = "stage-failed"

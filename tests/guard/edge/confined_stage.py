@@ -15,7 +15,7 @@ import numpy
 import xmlschema
 import yara_x
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from lxml import etree
 from pydantic import BaseModel, ConfigDict
 
@@ -78,6 +78,8 @@ def main() -> None:
     secret = AESGCM.generate_key(256)
     sealed = AESGCM(secret).encrypt(bytes(12), b"x" * 10_000, None)
     assert AESGCM(secret).decrypt(bytes(12), sealed, None)
+    joined = AESSIV(bytes(64))
+    assert joined.decrypt(joined.encrypt(b"x", [b"y"]), [b"y"]) == b"x"
     print("cryptography")
     assert (numpy.ones((64, 64)) @ numpy.ones((64, 64)))[0, 0] == 64
     print("numpy")
