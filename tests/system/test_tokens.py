@@ -29,12 +29,12 @@ def reveals(low: Path) -> list[Entry]:
 
 
 def delivered(flow: Demonstration) -> list[Path]:
-    return [path for path in flow.made.high.rglob("queue/**/*.json") if path.is_file()]
+    return sorted(flow.delivered_files())
 
 
 def test_a_value_crosses_as_a_token_and_is_revealed_on_the_low_side(flow: Demonstration) -> None:
     low = flow.made.low
-    flow.drop(b'{"name": "Doe, Jane", "number": 4711}')
+    flow.drop(b'{"name": "Doe, Jane", "number": 4711}', "a.json")
     wait_for(lambda: bool(delivered(flow)))
     text = delivered(flow)[0].read_text()
     assert "Doe" not in text
@@ -48,7 +48,7 @@ def test_a_value_crosses_as_a_token_and_is_revealed_on_the_low_side(flow: Demons
     done = guard("token", "reveal", found["number"], *where, "--json")
     assert json.loads(done.stdout) == {"value": 4711, "join": "patient", "key": "1"}
     assert [str(entry["detail"])[65:] for entry in reveals(low)] == ["asked by the ward", ""]
-    flow.drop(b'{"name": "Roe", "number": 4711}')
+    flow.drop(b'{"name": "Roe", "number": 4711}', "b.json")
     wait_for(lambda: len(delivered(flow)) == 2)
     numbers = {json.loads(path.read_text())["number"] for path in delivered(flow)}
     assert numbers == {found["number"]}

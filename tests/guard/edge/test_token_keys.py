@@ -114,7 +114,7 @@ def test_nothing_is_revealed_where_no_ledger_hears_of_it(low: Path) -> None:
     assert "does not run" in done.output
     assert "Doe" not in done.output
     assert not key_events.reveals(low)
-    for wrong, why in ((token[:-8], "cut short"), ("tok1.g.9." + token[9:], "give that")):
+    for wrong, why in (("tok1.g.1.abcd", "cut short"), ("tok1.g.9." + token[9:], "give that")):
         done = guard("token", "reveal", wrong, "--site", low, "--key", path)
         assert done.exit_code == 3
         assert why in done.output
