@@ -27,6 +27,9 @@ class Reason(StrEnum):
     TOO_LARGE = "too-large"
     CHANGED_WHILE_READ = "changed-while-read"
     SIDECAR_MALFORMED = "sidecar-malformed"
+    RATE_EXCEEDED = "rate-exceeded"
+    VOLUME_EXCEEDED = "volume-exceeded"
+    PAYLOAD_REPEATED = "payload-repeated"
 
     # the sender's signature
     SIGNATURE_MISSING = "signature-missing"
