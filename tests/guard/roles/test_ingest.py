@@ -162,6 +162,8 @@ def lay(folder: Path, name: str, payload: bytes) -> None:
 
 
 def accepted(folder: Path) -> list[str]:
+    if not (folder / "accepted").is_dir():
+        return []
     records = [read_accepted(found.payload) for found in walk(folder / "accepted")]
     return [Message(meta, payload).meta.name for meta, _, payload in records]
 
