@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from filters.catalog import entry as catalog_entry
 from guard.core.chain import Place, Receipts, first_frame
 from guard.core.durable_words import DURABLE
 from guard.core.frame import Frame
@@ -41,7 +42,8 @@ STATE: dict[str, int | str] = {
     "settled": 0, "sequence": 0, "sealed": 0, "envelope": "", "reviewed": "", "closing": "",
     "sent": 0,
 }  # fmt: skip
-_RECEIPTS = Receipts(Place("words", 1, Kind.FILTER, 1, 10_000), SCOPE, STAGE_KEY)
+_WORDS = Place("words", catalog_entry("words").version, Kind.FILTER, 1, 10_000)
+_RECEIPTS = Receipts(_WORDS, SCOPE, STAGE_KEY)
 
 
 def make_side(folder: Path) -> None:
