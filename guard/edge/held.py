@@ -124,6 +124,11 @@ def review_of(
     """What a reviewer signs who decides so on this hold, under this policy (version, digest) and
     posture (version). Raises `Malformed` for a record that is not of a hold that can be decided.
     """
+    if record.get("verdict", "hold") != "hold":
+        raise Malformed(
+            Reason.REVIEW_STALE,
+            "it was refused, and is only kept for people: its sender may send it anew",
+        )
     try:
         holds = tuple(Held(*line.split(" ")) for line in record["holds"].splitlines())
         found = Review(

@@ -178,6 +178,13 @@ def test_files_that_were_swapped_since_are_not_gone_on_with(
     assert desk.waiting() == 0
 
 
+def test_what_was_refused_and_is_only_kept_is_no_hold_to_decide(desk: Desk) -> None:
+    record = desk.folder / "held" / META.id / "record.json"
+    record.write_text(record.read_text().replace('"verdict": "hold"', '"verdict": "refuse"'))
+    desk.lay(desk.review, "anna", "bert")
+    assert desk.void() == ["review-stale", "review-stale"]
+
+
 def test_what_is_no_decision_is_told_and_removed(desk: Desk) -> None:
     folder = desk.folder / FOLDER
     (folder / "junk").write_bytes(b"\xff" * 9000)
