@@ -76,11 +76,13 @@ class HeldStore:
             content = json.dumps({**record, **changes}).encode()
             durable.replace(self._folder / ident / RECORD, content)
 
-    def sweep(self) -> None:
-        """At a start: take away what a crash left of what was let go."""
-        for name in os.listdir(self._folder):
+    def sweep(self) -> frozenset[str]:
+        """At a start: take away what a crash left of what was let go; gives the ids that stay."""
+        names = os.listdir(self._folder)
+        for name in names:
             if name.startswith(".") and name.endswith(_GONE):
                 _clear(self._folder / name)
+        return frozenset(names)
 
     def _number(self, ident: str) -> object:
         """Which hold is kept under this id; None for one that says nothing of it."""

@@ -16,7 +16,7 @@ from guard.core.notice import Place as Where
 from guard.core.review import Decision, Review, SignedReview, joined, write_origin
 from guard.core.signed_note import PersonKey
 from guard.edge.held import read_record, review_of
-from guard.edge.journal import JournalWriter
+from guard.edge.journal import JournalReader, JournalWriter, Position
 from guard.edge.keys import public_of
 from guard.edge.posture_files import write_orders
 from guard.edge.sockets import Ear, Mouth, Outlet, feed_pair, one_way_pair
@@ -112,6 +112,18 @@ class Releasing:
         position = self.journal.append(record)
         self.journal.sync()
         self.journal.mark(self.journal.next_number)
+        return self._notice(position, message, origin, what, about)
+
+    def again(self, number: int, message: Message, origin: str) -> Notice:
+        """The head's word of a record that is in the journal."""
+        reader = JournalReader(self.folder / "accepted", number)
+        ((found, _),) = reader.take(1)
+        position = reader.position(found)
+        reader.close()
+        return self._notice(position, message, origin, What.FED, {})
+
+    def _notice(self, position: Position, message: Message, origin: str, what: What,
+                about: dict[str, str]) -> Notice:  # fmt: skip
         meta, fed = message.meta, what is What.FED
         digest = message_digest(message.meta_bytes, message.payload) if fed else bytes(32)
         told: dict[str, int | str] = {

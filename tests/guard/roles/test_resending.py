@@ -1,4 +1,4 @@
-"""What `send` judges before it sends again: signed once or twice, by the key in use or before it."""
+"""What `send` judges before it sends again: signed once or twice, by which key."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +34,7 @@ MEMORY = {"session": 1, "resend": 0, "resent": 0, "notice_s": 0}
 class Again:
     """One message in a sealed journal, and an order to send it again."""
 
-    def __init__(self, folder: Path, seed: bytes, signatures: str) -> None:
+    def __init__(self, folder: Path, seed: bytes, signatures: str, wanted: str = "") -> None:
         for name in ("sealed", FOLDER):
             (folder / name).mkdir()
         second = mldsa_signer(seed) if signatures == "hybrid" else None
@@ -50,7 +50,7 @@ class Again:
         values: dict[str, Value] = {
             "folder": str(folder), "flow": "tracks", "source_domain": "NORTH",
             "destination_domain": "SOUTH", "policy_digest": POLICY.hex(), "demo": 0,
-            "payload_bytes_max": 1000, "manifest": "full", "signatures": signatures,
+            "payload_bytes_max": 1000, "manifest": "full", "signatures": wanted or signatures,
             "link": line.model_dump(), "link_address": "127.0.0.1:9", "links": [],
             "link_copies": 1, "seal_public": public_of(NOW).hex(),
             "seal_mldsa": mldsa_public_of(NOW).hex(),
@@ -91,4 +91,12 @@ def test_what_a_key_before_it_signed_is_refused_by_name(tmp_path: Path, signatur
     told = again.steps()
     assert (told["count"], told["refused"]) == (0, "1")
     assert "a key that is no longer taken" in str(told["sentence"])
+    again.journal.close()
+
+
+def test_where_the_policy_wants_two_signatures_one_is_refused(tmp_path: Path) -> None:
+    again = Again(tmp_path, NOW, "ed25519", "hybrid")
+    told = again.steps()
+    assert (told["count"], told["refused"]) == (0, "1")
+    assert "not signed twice" in str(told["sentence"])
     again.journal.close()
