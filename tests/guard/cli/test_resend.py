@@ -12,6 +12,7 @@ from guard.core.gap_notice import GapNotice
 from guard.core.sealing import seal
 from guard.edge.clock import now_s
 from guard.edge.journal import JournalWriter
+from guard.edge.key_changes import Changing
 from guard.edge.keys import signer
 from guard.edge.making import Made
 from guard.edge.posture_files import write_orders
@@ -134,6 +135,30 @@ def test_what_is_not_missing_is_not_signed(site: Made, low: Path, high: Path, gu
     assert approve(guard, site, notice(low, file, (2, 2)), 1, "--site", high) == 0
     assert approve(guard, site, file, 2, "--site", low) == 3  # the low side knows of no gaps
     assert guard("gaps", "events", "--approve", file, "--name", "x", "--key", file).exit_code == 3
+
+
+def test_a_notice_names_the_link_key_that_the_low_side_has_changed_to(
+    site: Made, low: Path, high: Path, guard: Guard, tmp_path: Path
+) -> None:
+    """The old key is still on the high side: guard keys destroy link-old comes later."""
+    key = Changing(low, "test").new_link()
+    Changing(high, "test").rotate_link(key)
+    before = link_key_of(load_site(low))
+    assert link_key_of(load_site(high)) == before
+    Changing(low, "test").rotate_link(key)
+    journal = JournalWriter.open(high / "landed")
+    journal.mark(journal.next_number)
+    begun: Entry = {"kind": Kind.SESSION, "time_ms": 2, "session": key.first_session}
+    journal.append(write_landed_event(begun))
+    journal.sync()
+    journal.close()
+    file = tmp_path / "gaps.txt"
+    assert guard("gaps", "c2", "--site", high, "--out", file).exit_code == 0
+    assert before not in file.read_text()
+    for number in (1, 2):
+        assert approve(guard, site, file, number, "--site", high) == 0
+    code, told = answer(guard, "resend", "c2", "--gap", file, "--site", low)
+    assert (code, told["state"], told["refused"]) == (0, "laid", [])
 
 
 @pytest.mark.parametrize("why", ["ahead", "forged", "other flow", "not canonical", "too large"])
