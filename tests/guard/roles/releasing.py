@@ -57,7 +57,8 @@ def values(folder: Path, **more: Value) -> dict[str, Value]:
     """What a role is told; the reviewers' quorum is two of four, dirk signed the policy."""
     reviewers: dict[str, Any] = {
         "keys": {name: person.public.hex() for name, person in PERSONS.items()},
-        "quorum": 2, "authors": ["dirk", "emma"], "persons": {"alpha": ["cleo"]},
+        "quorum": 2, "authors": ["dirk", "emma"],
+        "senders": ["alpha"], "persons": {"alpha": ["cleo"]},
     }  # fmt: skip
     found: dict[str, Value] = {
         "folder": str(folder), "flow": "c2", "source_domain": "LOW", "destination_domain": "HIGH",
