@@ -41,13 +41,14 @@ class HeldStore:
     def keep(
         self, ident: str, accepted: bytes, output: bytes, record: Mapping[str, object]
     ) -> None:
-        """Keep one, durably. Keeping the same id again changes nothing, unless `supersede` allows.
+        """Keep one, durably. Keeping the same id again changes nothing, unless `supersede` allows:
+        then also what a break kept under this very number is replaced, for the ledger has this one.
 
         record: `number` says which hold it is, where there can be more than one.
         """
         final, gone = self._folder / ident, self._superseded.pop(ident, None)
         if final.exists():
-            if gone is None or self._number(ident) not in (gone, None):
+            if gone is None or self._number(ident) not in (gone, record.get("number"), None):
                 durable.sync_directory(self._folder)  # the sync after its renaming may have failed
                 return
             self._remove(ident)
