@@ -6,7 +6,8 @@ what is told of a single entry is read from its ledger.
 
 import sqlite3
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from guard.report.assessment.anomalies import anomalies
@@ -30,7 +31,9 @@ BUCKETS = 96
 LISTED_MAX = 200
 _REFUSED = ("refused", "spool-refused")
 _DECIDED = ("committed", *_REFUSED, "held")
-_BY_PEOPLE = ("posture", "session-reset", "review", "released", "decided", "resend", "key")
+_BY_PEOPLE = ("posture", "session-reset", "review", "resend", "key")
+_TOLD = ("decision", "act", "key", "id", "numbers", "reason", "session")
+_TOLD_CHARACTERS_MAX = 200
 _ALL = 2**62
 
 
@@ -233,7 +236,7 @@ def _all(index: Index, each: Indexed, kinds: tuple[str, ...]) -> Iterator[Found]
         yield from index.of_kind(each.ledger, kind)
 
 
-def _within(found: Iterator[Found], begin: int, end: int) -> Iterator[Found]:
+def _within(found: Iterable[Found], begin: int, end: int) -> Iterator[Found]:
     return (each for each in found if begin <= each.row.time_ms < end)
 
 
@@ -244,19 +247,20 @@ def _event(found: Found, what: str, who: str = "") -> Event:
 
 def _decisions(index: Index, each: Indexed, begin: int, end: int) -> list[Event]:
     """What people decided while it ran."""
-    events = []
-    for kind in _BY_PEOPLE:
-        for found in _within(index.of_kind(each.ledger, kind), begin, end):
-            entry = found.entry
-            who = ", ".join(
-                str(entry[name]).replace(",", ", ")
-                for name in ("signers", "reviewers", "reviewer", "person")
-                if entry.get(name)
-            )
-            told = [str(entry[name]) for name in ("decision", "id", "what", "reason", "session")
-                    if entry.get(name)]  # fmt: skip
-            events.append(_event(found, " ".join([kind, *told]), who))
-    return events
+    found = [one for kind in _BY_PEOPLE for one in index.of_kind(each.ledger, kind)]
+    return [
+        _decision(one) for one in _within(chain(found, index.by_persons(each.ledger)), begin, end)
+    ]
+
+
+def _decision(found: Found) -> Event:
+    entry = found.entry
+    who = ", ".join(
+        str(entry[name]).replace(",", ", ")
+        for name in ("signers", "reviewers", "who") if entry.get(name)
+    )  # fmt: skip
+    told = [str(entry[name])[:_TOLD_CHARACTERS_MAX] for name in _TOLD if entry.get(name)]
+    return _event(found, " ".join([str(entry["kind"]), *told]), who)
 
 
 def _runs(index: Index, each: Indexed, begin: int, end: int) -> list[Run]:

@@ -29,7 +29,7 @@ from guard.report.verifying import with_sense
 
 ROWS_A_WRITE = 20_000
 _DIGESTS = ("accepted", "payload", "envelope", "sealed_payload")
-_PERSONS = ("signers", "reviewers", "person", "reviewer")
+_PERSONS = ("signers", "reviewers", "who")
 _DIGEST_CHARACTERS = 64
 _CHANGED = " changed "
 _EPOCH = EPOCH_MARK.partition(b":")[2].strip(b'"').decode()

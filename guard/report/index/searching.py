@@ -29,8 +29,10 @@ VERDICTS = {
     "passed": ("committed", "delivering"),
     "refused": ("refused", "spool-refused"),
     "held": ("held",),
-    "released": ("released",),
+    "released": ("committed",),
 }
+_DECIDED = ("committed", "refused", "held")
+_BY_PERSONS = "(ledger, number) IN (SELECT ledger, number FROM persons)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,16 @@ class Index:
         rows = self._rows("ledger = ? AND kind = ? ORDER BY number", [ledger, kind])
         return (self.read(row) for row in rows)
 
+    def by_persons(self, ledger: int) -> Iterator[Found]:
+        """What became of messages that reviewers decided (held §6 (1)), in the ledger's order."""
+        numbers = self._connection.execute(
+            "SELECT DISTINCT number FROM persons WHERE ledger = ? ORDER BY number", [ledger]
+        ).fetchall()
+        for (number,) in numbers:
+            for row in self._rows("ledger = ? AND number = ? AND kind IN (?, ?, ?)",
+                                  [ledger, number, *_DECIDED]):  # fmt: skip
+                yield self.read(row)
+
     # -- how --------------------------------------------------------------------------------
 
     def _rows(self, condition: str, values: Iterable[Any], table: str = "entries") -> list[Row]:
@@ -259,6 +271,8 @@ class Index:
         kinds = VERDICTS.get(question.verdict, ()) or ((question.kind,) if question.kind else ())
         if kinds:
             add(f"kind IN ({', '.join('?' * len(kinds))})", *kinds)
+        if question.verdict == "released":
+            add(_BY_PERSONS)
         for column in ("sender", "stage", "reason", "label"):
             value = getattr(question, column)
             if value:

@@ -20,7 +20,7 @@ from guard.report.assessment.plain import as_csv, as_json, as_text
 from guard.report.assessment.words import verdict
 from guard.report.index.building import bring_up_to_date
 from guard.report.index.places import ledgers_under
-from guard.report.index.searching import Index
+from guard.report.index.searching import Index, Question
 from guard.report.index.tables import open_index
 from schemas.entry import Entry
 from tests.guard.sites import NOW_MS, high_entries, low_entries, write
@@ -80,6 +80,41 @@ def test_the_figures_are_those_of_the_ledgers(found: Assessment) -> None:
     assert any("never seen before" in each.what for each in found.anomalies)
     assert "every message that was sent is accounted for" in verdict(found)
     assert found.ok
+
+
+def test_what_people_decided_is_listed_with_who_did(tmp_path: Path) -> None:
+    told = ledgers()
+    message: Entry = {"number": 1000, "accepted_s": 5, "sender": "alpha", "name": "x", "stage": ""}
+    reviewed: Entry = {"hold": 7, "decision": "refuse", "reviewers": "anna,bert"}
+    told["low"] += [
+        {"kind": "refused", "id": "e" * 32, "time_ms": 5_400, "reason": "review-refused",
+         **message, **reviewed},
+        {"kind": "resend", "time_ms": 5_500, "resend": 1, "who": "carl,dora", "numbers": "4-8",
+         "count": 5, "notice": "", "notice_s": 0},
+        {"kind": "key", "time_ms": 5_600, "event": "x", "act": "taken-up", "key": "envelope",
+         "fingerprint": "ab", "who": "emma as root", "detail": ""},
+    ]  # fmt: skip
+    for side, entries in told.items():
+        write(tmp_path, side, entries)
+    found = assessed(tmp_path)
+    assert [(each.what, each.who) for each in found.decisions] == [
+        ("posture", "alice"), (f"refused refuse {'e' * 32} review-refused", "anna, bert"),
+        ("resend 4-8", "carl, dora"), ("key taken-up envelope", "emma as root"),
+    ]  # fmt: skip
+    index = Index(open_index(tmp_path / "index"))
+    assert index.ask(Question(verdict="released"), 10)[0] == []
+    assert [one.entry["id"] for one in index.ask(Question(person="bert"), 10)[0]] == ["e" * 32]
+    assert [one.entry["kind"] for one in index.ask(Question(person="dora"), 10)[0]] == ["resend"]
+
+
+def test_what_reviewers_released_is_found_as_such(tmp_path: Path) -> None:
+    told = ledgers()
+    told["low"][5] |= {"hold": 3, "decision": "release", "reviewers": "anna,bert"}
+    for side, entries in told.items():
+        write(tmp_path, side, entries)
+    assessed(tmp_path)
+    found, _ = Index(open_index(tmp_path / "index")).ask(Question(verdict="released"), 10)
+    assert [one.entry["id"] for one in found] == [told["low"][5]["id"]]
 
 
 def test_a_period_counts_what_is_in_it(found: Assessment, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def start(folder: Path) -> Running:
     values: dict[str, Value] = {
         "folder": str(folder), "flow": "c2", "senders": ["patrol"], "payload_bytes_max": 1000,
         "keep_days": 0, "scope": SCOPE.hex(), "policy_version": 1, "policy_digest": "",
-        "reviewers": {"keys": {}, "quorum": 2, "authors": [], "persons": {}},
+        "reviewers": {"keys": {}, "quorum": 2, "authors": [], "senders": [], "persons": {}},
     }  # fmt: skip
     ingest = Ingest(Spec("ingest", "x:y", "low", descriptors, values, {"head": HEAD_KEY}))
     ears = {name: Ear(pair[0].detach()) for name, pair in pairs.items()}
