@@ -7,7 +7,7 @@ is no longer what was indexed, or a question names no message or several.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -233,6 +233,14 @@ class Index:
         """All entries of a kind, in the ledger's order."""
         rows = self._rows("ledger = ? AND kind = ? ORDER BY number", [ledger, kind])
         return (self.read(row) for row in rows)
+
+    def newest_of(self, ledger: int, kinds: Sequence[str]) -> Iterator[Found]:
+        """All entries of these kinds, the newest first."""
+        marks = ", ".join("?" * len(kinds))
+        query = f"SELECT number FROM entries NOT INDEXED WHERE ledger = ? AND kind IN ({marks})"  # noqa: S608 - of constants
+        newest_first = self._connection.execute(f"{query} ORDER BY number DESC", (ledger, *kinds))
+        for (number,) in newest_first:
+            yield from map(self.read, self._rows("ledger = ? AND number = ?", [ledger, number]))
 
     # -- how --------------------------------------------------------------------------------
 
