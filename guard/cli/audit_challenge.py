@@ -48,7 +48,7 @@ def challenge(side: Path, index: Path | None, limit: int, as_json: bool) -> None
     if as_json:
         print_json(_as_json(ledger, result))
     else:
-        _print(ledger, result)
+        _print(folder, result)
     if result.counts[Answer.DIFFERENT] or result.damage:
         sys.exit(EXIT_NO)
 
@@ -73,10 +73,10 @@ def _as_json(ledger: Indexed, result: Result) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _print(ledger: Indexed, result: Result) -> None:
+def _print(side: Path, result: Result) -> None:
     counts = result.counts
     console.print(
-        f"{escape(str(ledger.directory))}: {result.decided:,} decisions;"
+        f"{escape(str(side))}: {result.decided:,} decisions;"
         f" {counts.total():,} of them have their message stored", soft_wrap=True,
     )  # fmt: skip
     if result.layers:

@@ -27,8 +27,9 @@ from pathlib import Path
 
 from guard.demonstration import Child, Demonstration, LinkFaults
 from guard.edge.making import pack_folder
+from guard.edge.segments import walk as walk_records
 from tests.docs.test_quickstart import BLOCK, PROJECT, shows
-from tests.guard.report.test_ledger_verifier import batches_of, rewrite
+from tests.guard.report.test_ledger_verifier import rewrite
 from tests.system.test_held import LOOKED_AT, holding_pack
 from tests.system.test_keys import rotate_link
 from tests.system.test_policy_change import guard, new_policy
@@ -162,15 +163,15 @@ class Day:
 
     def _review(self, flow: Demonstration) -> None:
         """Two reviewers release one message and refuse another; a third stays held."""
-        for name in ("released.cot", "not-released.cot", "looked-at.cot"):
+        for name in ("released.cot", "turned-down.cot", "looked-at.cot"):
             flow.drop(LOOKED_AT, name)
         self._settle(flow)
         low = flow.made.low
         listed = json.loads(guard("held", "list", "--site", low, "--json").stdout)
         for line in listed:
             name = str(line["name"])
-            decision = "refuse" if name.endswith("not-released.cot") else "release"
-            for number in (1, 2) if name.endswith("released.cot") else ():
+            decision = "refuse" if name.endswith("turned-down.cot") else "release"
+            for number in () if name.endswith("looked-at.cot") else (1, 2):
                 key = flow.folder / f"reviewer-{number}.key"
                 done = guard("held", decision, line["id"], "--site", low, "--key", key, "--yes")
                 if done.exit_code:
@@ -240,7 +241,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _edit(ledger: Path) -> None:
     """As who holds the host but no key can: one reason is another, and every CRC is right."""
-    batches = batches_of(ledger)
+    batches = [found.payload for found in walk_records(ledger)]
     at = max(number for number, batch in enumerate(batches) if FOUND in batch)
     batches[at] = batches[at].replace(FOUND, WRITTEN, 1)
     rewrite(ledger, batches)
