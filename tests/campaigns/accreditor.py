@@ -268,7 +268,7 @@ def walk(folder: Path, print_all: Callable[[str], None] | None = None) -> int:
     `WrongError` for another exit code or other lines than are shown."""
     beside = str(Path(sys.executable).parent)
     environment = os.environ | {
-        "PATH": f"{beside}:{os.environ['PATH']}", "COLUMNS": "100",
+        "PATH": f"{beside}:{os.environ['PATH']}", "COLUMNS": "140",
         "XDG_CACHE_HOME": str(folder / "cache"),
     }  # fmt: skip
     count = 0
