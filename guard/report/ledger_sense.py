@@ -14,6 +14,8 @@ from guard.report.ledger_policies import Ran
 from schemas.reasons import Reason
 
 BACKWARD_MS_MAX = 5_000
+# Their time is when it happened; they wait in a journal or folder while a lane is down.
+_TOLD_LATER = frozenset({"alarm", "gap", "key", "link-state", "session", "witness"})
 FORWARD_MS_MAX = 86_400_000
 KIND_FINDINGS_MAX = 20
 
@@ -53,7 +55,7 @@ class Sense:
                     Reason.LEDGER_CHAIN, number, "a ledger begins with a run, and this is none"
                 )
         time_ms = entry.get("time_ms")
-        if type(time_ms) is int:
+        if type(time_ms) is int and entry.get("kind") not in _TOLD_LATER:
             self._clock(number, time_ms)
 
     def see_all(self, first: int, entries: Iterable[Entry]) -> None:

@@ -73,3 +73,11 @@ def test_facts_are_where_the_numbers_go_on() -> None:
 def test_a_flood_of_one_kind_is_told_a_few_times() -> None:
     entries = [run(), *(committed(2 * n, sealed=n) for n in range(1, 200))]
     assert len(judged(*entries)) == 20
+
+
+def test_what_was_told_of_later_is_no_clock_that_went_back() -> None:
+    """A key that was changed, and what landed, while the lane was down."""
+    late: tuple[Entry, ...] = tuple(
+        {"kind": kind, "time_ms": 1_000} for kind in ("key", "alarm", "gap", "session", "witness")
+    )
+    assert judged(run(time_ms=90_000), *late, committed(1, time_ms=90_001)) == []
