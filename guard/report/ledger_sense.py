@@ -6,12 +6,14 @@ verifier: shares no code with the writer. Follows docs/spec/ledger.md §6 (4).
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from guard.report.ledger_entries import Entry
 from guard.report.ledger_findings import Finding, Severity
 from guard.report.ledger_policies import Ran
 from schemas.reasons import Reason
+from schemas.sequences import RangeSet
 
 BACKWARD_MS_MAX = 5_000
 # Their time is when it happened; they wait in a journal or folder while a lane is down.
@@ -36,6 +38,7 @@ class Sense:
     _ahead: bool = False
     _begun: bool = False
     _told: dict[str, int] = field(default_factory=dict)
+    _decided: RangeSet = field(default_factory=RangeSet)
 
     def see(self, number: int, entry: Entry) -> None:
         """The next entry."""
@@ -48,6 +51,10 @@ class Sense:
             self._run(number, entry)
         elif kind == "facts":
             self._sequence, self._sealed = _number(entry, "sequence"), _number(entry, "sealed") - 1
+            with suppress(ValueError):
+                self._decided = RangeSet.read(str(entry.get("reviewed", "")))
+        if "hold" in entry:
+            self._hold_decided(number, _number(entry, "hold"))
         if not self._begun:
             self._begun = True
             if number == 0 and kind != "run":
@@ -86,6 +93,14 @@ class Sense:
                 f"message {last} was sent, it says, and none after {self._sequence} was committed",
             )  # fmt: skip
         self._sent = max(self._sent, last)
+
+    def _hold_decided(self, number: int, hold: int) -> None:
+        if hold in self._decided:
+            self._find(
+                Reason.LEDGER_CHAIN, number,
+                f"hold {hold} was decided by reviewers before: what they signed was used twice",
+            )  # fmt: skip
+        self._decided.add(hold)
 
     def _run(self, number: int, entry: Entry) -> None:
         self.ran.see(entry)

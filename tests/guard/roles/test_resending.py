@@ -34,7 +34,9 @@ MEMORY = {"session": 1, "resend": 0, "resent": 0, "notice_s": 0}
 class Again:
     """One message in a sealed journal, and an order to send it again."""
 
-    def __init__(self, folder: Path, seed: bytes, signatures: str, wanted: str = "") -> None:
+    def __init__(
+        self, folder: Path, seed: bytes, signatures: str, wanted: str = "", *, taken: int = 0
+    ) -> None:
         for name in ("sealed", FOLDER):
             (folder / name).mkdir()
         second = mldsa_signer(seed) if signatures == "hybrid" else None
@@ -54,7 +56,7 @@ class Again:
             "link": line.model_dump(), "link_address": "127.0.0.1:9", "links": [],
             "link_copies": 1, "seal_public": public_of(NOW).hex(),
             "seal_mldsa": mldsa_public_of(NOW).hex(),
-            "seal_old": [[public_of(BEFORE).hex(), 0, mldsa_public_of(BEFORE).hex()]],
+            "seal_old": [[public_of(BEFORE).hex(), taken, mldsa_public_of(BEFORE).hex()]],
         }  # fmt: skip
         spec = Spec("send", "x:y", "low", {}, values)
         sender = Sender(link_params(spec), bytes(32), 2, 7, best_codec(), complete_below=2)
@@ -99,4 +101,10 @@ def test_where_the_policy_wants_two_signatures_one_is_refused(tmp_path: Path) ->
     told = again.steps()
     assert (told["count"], told["refused"]) == (0, "1")
     assert "not signed twice" in str(told["sentence"])
+    again.journal.close()
+
+
+def test_in_an_overlap_what_the_key_before_signed_is_sent_again(tmp_path: Path) -> None:
+    again = Again(tmp_path, BEFORE, "hybrid", taken=1)
+    assert again.steps()["count"] == 1
     again.journal.close()
