@@ -41,8 +41,10 @@ _STAGES: dict[str, Listed] = {
     "words": Listed("filters.checks.words", Kind.FILTER, Side.SOURCE, 2),
     "rules": Listed("filters.checks.rules", Kind.FILTER, Side.SOURCE, 1),
     "personal": Listed("filters.checks.personal", Kind.FILTER, Side.SOURCE, 1),
+    "yara": Listed("filters.checks.yara", Kind.FILTER, Side.SOURCE, 1),
     "encoded": Listed("filters.checks.encoded", Kind.FILTER, Side.SOURCE, 1),
     "mask": Listed("filters.transforms.mask", Kind.TRANSFORM, Side.SOURCE, 1),
+    "pseudonymize": Listed("filters.transforms.pseudonymize", Kind.TRANSFORM, Side.SOURCE, 1),
     "redact_text": Listed("filters.transforms.redact_text", Kind.TRANSFORM, Side.SOURCE, 1),
     "generalise": Listed("filters.transforms.generalise", Kind.TRANSFORM, Side.SOURCE, 1),
     # every format, destination side

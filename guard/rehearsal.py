@@ -42,6 +42,7 @@ from schemas.policy import Chain, Policy
 from schemas.reasons import Reason
 from schemas.receipt import Said, message_digest, scope_digest
 from schemas.stage import Side
+from schemas.token_names import KEY_PREFIX, SEALING_STAGE
 from schemas.verdict import Hold, Refuse
 
 ANSWER_WITHIN_S = 30.0
@@ -67,6 +68,11 @@ def _chain_only(side: Side) -> Journey:
         hears=("fed",), tells=("cleared",), may=May.STAGE_KEY,
     )  # fmt: skip
     return Journey("rehearsal", side, (row,))
+
+
+def _token_key(stage: str) -> dict[str, bytes]:
+    """A key of its own for the one stage that seals tokens: nobody can open them afterwards."""
+    return {f"{KEY_PREFIX}rehearsal": new_secret()} if stage == SEALING_STAGE else {}
 
 
 class Lane:
@@ -137,7 +143,7 @@ class Lane:
                 "scope": self._scope.hex(),
                 "insecure": 0,
             },
-            {"stage": key},
+            {"stage": key, **_token_key(line.catalog_name)},
             self._documents,
             write_rights(
                 seat.role, seat.kind, self._policy.payload_bytes_max,

@@ -301,7 +301,7 @@ class Supervisor:
             self._write_status("restarting")
             return
         if found is not None:
-            self._change_to(found, "keys", "other keys of this side")
+            self._change_to(found, "keys", "other keys of this side, or a token to be revealed")
 
     def _take_policy(self) -> None:
         try:

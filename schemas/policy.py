@@ -21,6 +21,7 @@ STAGES_MAX = 48
 PAYLOAD_BYTES_MAX = 16 * 1024 * 1024
 BITS_PER_MBIT = 1_000_000
 RATE_MBIT_PER_S = 1000
+PAYLOADS_REMEMBERED_MAX = 32_768
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Person = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
@@ -177,10 +178,37 @@ class LinkLine(Closed):
         return -(-self.bits_per_s // BITS_PER_MBIT)
 
 
+class SenderLimits(Closed):
+    """What one sender may drop; 0 sets no limit. docs/spec/spool.md §7
+
+    messages_per_minute_max  in any 60 seconds
+    bytes_per_day_max        of payloads, in a day of UTC
+    repeated_within_s        the same bytes again within so many seconds are refused; needs
+                             messages_per_minute_max, which bounds what is remembered
+    """
+
+    messages_per_minute_max: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    bytes_per_day_max: Annotated[int, Field(ge=0, le=2**50)] = 0
+    repeated_within_s: Annotated[int, Field(ge=0, le=30 * 86_400)] = 0
+
+    @model_validator(mode="after")
+    def _what_is_remembered_is_bounded(self) -> Self:
+        if not self.repeated_within_s:
+            return self
+        most = self.messages_per_minute_max * (self.repeated_within_s // 60 + 1)
+        if not 0 < most <= PAYLOADS_REMEMBERED_MAX:
+            raise ValueError(
+                "messages_per_minute_max times the minutes of repeated_within_s is to be from 1 to"
+                f" {PAYLOADS_REMEMBERED_MAX}"
+            )
+        return self
+
+
 class Policy(Closed):
     """A flow's policy. A side needs its own chain; a policy for `guard try` may have both.
 
     sender_persons  sender -> the persons who are that sender: they review nothing that it sent
+    limits          sender -> how much it may drop, on the source side
     """
 
     format: Literal[1]
@@ -191,6 +219,7 @@ class Policy(Closed):
     payload_bytes_max: Annotated[int, Field(ge=1, le=PAYLOAD_BYTES_MAX)] = 1024 * 1024
     senders: Annotated[list[Name], Field(min_length=1, max_length=64)]
     sender_persons: dict[Name, Annotated[list[Person], Field(max_length=64)]] = {}
+    limits: dict[Name, SenderLimits] = {}
     source: SourceChain | None = None
     destination: DestinationChain | None = None
     link: LinkLine = LinkLine()
@@ -200,6 +229,13 @@ class Policy(Closed):
         for name in self.sender_persons:
             if name not in self.senders:
                 raise ValueError(f"sender_persons names {name}, which is none of the senders")
+        return self
+
+    @model_validator(mode="after")
+    def _limits_are_of_senders(self) -> Self:
+        for name in self.limits:
+            if name not in self.senders:
+                raise ValueError(f"limits names {name}, which is none of the senders")
         return self
 
     @model_validator(mode="after")

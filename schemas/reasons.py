@@ -27,6 +27,9 @@ class Reason(StrEnum):
     TOO_LARGE = "too-large"
     CHANGED_WHILE_READ = "changed-while-read"
     SIDECAR_MALFORMED = "sidecar-malformed"
+    RATE_EXCEEDED = "rate-exceeded"
+    VOLUME_EXCEEDED = "volume-exceeded"
+    PAYLOAD_REPEATED = "payload-repeated"
 
     # the sender's signature
     SIGNATURE_MISSING = "signature-missing"
@@ -136,8 +139,11 @@ class Reason(StrEnum):
     DIRTY_WORD = "dirty-word"
     PERSONAL_DATA = "personal-data"
     ENCODED_CONTENT = "encoded-content"
+    YARA_RULE = "yara-rule"
     RULE_BROKEN = "rule-broken"
     NO_ROUTE = "no-route"
+    PSEUDONYM_MALFORMED = "pseudonym-malformed"
+    PSEUDONYM_FORGED = "pseudonym-forged"
 
     # the chain itself
     STAGE_FAILED = "stage-failed"

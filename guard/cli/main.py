@@ -22,6 +22,7 @@ _COMMANDS = {
     "doctor": "guard.cli.doctor:doctor",
     "link": "guard.cli.link:link",
     "keys": "guard.cli.keys:keys",
+    "token": "guard.cli.token:token",
     "integrity": "guard.cli.integrity:integrity",
     "bench": "guard.cli.bench:bench",
 }

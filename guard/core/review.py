@@ -287,6 +287,11 @@ def read_origin(origin: str) -> tuple[SignedReview, ...]:
     return notes
 
 
+def reviewed(origin: bytes) -> bool:
+    """Whether what has this origin came from reviewers, and not from a drop."""
+    return origin.startswith(ORIGIN.encode())
+
+
 def takes_chain(origin: str) -> bool:
     """Whether what has this origin is fed to the chain: a drop, or what reviewers release."""
     try:

@@ -17,16 +17,18 @@ from guard.edge import durable
 from guard.edge.clock import now_ms
 from guard.edge.segments import walk
 from schemas.entry import Entry, Kind
+from schemas.errors import Malformed
 
 FILE_MODE = 0o400
 TEXT_CHARACTERS_MAX = 200
 _NAME = re.compile(r"event-([0-9a-f]{16})\.json")
+_REVEALED = b'"act": "revealed"'
 _TELLING = b'"kind":"key"'  # in a canonical entry no text can hold these bytes (ledger §2)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyAct:
-    """act: made, taken-up, overlap-ended, revocations or destroyed; key: envelope, link, …;
+    """act: made, taken-up, overlap-ended, revocations, destroyed or revealed; key: envelope, …;
     fingerprint: of its public half, or its id; who: as the operating system says, or "guard"."""
 
     act: str
@@ -36,8 +38,8 @@ class KeyAct:
     detail: str = ""
 
 
-def record(folder: Path, told: "KeyAct") -> None:
-    """Durably, before it is done."""
+def record(folder: Path, told: "KeyAct") -> str:
+    """Durably, before it is done; gives the event's id."""
     event = secrets.token_hex(8)
     entry: Entry = {
         "kind": Kind.KEY,
@@ -51,6 +53,32 @@ def record(folder: Path, told: "KeyAct") -> None:
     }
     path = folder / "keys" / f"event-{event}.json"
     durable.create(path, json.dumps(entry).encode(), FILE_MODE)
+    return event
+
+
+def reveals(folder: Path) -> set[str]:
+    """The ids of the acts `revealed` that wait in `keys/` for the lane to be started anew."""
+    found = set()
+    for name in _names(folder / "keys"):
+        match = _NAME.fullmatch(name)
+        if match is not None and _REVEALED in _content(folder / "keys" / name):
+            found.add(match[1])
+    return found
+
+
+def is_told(folder: Path, event: str) -> bool:
+    """Whether the ledger, which may be being written, has an act already."""
+    try:
+        return event in _in_ledger(folder)
+    except (Malformed, OSError):  # a batch that is half there
+        return False
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # told and removed meanwhile
+        return b""
 
 
 def untold(folder: Path) -> list[Entry]:

@@ -12,16 +12,19 @@ from typing import Any
 from guard.edge.clock import now_s
 from guard.edge.identity import SOURCE, read_identity, unverified_key
 from guard.edge.key_watch import fingerprint
+from guard.edge.keys import read_secret
 from guard.edge.old_identities import read_old
 from guard.edge.operators import FOLDER as OPERATORS
 from guard.edge.operators import read_operators
 from guard.edge.seal_key import SEAL_NEXT, read_seal_key
 from guard.edge.site import SiteFile, flow_number, read_policy_name, read_site_file
 from guard.edge.site_link_keys import LINK, NEXT, LinkKey, read_link_key
+from guard.edge.token_keys import id_of, token_key_files
 from guard.edge.trust import read_trust
 from guard.link.keys import key_id
 from schemas.errors import CheckvalveError
 from schemas.policy import Policy
+from schemas.token_names import SEALING_STAGE
 
 Lines = Iterator["KeyLine"]
 
@@ -54,7 +57,7 @@ def keys_of(folder: Path) -> list[KeyLine]:
     listing = _Listing(folder, read_site_file(folder), read_policy_name(folder))
     parts: list[Callable[[], Lines]] = [
         listing.envelope, listing.old_envelopes, listing.waiting, listing.link, listing.next_link,
-        listing.ledger, listing.people, listing.operators,
+        listing.ledger, listing.tokens, listing.people, listing.operators,
     ]  # fmt: skip
     return [line for part in parts for line in part()]
 
@@ -117,6 +120,19 @@ class _Listing:
                 yield KeyLine(key, told, used_by, state="wrong", why=f"trust/{name} is no key")
                 continue
             yield KeyLine(key, told, used_by, found, private=key == "ledger")
+
+    def tokens(self) -> Lines:
+        files = token_key_files(self.folder)
+        for path in files:
+            key, kind = f"token {id_of(path)}", "AES-256-GCM, AES-256-SIV"
+            try:
+                read_secret(path)
+            except CheckvalveError as error:
+                yield KeyLine(key, kind, SEALING_STAGE, state="wrong", why=error.sentence)
+                continue
+            state = "in-use" if path == files[-1] else "over"
+            why = "" if path == files[-1] else "opens its tokens, and seals none"
+            yield KeyLine(key, kind, SEALING_STAGE, state=state, why=why, private=True)
 
     def people(self) -> Lines:
         try:

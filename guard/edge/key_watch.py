@@ -17,6 +17,7 @@ from guard.edge.old_identities import OLD
 from guard.edge.seal_key import SEAL, SEAL_NEXT
 from guard.edge.site import Site, with_keys_of_now
 from guard.edge.site_link_keys import LINK, NEXT
+from guard.edge.token_keys import token_key_files
 from schemas.entry import Entry
 from schemas.errors import CheckvalveError
 
@@ -34,12 +35,18 @@ class KeyWatch:
         self._folder = site.folder
         self._seen = _stamps(site.folder)
         self._wrong = False
+        self._reveals = key_events.reveals(site.folder)
 
     def look(self, site: Site) -> Site | None:
-        """The site with other keys, if they are others. Raises, once for each change, `Malformed`,
-        `Forged` or `Broken`: nothing may be released until `checked` gives a site."""
+        """The site, if its keys are others, or a token is to be revealed: the lane is started anew.
+
+        Raises, once for each change, `Malformed`, `Forged` or `Broken`: nothing may be released
+        until `checked` gives a site.
+        """
         stamps, over = _stamps(self._folder), now_s() >= site.keys_hold_until_s
-        if stamps == self._seen and (self._wrong or not over):
+        reveals, before = key_events.reveals(self._folder), self._reveals
+        asked, self._reveals = bool(reveals - before) and not self._wrong, reveals
+        if stamps == self._seen and (self._wrong or not over) and not asked:
             return None
         self._seen = stamps
         try:
@@ -52,7 +59,7 @@ class KeyWatch:
         same = (site.keys, site.source, site.old_keys, site.link_sessions) == (
             found.keys, found.source, found.old_keys, found.link_sessions
         )  # fmt: skip
-        return None if same else found
+        return None if same and not asked else found
 
     def checked(self, site: Site) -> Site:
         """The site, when its keys hold: after they did not, judged anew. Raises as `look` does."""
@@ -82,7 +89,8 @@ def fingerprint(public: bytes) -> str:
 
 
 def _stamps(folder: Path) -> list[_Stamp | None]:
-    return [_stamp(folder / name) for name in _WATCHED]
+    watched = [*(folder / name for name in _WATCHED), *token_key_files(folder)]
+    return [_stamp(path) for path in watched]
 
 
 def _stamp(path: Path) -> _Stamp | None:

@@ -13,6 +13,7 @@ from filters.policy_check import check_mandatory, check_policy
 from guard.core.epochs import FIRST_EPOCH
 from guard.core.trust import SignedRoot
 from guard.edge import durable
+from guard.edge.acting import who_acts
 from guard.edge.authors import Authors
 from guard.edge.clock import now_s
 from guard.edge.identity import AUTHORITY, SOURCE
@@ -25,6 +26,7 @@ from guard.edge.sealing_keys import SealingKeys
 from guard.edge.session_counter import make_counter
 from guard.edge.site import SOURCE_LEDGER, chain_of
 from guard.edge.spreading import spread_folders_of
+from guard.edge.token_keys import FIRST_ID, new_token_key, seals_tokens
 from guard.edge.trust import ROOT, SIGNATURE
 from schemas.errors import Malformed
 from schemas.policy import Policy, policy_digest, read_policy
@@ -102,6 +104,8 @@ def make_site(
         if side == low:
             (high / "trust" / SOURCE_LEDGER).write_text(ledger)
     make_counter(low / "cursor")
+    if seals_tokens(policy, "low"):
+        new_token_key(low, FIRST_ID, who_acts())
     _make_folder(low / "trust" / OPERATORS, _SHARED_MODE)
     if authors.seeds:
         authority = _certify((low, high), policy.source_domain, seal)

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 
 from guard.core.journey import May
 from guard.edge.seats import Seat
+from schemas.token_names import KEY_PREFIX, SEALING_STAGE
 
 
 def keys_for(
     seat: Seat, own: Mapping[str, bytes], receipt_keys: Mapping[str, bytes]
 ) -> dict[str, bytes]:
-    """own: `seal`, `link`, `seal-mldsa` for two signatures, `link-next` once it is known.
+    """own: `seal`, `link`, `seal-mldsa` for two signatures, `link-next` once it is known, and
+    `token:ID` for the one stage that seals tokens.
 
     receipt_keys: `head`, and `stage:NAME` for each stage.
     """
@@ -28,4 +30,6 @@ def keys_for(
         given |= {name: own[name] for name in ("seal", "seal-mldsa") if name in own}
     if May.LINK_KEY in may:
         given |= {name: own[name] for name in ("link", "link-next") if name in own}
+    if seat.kind is not None and seat.line is not None and seat.line.catalog_name == SEALING_STAGE:
+        given |= {name: key for name, key in own.items() if name.startswith(KEY_PREFIX)}
     return given

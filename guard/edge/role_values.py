@@ -59,6 +59,7 @@ def values_of(site: Site, nonce: bytes) -> dict[str, Value]:
             "name_crosses": int(chain.name_crosses),
             "keep_refused": int(chain.keep_refused),
             "replies": int(chain.replies),
+            "limits": {name: limit.model_dump() for name, limit in policy.limits.items()},
             "reviewers": reviewer_values(site.root, site.signers, policy),
         }
     if isinstance(chain, DestinationChain):

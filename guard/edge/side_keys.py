@@ -13,6 +13,7 @@ from guard.edge.identity import SOURCE, Identity, check_hybrid, check_own_key, r
 from guard.edge.old_identities import OldKey, old_keys
 from guard.edge.seal_key import certified_key
 from guard.edge.site_link_keys import read_link_keys
+from guard.edge.token_keys import token_secrets
 from schemas.policy import Policy
 
 
@@ -43,6 +44,7 @@ def side_keys(
         secrets["seal"] = seal.ed25519
         if hybrid:
             secrets["seal-mldsa"] = seal.mldsa
+    secrets |= token_secrets(folder, policy, side)
     olds = tuple(old_keys(trust, domain, time_s, demonstration=demonstration))
     following = links.following
     sessions = links.now.first_session, following.first_session if following else 0

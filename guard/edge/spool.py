@@ -185,6 +185,11 @@ class Spool:
         except OSError as error:
             raise Broken(Reason.DISK, f"the spool cannot be synced: {error.strerror}") from error
 
+    @staticmethod
+    def refusal(taken: Taken, error: Malformed) -> Refused:
+        """What was taken, and is refused all the same: `quarantine` it."""
+        return _refusal(taken.candidate, taken.identity, error)
+
     def quarantine(self, candidate: Candidate, id: str) -> None:
         """Move what `take` refused to `refused/SENDER/ID`, what is beside it too, all bytes kept.
 
@@ -286,7 +291,11 @@ def _move_or_refuse(place: Place, name: bytes) -> bool:
 
 
 def _refused(candidate: Candidate, found: os.stat_result, error: Malformed) -> Refused:
-    device, inode, modified_ns, size, name = _identity(found, candidate.name)
+    return _refusal(candidate, _identity(found, candidate.name), error)
+
+
+def _refusal(candidate: Candidate, identity: Identity, error: Malformed) -> Refused:
+    device, inode, modified_ns, size, name = identity
     said = f"{candidate.sender}/{device}/{inode}/{modified_ns}/{size}/".encode() + name
     ident = hashlib.sha256(said).hexdigest()[:32]
     return Refused(error.reason, error.sentence, escaped(name), ident)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from filters import catalog
 from guard.report.policy_words import parameters_in_words
-from schemas.policy import Chain, DestinationChain, Policy, SourceChain, StageLine
+from schemas.policy import Chain, DestinationChain, Policy, SenderLimits, SourceChain, StageLine
 from schemas.stage import Kind
 
 Documents = Mapping[str, bytes]
@@ -86,6 +86,22 @@ def _senders(old: Policy, new: Policy) -> Found:
     for sender in sorted({*old.sender_persons, *new.sender_persons}):
         before, after = old.sender_persons.get(sender, []), new.sender_persons.get(sender, [])
         yield from _members(f"may not review what {sender} sends:", before, after, Effect.CLOSES)
+    for sender in sorted({*old.limits, *new.limits}):
+        one, other = (it.limits.get(sender, SenderLimits()) for it in (old, new))
+        yield from _limits(sender, one, other)
+
+
+def _limits(sender: str, old: SenderLimits, new: SenderLimits) -> Found:
+    """0 sets no limit: as a bound it is higher than any."""
+    for name in SenderLimits.model_fields:
+        was, now = getattr(old, name), getattr(new, name)
+        if was != now:
+            more = now > was if name == "repeated_within_s" else 0 < now < (was or now + 1)
+            told = [f"{value:,}" if value else "no limit" for value in (was, now)]
+            yield Change(
+                Effect.CLOSES if more else Effect.OPENS,
+                f"{sender}: {name.replace('_', ' ')} was {told[0]} and is {told[1]}",
+            )
 
 
 def _link(old: Policy, new: Policy) -> Found:

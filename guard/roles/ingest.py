@@ -17,10 +17,12 @@ from pathlib import Path
 
 from guard.core.durable_words import HEARD
 from guard.core.notice import Place
-from guard.core.review import takes_chain
+from guard.core.review import reviewed, takes_chain
+from guard.core.sender_limits import Limiter
 from guard.edge.clock import monotonic_ns, now_ms, now_s
 from guard.edge.journal import JournalReader, JournalWriter, Position
 from guard.edge.keys import new_id
+from guard.edge.limits_file import keep, take_up
 from guard.edge.orders import OrdersFile
 from guard.edge.sockets import Ear, Mouth
 from guard.edge.spec import Spec
@@ -33,8 +35,9 @@ from guard.roles.head import Fed, Feeder
 from guard.roles.reviews import ReviewDesk
 from schemas.accepted import read_accepted, write_accepted
 from schemas.entry import Entry, Kind
-from schemas.errors import Broken
+from schemas.errors import Broken, Malformed
 from schemas.message import Message, Meta
+from schemas.policy import SenderLimits
 from schemas.reasons import Reason
 
 SENDER_SIGNATURE = "sender_signature"
@@ -72,6 +75,8 @@ class Ingest:
         days, now_ns = spec.number("keep_days"), monotonic_ns()
         refused = self._spool_folder / "refused"
         self._sweepers = [Sweeper(refused / name, days, now_ns) for name in self._senders]
+        self._limiter = Limiter(_limits(spec))
+        self._counted = 0
         self._feed = Feed(spec)
         self._stopping = False
         signal.signal(signal.SIGTERM, self._stop)
@@ -85,6 +90,7 @@ class Ingest:
         self._journal = JournalWriter.open(self._journal_folder)
         self._journal.mark(self._journal.next_number)
         self._feeder.first_settled()
+        self._counted = take_up(self._spool_folder, self._limiter) if self._limiter else 0
         known = self._refeed()
         waiting: list[Candidate] = []
         while not self._stopping:
@@ -102,6 +108,8 @@ class Ingest:
                 return
             forgets = self._journal.segments_below(self._feeder.settled) and not waiting
             if forgets and self._spool.all_offered:
+                if self._limiter:
+                    keep(self._spool_folder, self._limiter, self._journal.next_number)
                 self._spool.sync()  # no power cut may bring back a drop that nobody knows any more
                 self._journal.drop_below(self._feeder.settled)
             self._let_go_refused()
@@ -129,6 +137,9 @@ class Ingest:
             for number, record in records:
                 meta_bytes, origin, payload = read_accepted(record)
                 known.add(origin)
+                if number >= self._counted and not reviewed(origin):
+                    meta = Message(meta_bytes, payload).meta
+                    self._limiter.count(meta.sender, payload, meta.accepted_s)
                 if number >= self._feeder.settled:
                     place = reader.position(number)
                     message = Message(meta_bytes, payload)
@@ -163,7 +174,7 @@ class Ingest:
         forgotten: the spool offers it again."""
         batch: list[Taken] = []
         refused: list[tuple[Candidate, Refused]] = []
-        size = 0
+        size, at_s = 0, now_s()
         for at, candidate in enumerate(candidates):
             if len(batch) + len(refused) == BATCH_MAX or size >= BATCH_BYTES_MAX:
                 self._refuse(refused)
@@ -175,6 +186,12 @@ class Ingest:
                 if known and was_accepted(found, known):
                     self._spool.discard(found)  # accepted before a crash undid its removal
                     continue
+                try:
+                    self._limiter.check(candidate.sender, found.payload, at_s)
+                except Malformed as error:
+                    refused.append((candidate, self._spool.refusal(found, error)))
+                    continue
+                self._limiter.count(candidate.sender, found.payload, at_s)
                 batch.append(found)
                 size += len(found.payload)
         self._refuse(refused)
@@ -270,6 +287,12 @@ class Ingest:
 def _stages(spec: Spec) -> list[list[object]]:
     stages = spec.values.get("stages")
     return stages if isinstance(stages, list) else []
+
+
+def _limits(spec: Spec) -> dict[str, SenderLimits]:
+    told = spec.values.get("limits")
+    limits = told if isinstance(told, dict) else {}
+    return {sender: SenderLimits.model_validate(limit) for sender, limit in limits.items()}
 
 
 def was_accepted(taken: Taken, known: set[bytes]) -> bool:

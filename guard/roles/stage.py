@@ -24,6 +24,7 @@ from guard.edge.spec import Spec
 from guard.roles.feed import Feed
 from schemas.errors import Broken, Malformed
 from schemas.reasons import Reason
+from schemas.token_names import KEY_PREFIX
 
 _STANDARD_ERROR = 2
 _REPLACE_ME = 64  # the exit code of a worker that has done its share
@@ -142,7 +143,8 @@ def step_of(spec: Spec, key: bytes, scope: bytes) -> Step:
     """The stage that a spec names, loaded and compiled, in its place."""
     stage = load(spec.text("use"))
     parameters = stage.parameters.model_validate(spec.values["parameters"])
-    run = stage.make(parameters, spec.documents)
+    tokens = {name: key for name, key in spec.keys.items() if name.startswith(KEY_PREFIX)}
+    run = stage.make(parameters, {**spec.documents, **tokens})
     place = Place(
         spec.text("stage"), stage.version, stage.kind, spec.number("position"),
         output_bytes_max(spec),

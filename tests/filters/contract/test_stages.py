@@ -59,7 +59,14 @@ def signing_row() -> tuple[str, str, Row, Documents]:
     return "c2-source-sender_signature", "source", row, {"senders.pem": pem}
 
 
-ROWS = [*rows(), signing_row()]
+def sealing_row() -> tuple[str, str, Row, Documents]:
+    """The one stage whose keys are no documents: a side hands them to its process."""
+    parameters: dict[str, object] = {"places": [{"place": "**/a"}, {"place": "*", "join": "b"}]}
+    row: Row = {"name": "pseudonymize", "parameters": parameters}
+    return "content-source-pseudonymize", "source", row, {"token:1": bytes(32)}
+
+
+ROWS = [*rows(), signing_row(), sealing_row()]
 # No pack marks, binds, shrinks or blurs; tests/filters holds these to the same rules, 2026-11-26
 IN_NO_PACK = {
     "check_binding",

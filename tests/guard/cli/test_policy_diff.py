@@ -160,6 +160,26 @@ def test_a_person_who_may_not_review_any_more_stops_more_and_back(
     assert between(guard, other, one)[0] == 1
 
 
+def test_a_senders_limit_stops_more_and_a_looser_one_lets_more_through(
+    changed: Changed, guard: Guard
+) -> None:
+    link = "[link]\nrate"
+    table = "[limits.alpha]\nmessages_per_minute_max = {}\nrepeated_within_s = {}\n\n"
+    one, other = changed(link, table.format(60, 0) + link)
+    code, told = between(guard, one, other)
+    assert (code, told["changes"]) == (0, [
+        {"effect": "stops more",
+         "sentence": "alpha: messages per minute max was no limit and is 60"},
+    ])  # fmt: skip
+    assert between(guard, other, one)[0] == 1
+    one.write_text(other.read_text("utf-8").replace(table.format(60, 0), table.format(61, 30)))
+    _, told = between(guard, one, other)
+    assert {it["sentence"]: it["effect"] for it in told["changes"]} == {
+        "alpha: messages per minute max was 61 and is 60": "stops more",
+        "alpha: repeated within s was 30 and is no limit": "lets more through",
+    }
+
+
 def test_a_stage_more_stops_more_and_a_stage_less_lets_more_through(
     changed: Changed, guard: Guard
 ) -> None:

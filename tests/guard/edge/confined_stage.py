@@ -13,8 +13,9 @@ import jsonschema_rs
 import magic
 import numpy
 import xmlschema
+import yara_x
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from lxml import etree
 from pydantic import BaseModel, ConfigDict
 
@@ -27,6 +28,8 @@ SCHEMA = (
     '<xs:complexType><xs:attribute name="n" type="xs:integer" use="required"/>'
     "</xs:complexType></xs:element></xs:schema>"
 )
+
+RULE = 'rule found { strings: $a = "needle" condition: $a }'
 
 
 class Event(BaseModel):
@@ -41,6 +44,8 @@ def main() -> None:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
     other_schema = xmlschema.XMLSchema(SCHEMA)
     validator = jsonschema_rs.validator_for({"type": "object", "required": ["n"]})
+    scanner = yara_x.Scanner(yara_x.compile(RULE))
+    scanner.scan(b"")
     detector = magic.Magic(mime=True)
     key = Ed25519PrivateKey.generate()
     uid = NOBODY if os.geteuid() == 0 else None
@@ -73,10 +78,13 @@ def main() -> None:
     secret = AESGCM.generate_key(256)
     sealed = AESGCM(secret).encrypt(bytes(12), b"x" * 10_000, None)
     assert AESGCM(secret).decrypt(bytes(12), sealed, None)
+    joined = AESSIV(bytes(64))
+    assert joined.decrypt(joined.encrypt(b"x", [b"y"]), [b"y"]) == b"x"
     print("cryptography")
     assert (numpy.ones((64, 64)) @ numpy.ones((64, 64)))[0, 0] == 64
     print("numpy")
     print("magic" if detector.from_buffer(b"\x89PNG\r\n\x1a\n" + bytes(64)) else "")
+    print("yara_x" if scanner.scan(b"a needle").matching_rules else "")
     print("ledger" if canonical({"kind": "a", "sentence": "\N{LOCK}"}) else "")
     print("hashlib" if hashlib.sha256(b"x" * 100_000).hexdigest() else "")
     try:

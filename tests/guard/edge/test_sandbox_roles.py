@@ -269,5 +269,5 @@ def test_the_libraries_of_the_stages_work_after_confinement() -> None:
         [sys.executable, str(program)], env=environment, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    libraries = "lxml xmlschema expat pydantic jsonschema_rs cbor2 cryptography numpy magic"
+    libraries = "lxml xmlschema expat pydantic jsonschema_rs cbor2 cryptography numpy magic yara_x"
     assert done.stdout.split() == [*libraries.split(), "ledger", "hashlib", "json"]
