@@ -1,6 +1,6 @@
 # Everything starts here, on a machine with make and Python 3.11 or newer and nothing else prepared.
 # What is installed is what the two locks name, by hash, into .venv/ and .tox/; `make clean` takes
-# it all away. Options go in ARGS: make demo ARGS="--loss 0.03", make test ARGS="-e lint".
+# it all away. Options go in ARGS: make demo ARGS="--loss 0.03", make test ARGS="-e checks".
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -35,7 +35,7 @@ test: $(TOOLS) ## run every check: lint, types, imports, tests
 	@$(BIN)/python -m tox run $(ARGS)
 
 lint: $(TOOLS) ## run the checks that start nothing: lint, types, imports
-	@$(BIN)/python -m tox run -e lint,types,imports $(ARGS)
+	@$(BIN)/python -m tox run -e checks $(ARGS)
 
 format: $(TOOLS) ## put the code in form and mend what can be mended
 	@$(BIN)/ruff check --fix $(ARGS) .

@@ -21,7 +21,7 @@ from guard.core.chain import first_frame
 from guard.core.frame import Frame
 from guard.core.journey import CHAIN, Journey, May, Role, State
 from guard.core.notice import Notice, Place, What
-from guard.core.release import Cleared, Expected, Judge, Stopped
+from guard.core.release import Cleared, Expected, Judge, Judgement, Stopped
 from guard.core.sealing import sealer
 from guard.core.verification import Accepts, open_envelope
 from guard.edge.clock import monotonic_ns, now_s
@@ -156,6 +156,20 @@ class Lane:
 
     def decide(self, number: int, message: Message) -> Outcome:
         """Send one message through; a chain that breaks on it holds it and is started again."""
+        try:
+            judgement, _ = self.judge(number, message)
+        except (CheckvalveError, OSError) as error:
+            sentence = error.sentence if isinstance(error, CheckvalveError) else "a stage ended"
+            return Outcome(Hold(Reason.STAGE_FAILED, sentence), "", None)
+        if isinstance(judgement, Cleared):
+            return Outcome(None, "", judgement.message, judgement.queues)
+        return _stopped(judgement)
+
+    def judge(self, number: int, message: Message) -> tuple[Judgement, Cleared | None]:
+        """What its receipts say of one message, and what it would be if people released it.
+
+        Raises `CheckvalveError`, `OSError` where the chain broke on it: it is started again.
+        """
         frame = first_frame(number, message, self._scope, self._head_key)
         digest = message_digest(message.meta_bytes, message.payload)
         notice = Notice(What.FED, number, frame.id, digest, Place(0, 0, 0), monotonic_ns(), {})
@@ -163,14 +177,13 @@ class Lane:
             self._outlet.give(frame)
             came = self._await_frame()
             judgement = self._judge(came, notice)
-        except (CheckvalveError, OSError) as error:
+            if isinstance(judgement, Cleared):
+                return judgement, judgement
+            return judgement, self._judge.if_released(came, judgement)
+        except (CheckvalveError, OSError):
             self.close()
             self._start()
-            sentence = error.sentence if isinstance(error, CheckvalveError) else "a stage ended"
-            return Outcome(Hold(Reason.STAGE_FAILED, sentence), "", None)
-        if isinstance(judgement, Cleared):
-            return Outcome(None, "", judgement.message, judgement.queues)
-        return _stopped(judgement)
+            raise
 
     def _await_frame(self) -> Frame:
         readable, _, _ = select.select([self._inlet], [], [], ANSWER_WITHIN_S)

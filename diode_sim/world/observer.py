@@ -85,9 +85,10 @@ class Observer:
 
     @property
     def noticed(self) -> bool:
-        """Whether the high side has raised an alarm since about the low side's ledger."""
+        """Whether the high side has raised an alarm since about the low side's ledger, or hears
+        nothing: a session number that was used before opens nothing."""
         return self._alarms_before is not None and any(
-            side == "high" and reason.startswith("ledger-")
+            side == "high" and reason.startswith(("ledger-", "link-silent"))
             for side, reason, _ in self.alarms[self._alarms_before :]
         )
 

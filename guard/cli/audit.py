@@ -15,6 +15,7 @@ from guard.cli.lazy import Lazy
         "report": "guard.cli.audit_report:report",
         "evidence": "guard.cli.audit_evidence:evidence",
         "reconcile": "guard.cli.audit_reconcile:reconcile",
+        "challenge": "guard.cli.audit_challenge:challenge",
         "prune": "guard.cli.audit_prune:prune",
     },
     epilog="Example: guard audit verify /srv/checkvalve/low/ledger",

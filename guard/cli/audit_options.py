@@ -76,7 +76,8 @@ class bar:  # noqa: N801 - used as a function: `with bar(...) as told`
     def __init__(self, title: str, total: int | None = None, *, quiet: bool) -> None:
         self._progress = Progress(
             TextColumn(title), BarColumn(), DownloadColumn() if total else TextColumn(""),
-            TimeElapsedColumn(), console=errors, transient=True, disable=quiet,
+            TimeElapsedColumn(), console=errors, transient=True,
+            disable=quiet or not errors.is_terminal,
         )  # fmt: skip
         self._task = self._progress.add_task(title, total=total)
 

@@ -17,6 +17,10 @@ _COLUMNS = (
     "time_ms", "flow", "side", "entry", "kind", "id", "sequence", "sender", "name", "label",
     "stage", "reason", "sentence",
 )  # fmt: skip
+_WHY = (
+    "stage", "reason", "sentence", "cause", "act", "key", "first", "last", "numbers", "signers",
+    "decisions", "who",
+)  # fmt: skip
 _SPREADSHEET_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -86,7 +90,7 @@ def _print(page: list[Found]) -> None:
         table.add_column(title, overflow="fold")
     for found in page:
         entry = found.told()
-        why = " ".join(str(entry[key]) for key in ("stage", "reason", "sentence") if entry.get(key))
+        why = " ".join(str(entry[key]) for key in _WHY if entry.get(key))
         cells = (
             moment(entry.get("time_ms")), entry["flow"], entry["side"], entry["entry"],
             entry.get("kind", ""), entry.get("name") or str(entry.get("id", ""))[:12],

@@ -33,7 +33,8 @@ _COMMANDS = {
     table=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 as asked, 1 the answer is no, 2 wrong usage, 3 the site or policy is not"
-    " as it must be, 70 a mistake of ours. Shell completion: see docs/cli.md.",
+    " as it must be, 4 yes but a person should look, 70 a mistake of ours. Shell completion: see"
+    " docs/cli.md.",
 )
 @click.version_option(VERSION, prog_name="guard")
 def main() -> None:

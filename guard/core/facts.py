@@ -123,7 +123,9 @@ class DestinationFacts:
             self.session = max(self.session, int(entry["session"]))
         if "number" in entry:
             self.settled = max(self.settled, int(entry["number"]) + 1)
-        if kind in (Kind.DELIVERING, Kind.HELD) and int(entry["sequence"]):
+        # what `verify` held may be forged: its number is the true message's still
+        held = kind == Kind.HELD and entry.get("stage") != "verify"
+        if (kind == Kind.DELIVERING or held) and int(entry["sequence"]):
             self.handled.add(int(entry["sequence"]))
             while len(self.handled) > HANDLED_RANGES_MAX:
                 self.handled.close_lowest_hole()  # too old to come: docs/spec/link.md §8 (3)

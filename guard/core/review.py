@@ -181,12 +181,14 @@ class Reviewers:
 
     keys     of the trust root; quorum: how many of them it takes
     authors  names of those who signed the running policy
+    senders  of the running policy: who any other is, is not known
     persons  sender -> names of persons who are that sender, beside the one of its own name
     """
 
     keys: frozenset[PersonKey]
     quorum: int
     authors: frozenset[str]
+    senders: frozenset[str]
     persons: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
@@ -195,7 +197,8 @@ class Reviewers:
         keys = values["keys"].items()
         return cls(
             frozenset(PersonKey(name, bytes.fromhex(public)) for name, public in keys),
-            int(values["quorum"]), frozenset(values["authors"]), dict(values["persons"]),
+            int(values["quorum"]), frozenset(values["authors"]), frozenset(values["senders"]),
+            dict(values["persons"]),
         )  # fmt: skip
 
     def signers(self, signed: SignedReview) -> frozenset[PersonKey]:
@@ -203,6 +206,12 @@ class Reviewers:
         found = signed.note.signers(self.keys, Reason.REVIEW_SIGNATURES)
         check_quorum(found, self.keys, 1, signed.note.what, Reason.REVIEW_SIGNATURES)
         sender = signed.review.sender
+        if sender not in self.senders and signed.review.decision is Decision.RELEASE:
+            raise Forged(
+                Reason.REVIEW_PERSON,
+                f"the policy in force has no sender {sender}, so who that is is not known: it can"
+                " only be refused",
+            )
         for person in sorted(found):
             self.check_person(person.name, sender)
         return found

@@ -41,13 +41,14 @@ class HeldStore:
     def keep(
         self, ident: str, accepted: bytes, output: bytes, record: Mapping[str, object]
     ) -> None:
-        """Keep one, durably. Keeping the same id again changes nothing, unless `supersede` allows.
+        """Keep one, durably. Keeping the same id again changes nothing, unless `supersede` allows:
+        then also what a break kept under this very number is replaced, for the ledger has this one.
 
         record: `number` says which hold it is, where there can be more than one.
         """
         final, gone = self._folder / ident, self._superseded.pop(ident, None)
         if final.exists():
-            if gone is None or self._number(ident) not in (gone, None):
+            if gone is None or self._number(ident) not in (gone, record.get("number"), None):
                 durable.sync_directory(self._folder)  # the sync after its renaming may have failed
                 return
             self._remove(ident)
@@ -76,11 +77,13 @@ class HeldStore:
             content = json.dumps({**record, **changes}).encode()
             durable.replace(self._folder / ident / RECORD, content)
 
-    def sweep(self) -> None:
-        """At a start: take away what a crash left of what was let go."""
-        for name in os.listdir(self._folder):
+    def sweep(self) -> frozenset[str]:
+        """At a start: take away what a crash left of what was let go; gives the ids that stay."""
+        names = os.listdir(self._folder)
+        for name in names:
             if name.startswith(".") and name.endswith(_GONE):
                 _clear(self._folder / name)
+        return frozenset(names)
 
     def _number(self, ident: str) -> object:
         """Which hold is kept under this id; None for one that says nothing of it."""
@@ -124,6 +127,11 @@ def review_of(
     """What a reviewer signs who decides so on this hold, under this policy (version, digest) and
     posture (version). Raises `Malformed` for a record that is not of a hold that can be decided.
     """
+    if record.get("verdict", "hold") != "hold":
+        raise Malformed(
+            Reason.REVIEW_STALE,
+            "it was refused, and is only kept for people: its sender may send it anew",
+        )
     try:
         holds = tuple(Held(*line.split(" ")) for line in record["holds"].splitlines())
         found = Review(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from guard.core.facts import SourceFacts
+from guard.core.gap_notice import as_much_as_fits
 from guard.core.ledger import read_entry, split_batch
 from guard.edge.dropping import DropDirectory
 from guard.edge.orders import OrdersFile
@@ -36,6 +37,7 @@ from schemas.sequences import Range, RangeSet
 # In a canonical entry (ledger §2) no text can hold these bytes: its quotation marks are escaped.
 _TELLING = re.compile(rb'"kind":"(?:facts|sent|resend|resent|session)"')
 _COMMITTED = b'"kind":"committed"'
+_SCATTERED = "what may go is in too many parts for one order: ask for these once more, after this"
 _DROP_AGAIN = "have its sender drop it again"
 _SEQUENCE = re.compile(rb'"sequence":([0-9]+)')
 
@@ -147,10 +149,21 @@ def plan(site: Site, ranges: Iterable[Range], note: str = "") -> Plan:
         parts.setdefault(entry.sender, RangeSet()).add(sequence)
     for first, last in above:
         refusals.add(first, last, Reason.RESEND, never)
-    told = tuple((sender, found.text()) for sender, found in sorted(parts.items()))
+    _keep_what_fits(parts, refusals)
+    told = tuple((sender, found.text()) for sender, found in sorted(parts.items()) if found)
     return Plan(
         ResendRequest(number, told, note), refusals.all(), memory.messages, memory.facts.notice_s
     )
+
+
+def _keep_what_fits(parts: dict[str, RangeSet], refusals: "_Refusals") -> None:
+    """What passes of a range may be many ranges: the lowest go, in the bounds of one order."""
+    passing = RangeSet(sorted(each for its in parts.values() for each in its.ranges()))
+    fitting = RangeSet(as_much_as_fits(passing.ranges()))
+    for first, last in passing.above(fitting.last or 0):
+        refusals.add(first, last, Reason.RESEND, _SCATTERED)
+    for its in parts.values():
+        its.above(fitting.last or 0)
 
 
 def _check(site: Site, orders: Orders, sequence: int, entry: Known, record: bytes | None) -> None:

@@ -74,5 +74,6 @@ def reviewer_values(root: TrustRoot, authors: Sequence[str], policy: Policy) -> 
         "keys": {name: public.hex() for name, public in root.reviewer_keys.items()},
         "quorum": root.reviewer_quorum,
         "authors": list(authors),
+        "senders": list(policy.senders),
         "persons": {sender: list(names) for sender, names in policy.sender_persons.items()},
     }

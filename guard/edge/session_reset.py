@@ -43,8 +43,17 @@ class SourceState:
 
 
 def link_key_of(site: Site) -> str:
-    """What names the site's link key."""
-    return key_id(site.keys["link"], flow_number(site.policy.flow))
+    """What names the site's link key; on a high side that has the next one too (docs/keys.md), that
+    one as soon as a session under it has come. Raises as `receiver_newest` does."""
+    following = site.link_sessions[1]
+    begun = bool(following) and receiver_newest(site) >= following
+    return _link_key_names(site)[-1 if begun else 0]
+
+
+def _link_key_names(site: Site) -> list[str]:
+    """Of the key in use, and of the one that follows if there is one."""
+    names = [name for name in ("link", "link-next") if name in site.keys]
+    return [key_id(site.keys[name], flow_number(site.policy.flow)) for name in names]
 
 
 def source_state(site: Site) -> SourceState:
@@ -84,7 +93,7 @@ def check_proposal(site: Site, proposal: Proposal) -> None:
     """That it fits this side: on the low side its whole state, on the high side the receiver's
     newest session. Raises `Forged(PROPOSAL_STALE)`."""
     _check(site.policy.flow == proposal.flow, f"it is for the flow {proposal.flow}")
-    _check(link_key_of(site) == proposal.link_key, "it is for another link key")
+    _check(proposal.link_key in _link_key_names(site), "it is for another link key")
     if site.file.side == "high":
         newest = receiver_newest(site)
         _check(newest <= proposal.receiver, f"the receiver has opened session {newest}")

@@ -1,7 +1,7 @@
 """Compression of envelopes: what a record's coding means, bounded before anything is expanded.
 
 Takes and gives bytes; a dictionary comes from the signed policy. Pure. Follows docs/spec/link.md
-§7 and docs/compression.md. What `expand` sees was opened with AES-GCM, but the source side's
+§7 and docs/low-rate.md. What `expand` sees was opened with AES-GCM, but the source side's
 `send` may be owned, so it is untrusted all the same: the answer has exactly the length that was
 told, or the bytes are `Malformed`. Memory: that length, and at most `WORK_BYTES_MAX` beside it.
 """

@@ -6,14 +6,18 @@ verifier: shares no code with the writer. Follows docs/spec/ledger.md §6 (4).
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from guard.report.ledger_entries import Entry
 from guard.report.ledger_findings import Finding, Severity
 from guard.report.ledger_policies import Ran
 from schemas.reasons import Reason
+from schemas.sequences import RangeSet
 
 BACKWARD_MS_MAX = 5_000
+# Their time is when it happened; they wait in a journal or folder while a lane is down.
+_TOLD_LATER = frozenset({"alarm", "gap", "key", "link-state", "session", "witness"})
 FORWARD_MS_MAX = 86_400_000
 KIND_FINDINGS_MAX = 20
 
@@ -34,6 +38,7 @@ class Sense:
     _ahead: bool = False
     _begun: bool = False
     _told: dict[str, int] = field(default_factory=dict)
+    _decided: RangeSet = field(default_factory=RangeSet)
 
     def see(self, number: int, entry: Entry) -> None:
         """The next entry."""
@@ -46,6 +51,10 @@ class Sense:
             self._run(number, entry)
         elif kind == "facts":
             self._sequence, self._sealed = _number(entry, "sequence"), _number(entry, "sealed") - 1
+            with suppress(ValueError):
+                self._decided = RangeSet.read(str(entry.get("reviewed", "")))
+        if "hold" in entry:
+            self._hold_decided(number, _number(entry, "hold"))
         if not self._begun:
             self._begun = True
             if number == 0 and kind != "run":
@@ -53,7 +62,7 @@ class Sense:
                     Reason.LEDGER_CHAIN, number, "a ledger begins with a run, and this is none"
                 )
         time_ms = entry.get("time_ms")
-        if type(time_ms) is int:
+        if type(time_ms) is int and entry.get("kind") not in _TOLD_LATER:
             self._clock(number, time_ms)
 
     def see_all(self, first: int, entries: Iterable[Entry]) -> None:
@@ -84,6 +93,14 @@ class Sense:
                 f"message {last} was sent, it says, and none after {self._sequence} was committed",
             )  # fmt: skip
         self._sent = max(self._sent, last)
+
+    def _hold_decided(self, number: int, hold: int) -> None:
+        if hold in self._decided:
+            self._find(
+                Reason.LEDGER_CHAIN, number,
+                f"hold {hold} was decided by reviewers before: what they signed was used twice",
+            )  # fmt: skip
+        self._decided.add(hold)
 
     def _run(self, number: int, entry: Entry) -> None:
         self.ran.see(entry)

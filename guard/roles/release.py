@@ -122,7 +122,7 @@ class Release:
         self._sealed.mark(covered)
         self._sequence = int(state["sequence"])
         self._reviews.go_on(str(state["reviewed"]))
-        self._held.sweep()
+        self._before = self._held.sweep()
         for line in str(state["closing"]).splitlines():
             ident, number = line.split(" ")
             self._held.discard(ident, int(number))
@@ -145,10 +145,17 @@ class Release:
             self._feed.took(now_ns - notice.accepted_ns)
 
     def _let_go(self, entries: list[Entry]) -> None:
-        """What reviewers decided for good is held no more, now that the ledger has it."""
+        """What reviewers decided for good is held no more, now that the ledger has it. Nor is what
+        a break had kept under this very number before the ledger had it, if it is not held now."""
         for entry in entries:
-            if "hold" in entry and entry["kind"] != Kind.HELD:
-                self._held.discard(str(entry["id"]), int(entry["hold"]))
+            if "id" not in entry or entry["kind"] == Kind.HELD:
+                continue
+            ident = str(entry["id"])
+            if "hold" in entry:
+                self._held.discard(ident, int(entry["hold"]))
+            kept = entry["kind"] == Kind.REFUSED and self._spec.values["keep_refused"]
+            if ident in self._before and not kept:
+                self._held.discard(ident, int(entry["number"]))
 
     def _decide(self, arrival: Arrival) -> list[Entry]:
         """The entries of one arrival; a cleared message is appended to the outbox on the way."""
@@ -162,6 +169,8 @@ class Release:
             told = alarm(now_ms(), error.reason, f"{notice.id.hex()}: {error.sentence}")
             return [told | {"number": notice.number}]
         if decided is None:
+            if notice.id.hex() in self._before:  # kept by a break, and perhaps for another reason
+                self._held.supersede(notice.id.hex(), notice.number)
             return self._decide_message(notice, arrival, None)
         self._reviews.close(decided.review.number)
         self._held.supersede(decided.review.id, decided.review.number)

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from guard.core.verification import Accepts, open_envelope
 from guard.edge.clock import now_ms
-from guard.edge.keys import verifier
 from guard.edge.resend_order import OrderFile
 from guard.edge.sealed_archive import kept_records
+from guard.edge.seals import seal_verifier
 from guard.edge.spec import Spec
 from guard.link.sender import Sender
 from schemas.entry import Entry, Kind
 from schemas.errors import CheckvalveError, Forged, Malformed, Overload
-from schemas.manifest import Form
+from schemas.manifest import Form, Signatures
 from schemas.orders import Orders
 from schemas.reasons import Reason
 from schemas.resend import ResendOrder
@@ -54,8 +54,9 @@ class Resending:
             spec.text("flow"), spec.text("source_domain"), spec.text("destination_domain"),
             {bytes.fromhex(spec.text("policy_digest"))}, spec.number("payload_bytes_max"),
             Form(spec.text("manifest")), spec.number("demo"),
+            Signatures(str(spec.values.get("signatures", Signatures.ED25519))),
         )  # fmt: skip
-        self._verify = verifier(bytes.fromhex(spec.text("seal_public")))
+        self._verify = seal_verifier(spec)
         self._order: ResendOrder | None = None
         self._look_ns = 0
         self.ordered = 0

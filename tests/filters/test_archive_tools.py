@@ -26,7 +26,7 @@ PYTHON = sys.executable
 WHAT = ("notes.txt", "folder")
 MAKERS = {
     "zip": ("zip", "a.zip", ["zip", "-qr", "a.zip", "."]),
-    "zip of a stream": ("zip", "a.zip", ["sh", "-c", "zip -qr - . | cat > a.zip"]),
+    "zip of a stream": ("zip", "a.zip", ["sh", "-c", "zip -qr - notes.txt folder | cat > a.zip"]),
     "zip stored": ("zip", "a.zip", ["zip", "-qr0", "a.zip", "."]),
     "7z": ("7z", "a.zip", ["7z", "a", "-bso0", "-tzip", "a.zip", "."]),
     "bsdtar zip": ("bsdtar", "a.zip", ["bsdtar", "-acf", "a.zip", *WHAT]),

@@ -30,7 +30,7 @@ BUCKETS = 96
 LISTED_MAX = 200
 _REFUSED = ("refused", "spool-refused")
 _DECIDED = ("committed", *_REFUSED, "held")
-_BY_PEOPLE = ("posture", "session-reset", "review", "released", "decided", "resend", "key")
+_BY_PEOPLE = ("posture", "session-reset", "review", "resend", "key")
 _ALL = 2**62
 
 
@@ -132,8 +132,30 @@ class _Counts:
     def of(self, flow: str, side: str, kinds: tuple[str, ...]) -> int:
         """Entries of these kinds."""
         where, values = self._where(self._of(flow, side), kinds)
-        row = self._connection.execute(f"SELECT count(*) FROM entries WHERE {where}", values)  # noqa: S608 - of constants
-        return int(row.fetchone()[0])
+        return self._one(f"SELECT count(*) FROM entries WHERE {where}", values)  # noqa: S608 - of constants
+
+    def by_reviewers(self, flow: str, kind: str) -> int:
+        """Messages that became this because reviewers decided so."""
+        where, values = self._where(self._of(flow, "low"), (kind,))
+        chosen = " AND stage = 'review'" if kind == "refused" else ""
+        return self._one(
+            f"SELECT count(*) FROM entries WHERE {where}{chosen}"  # noqa: S608 - of constants
+            " AND (ledger, number) IN (SELECT ledger, number FROM persons)", values,
+        )  # fmt: skip
+
+    def still_held(self, flow: str) -> int:
+        """Messages that were held in the period, with no later fate before its end."""
+        where, values = self._where(self._of(flow, "low"), ("held",))
+        return self._one(
+            f"SELECT count(*) FROM entries WHERE {where} AND NOT EXISTS ("  # noqa: S608 - of constants
+            " SELECT 1 FROM entries AS later WHERE later.id = entries.id AND later.id != ''"
+            " AND later.ledger = entries.ledger AND later.number > entries.number"
+            " AND later.kind IN ('committed', 'refused', 'held') AND later.time_ms < ?)",
+            [*values, self._end],
+        )  # fmt: skip
+
+    def _one(self, query: str, values: list[Any]) -> int:
+        return int(self._connection.execute(query, values).fetchone()[0])
 
     def by(self, column: str, side: str, kinds: tuple[str, ...]) -> list[Count]:
         """The same by a column, most first."""
@@ -207,8 +229,9 @@ class _Counts:
 def _totals(index: Index, counts: _Counts, ledgers: list[Indexed], flow: str) -> FlowTotals:
     sides = {each.side: each for each in ledgers if each.flow == flow}
     period = (
-        counts.of(flow, "low", ("committed",)), counts.of(flow, "low", _REFUSED),
-        counts.of(flow, "low", ("held",)), counts.of(flow, "high", ("delivering",)),
+        counts.of(flow, "low", ("committed",)), counts.by_reviewers(flow, "committed"),
+        counts.of(flow, "low", _REFUSED), counts.by_reviewers(flow, "refused"),
+        counts.still_held(flow), counts.of(flow, "high", ("delivering",)),
         counts.of(flow, "high", ("held",)), counts.of(flow, "", ("alarm",)),
     )  # fmt: skip
     if sides.keys() != {"low", "high"}:
@@ -244,19 +267,27 @@ def _event(found: Found, what: str, who: str = "") -> Event:
 
 def _decisions(index: Index, each: Indexed, begin: int, end: int) -> list[Event]:
     """What people decided while it ran."""
-    events = []
+    events = [_reviewed(found) for found in _within(index.by_reviewers(each.ledger), begin, end)]
     for kind in _BY_PEOPLE:
         for found in _within(index.of_kind(each.ledger, kind), begin, end):
             entry = found.entry
             who = ", ".join(
                 str(entry[name]).replace(",", ", ")
-                for name in ("signers", "reviewers", "reviewer", "person")
+                for name in ("signers", "who")
                 if entry.get(name)
             )
-            told = [str(entry[name]) for name in ("decision", "id", "what", "reason", "session")
-                    if entry.get(name)]  # fmt: skip
+            fields = ("act", "key", "id", "numbers", "reason", "session")
+            told = [str(entry[name]) for name in fields if entry.get(name)]
             events.append(_event(found, " ".join([kind, *told]), who))
     return events
+
+
+def _reviewed(found: Found) -> Event:
+    """A message that went on because reviewers decided."""
+    entry = found.entry
+    became = entry["kind"] if entry["kind"] != "held" else "held again"
+    who = str(entry.get("decisions") or entry.get("reviewers", ""))
+    return _event(found, f"{entry.get('decision', '')} {entry.get('id')}: {became}", who)
 
 
 def _runs(index: Index, each: Indexed, begin: int, end: int) -> list[Run]:

@@ -34,13 +34,17 @@ class LedgerState:
 class FlowTotals:
     """Messages of a flow in the period; the last six of all time, from both ledgers together.
 
-    refused includes what was refused before it was a message. unmatched: see `guard audit
-    reconcile`; None where one of the two ledgers is not here.
+    refused includes what was refused before it was a message. held: on the low side, and not
+    decided by reviewers before the period's end. released, review_refused: of committed and
+    refused, those that reviewers decided. unmatched: see `guard audit reconcile`; None where one
+    of the two ledgers is not here.
     """
 
     flow: str
     committed: int
+    released: int
     refused: int
+    review_refused: int
     held: int
     delivered: int
     held_high: int

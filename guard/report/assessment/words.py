@@ -58,7 +58,7 @@ def tables(found: Assessment) -> list[Table]:
         _counts("refused-by-reason", "Refused, by reason", found.refused_by_reason, "reason"),
         _counts("refused-by-sender", "Refused, by sender", found.refused_by_sender, "sender"),
         _counts("refused-by-stage", "Refused, by stage", found.refused_by_stage, "stage"),
-        _counts("held-by-reason", "Held, by reason", found.held_by_reason, "reason"),
+        _counts("held-by-reason", "Held at any time, by reason", found.held_by_reason, "reason"),
         _counts("alarms", "Alarms, by reason", found.alarms_by_reason, "reason"),
         _counts("labels", "Labels of what passed", found.labels, "label"),
         _traffic(found), _latency(found),
@@ -90,7 +90,10 @@ def _ledgers(found: Assessment) -> Table:
 
 def _totals(found: Assessment) -> Table:
     def row(each: FlowTotals) -> tuple[str, ...]:
-        period = (each.committed, each.refused, each.held, each.delivered, each.held_high)
+        period = (
+            each.committed, each.released, each.refused, each.review_refused, each.held,
+            each.delivered, each.held_high,
+        )  # fmt: skip
         ever = (each.sent, each.gaps, each.under_way, each.lost, each.unmatched)
         return (
             each.flow, *(f"{count:,}" for count in period),
@@ -99,9 +102,11 @@ def _totals(found: Assessment) -> Table:
 
     return Table(
         "totals", "What passed, what was refused, what was lost",
-        "The first five are of the period. The rest is of all time and from both ledgers: sent ="
-        " delivered + held on the high side + gaps + under way + lost.",
-        ("flow", "passed", "refused", "held", "delivered", "held, high side", "sent", "gaps",
+        "The first seven are of the period; held: what is still held at its end. The rest is of all"
+        " time and from both ledgers: sent = delivered + held on the high side + gaps + under way +"
+        " lost.",
+        ("flow", "passed", "of these released by reviewers", "refused",
+         "of these refused by reviewers", "held", "delivered", "held, high side", "sent", "gaps",
          "under way", "lost", "not the same on both sides"),
         [row(each) for each in found.totals],
     )  # fmt: skip
@@ -131,7 +136,8 @@ def _traffic(found: Assessment) -> Table:
     ]
     return Table(
         "traffic", "Traffic over time",
-        "What the low sides decided; times without any are left out.",
+        "What the low sides decided, at its time: what was held and released later is at both."
+        " Times without any are left out.",
         ("from", "passed", "refused", "held"), rows,
     )  # fmt: skip
 

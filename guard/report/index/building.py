@@ -5,6 +5,7 @@ again. What the verifier found is kept with the ledger, so that who searches is 
 """
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -29,7 +30,8 @@ from guard.report.verifying import with_sense
 
 ROWS_A_WRITE = 20_000
 _DIGESTS = ("accepted", "payload", "envelope", "sealed_payload")
-_PERSONS = ("signers", "reviewers", "person", "reviewer")
+_PERSONS = ("signers", "reviewers", "who")
+_BETWEEN_PERSONS = re.compile(r", ?| as ")  # "alice as root": who ran sudo, and as whom
 _DIGEST_CHARACTERS = 64
 _CHANGED = " changed "
 _EPOCH = EPOCH_MARK.partition(b":")[2].strip(b'"').decode()
@@ -141,9 +143,9 @@ class _Builder:
         if get("kind") == _EPOCH:
             self._certificates.append(entry)
         for field in _PERSONS:
-            for name in str(get(field, "")).split(","):
+            for name in _BETWEEN_PERSONS.split(str(get(field, ""))):
                 if name:
-                    self._persons.append((name.strip(), self._ledger, number))
+                    self._persons.append((name, self._ledger, number))
 
     def _grow(self, tied: Tied) -> None:
         """§3: the roots of the complete subtrees of `CHUNK_LEAVES` leaves."""

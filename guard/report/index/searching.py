@@ -7,7 +7,7 @@ is no longer what was indexed, or a question names no message or several.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -29,7 +29,7 @@ VERDICTS = {
     "passed": ("committed", "delivering"),
     "refused": ("refused", "spool-refused"),
     "held": ("held",),
-    "released": ("released",),
+    "released": ("committed",),
 }
 
 
@@ -234,6 +234,22 @@ class Index:
         rows = self._rows("ledger = ? AND kind = ? ORDER BY number", [ledger, kind])
         return (self.read(row) for row in rows)
 
+    def by_reviewers(self, ledger: int) -> Iterator[Found]:
+        """What became of messages because reviewers decided, in the ledger's order."""
+        rows = self._rows(
+            "ledger = ? AND (ledger, number) IN (SELECT ledger, number FROM persons)"
+            " AND kind IN ('committed', 'refused', 'held') ORDER BY number", [ledger],
+        )  # fmt: skip
+        return map(self.read, rows)
+
+    def newest_of(self, ledger: int, kinds: Sequence[str]) -> Iterator[Found]:
+        """All entries of these kinds, the newest first."""
+        marks = ", ".join("?" * len(kinds))
+        query = f"SELECT number FROM entries NOT INDEXED WHERE ledger = ? AND kind IN ({marks})"  # noqa: S608 - of constants
+        newest_first = self._connection.execute(f"{query} ORDER BY number DESC", (ledger, *kinds))
+        for (number,) in newest_first:
+            yield from map(self.read, self._rows("ledger = ? AND number = ?", [ledger, number]))
+
     # -- how --------------------------------------------------------------------------------
 
     def _rows(self, condition: str, values: Iterable[Any], table: str = "entries") -> list[Row]:
@@ -259,6 +275,8 @@ class Index:
         kinds = VERDICTS.get(question.verdict, ()) or ((question.kind,) if question.kind else ())
         if kinds:
             add(f"kind IN ({', '.join('?' * len(kinds))})", *kinds)
+        if question.verdict == "released":
+            add("(ledger, number) IN (SELECT ledger, number FROM persons)")  # its reviewers
         for column in ("sender", "stage", "reason", "label"):
             value = getattr(question, column)
             if value:

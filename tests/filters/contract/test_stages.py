@@ -67,8 +67,15 @@ def sealing_row() -> tuple[str, str, Row, Documents]:
 
 
 ROWS = [*rows(), signing_row(), sealing_row()]
-# No pack has bound or marked documents; tests/filters holds these to the same rules, 2026-11-26
-IN_NO_PACK = {"check_binding", "mark", "picture_mark", "roll_up"}
+# No pack marks, binds, shrinks or blurs; tests/filters holds these to the same rules, 2026-11-26
+IN_NO_PACK = {
+    "check_binding",
+    "mark",
+    "picture_downscale",
+    "picture_mark",
+    "picture_noise",
+    "roll_up",
+}
 SEED_BYTES_MAX = 64 * 1024
 # Many packs have the same line, say of `words`: one of them is enough.
 DIFFERENT = list({(str(row), str(sorted(docs.items()))): (name, side, row, docs)

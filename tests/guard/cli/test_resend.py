@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 
 from guard.cli.run import _teller
-from guard.core.gap_notice import GapNotice
+from guard.core.gap_notice import GapNotice, check_bounds
 from guard.core.sealing import seal
 from guard.edge.clock import now_s
 from guard.edge.journal import JournalWriter
+from guard.edge.key_changes import Changing
 from guard.edge.keys import signer
 from guard.edge.making import Made
 from guard.edge.posture_files import write_orders
 from guard.edge.resend_order import read_order
+from guard.edge.resend_plan import _keep_what_fits, _Refusals
 from guard.edge.seal_key import read_seal_key
 from guard.edge.session_reset import link_key_of
 from guard.edge.site import load_site
@@ -26,6 +28,7 @@ from schemas.message import Meta
 from schemas.orders import Orders
 from schemas.reasons import Reason
 from schemas.sealed import write_landed, write_landed_event, write_sealed
+from schemas.sequences import RangeSet
 from tests.guard.cli.conftest import Guard
 from tests.guard.cli.test_link_session import tell
 
@@ -136,6 +139,30 @@ def test_what_is_not_missing_is_not_signed(site: Made, low: Path, high: Path, gu
     assert guard("gaps", "events", "--approve", file, "--name", "x", "--key", file).exit_code == 3
 
 
+def test_a_notice_names_the_link_key_that_the_low_side_has_changed_to(
+    site: Made, low: Path, high: Path, guard: Guard, tmp_path: Path
+) -> None:
+    """The old key is still on the high side: guard keys destroy link-old comes later."""
+    key = Changing(low, "test").new_link()
+    Changing(high, "test").rotate_link(key)
+    before = link_key_of(load_site(low))
+    assert link_key_of(load_site(high)) == before
+    Changing(low, "test").rotate_link(key)
+    journal = JournalWriter.open(high / "landed")
+    journal.mark(journal.next_number)
+    begun: Entry = {"kind": Kind.SESSION, "time_ms": 2, "session": key.first_session}
+    journal.append(write_landed_event(begun))
+    journal.sync()
+    journal.close()
+    file = tmp_path / "gaps.txt"
+    assert guard("gaps", "c2", "--site", high, "--out", file).exit_code == 0
+    assert before not in file.read_text()
+    for number in (1, 2):
+        assert approve(guard, site, file, number, "--site", high) == 0
+    code, told = answer(guard, "resend", "c2", "--gap", file, "--site", low)
+    assert (code, told["state"], told["refused"]) == (0, "laid", [])
+
+
 @pytest.mark.parametrize("why", ["ahead", "forged", "other flow", "not canonical", "too large"])
 def test_a_notice_that_is_not_to_be_taken(
     site: Made, low: Path, guard: Guard, tmp_path: Path, why: str
@@ -200,6 +227,18 @@ def test_what_is_no_longer_kept_and_what_was_changed_are_refused(low: Path, guar
                "label": "", "policy_digest": load_site(low).policy_digest.hex()})  # fmt: skip
     code, told = answer(guard, "resend", "c2", "2", "--site", low)
     assert (code, "not what the ledger has" in told["refused"][0]["sentence"]) == (1, True)
+
+
+def test_what_passes_in_more_parts_than_an_order_has_goes_as_far_as_it_fits() -> None:
+    parts = {"alpha": RangeSet((at, at) for at in range(1, 200, 4)),
+             "bravo": RangeSet((at, at) for at in range(3, 200, 4))}  # fmt: skip
+    refusals = _Refusals()
+    _keep_what_fits(parts, refusals)
+    passing = RangeSet(sorted(each for its in parts.values() for each in its.ranges()))
+    check_bounds(passing.ranges())
+    assert (passing.count, passing.last) == (64, 127)
+    assert [(each.first, each.last) for each in refusals.all()][:2] == [(129, 129), (131, 131)]
+    assert passing.count + len(refusals.all()) == 100
 
 
 def test_a_flow_that_a_posture_stops_is_not_sent_again(low: Path, guard: Guard) -> None:

@@ -92,11 +92,12 @@ def test_the_destination_side_finishes_what_was_under_way() -> None:
         {"kind": Kind.GAP, "number": 3, "first": 3, "last": 3},
         {"kind": Kind.HELD, "number": 4, "sequence": 5},
         {"kind": Kind.HELD, "number": 5, "sequence": 0},
+        {"kind": Kind.HELD, "number": 6, "sequence": 9, "stage": "verify"},
     ]  # fmt: skip
     for entry in entries:
         facts.see(entry)
     assert facts.state() == {
-        "settled": 6, "handled": "1-2,4-5", "delivering": f"{4:032x} new", "delivered": 0,
+        "settled": 7, "handled": "1-2,4-5", "delivering": f"{4:032x} new", "delivered": 0,
     }  # fmt: skip
 
 

@@ -32,7 +32,9 @@ SEEDS = {name: bytes.fromhex(seed) for name, seed in ANSWERS["seeds"].items()}
 PERSONS = {
     name: PersonKey(name, bytes.fromhex(public)) for name, public in ANSWERS["reviewers"].items()
 }
-REVIEWERS = Reviewers(frozenset(PERSONS.values()), 2, frozenset(ANSWERS["authors"]))
+REVIEWERS = Reviewers(
+    frozenset(PERSONS.values()), 2, frozenset(ANSWERS["authors"]), frozenset({"alpha"})
+)
 REVIEW = SignedReview.read(ANSWERS["unsigned"].encode()).review
 
 

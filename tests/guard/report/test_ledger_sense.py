@@ -24,6 +24,14 @@ def sent(last: int) -> Entry:
     return {"kind": "sent", "time_ms": 200, "last": last, "count": 1}
 
 
+def decided(hold: int) -> Entry:
+    return {"kind": "held", "time_ms": 200, "hold": hold, "decision": "disagreed"}
+
+
+def facts(reviewed: str) -> Entry:
+    return {"kind": "facts", "time_ms": 200, "sequence": 0, "sealed": 0, "reviewed": reviewed}
+
+
 def judged(*entries: Entry, first: int = 0) -> list[tuple[Reason, str]]:
     sense = Sense(NOW_MS)
     sense.see_all(first, entries)
@@ -50,6 +58,8 @@ def test_what_an_honest_side_writes_is_nothing_to_find() -> None:
         ((run(time_ms=90_000), committed(1, time_ms=80_000)), Reason.CLOCK, "entry 1"),
         ((run(time_ms=NOW_MS + 90_000_000),), Reason.CLOCK, "entry 0"),
         ((run(insecure=1),), Reason.SANDBOX_MISSING, "entry 0"),
+        ((run(), decided(4), decided(3), decided(4)), Reason.LEDGER_CHAIN, "entry 3"),
+        ((run(), facts("2-4,9"), decided(5), decided(9)), Reason.LEDGER_CHAIN, "entry 3"),
     ],
 )
 def test_each_is_found_once_and_where_it_is(
@@ -73,3 +83,11 @@ def test_facts_are_where_the_numbers_go_on() -> None:
 def test_a_flood_of_one_kind_is_told_a_few_times() -> None:
     entries = [run(), *(committed(2 * n, sealed=n) for n in range(1, 200))]
     assert len(judged(*entries)) == 20
+
+
+def test_what_was_told_of_later_is_no_clock_that_went_back() -> None:
+    """A key that was changed, and what landed, while the lane was down."""
+    late: tuple[Entry, ...] = tuple(
+        {"kind": kind, "time_ms": 1_000} for kind in ("key", "alarm", "gap", "session", "witness")
+    )
+    assert judged(run(time_ms=90_000), *late, committed(1, time_ms=90_001)) == []

@@ -20,7 +20,7 @@ from guard.report.assessment.plain import as_csv, as_json, as_text
 from guard.report.assessment.words import verdict
 from guard.report.index.building import bring_up_to_date
 from guard.report.index.places import ledgers_under
-from guard.report.index.searching import Index
+from guard.report.index.searching import Index, Question
 from guard.report.index.tables import open_index
 from schemas.entry import Entry
 from tests.guard.sites import NOW_MS, high_entries, low_entries, write
@@ -80,6 +80,85 @@ def test_the_figures_are_those_of_the_ledgers(found: Assessment) -> None:
     assert any("never seen before" in each.what for each in found.anomalies)
     assert "every message that was sent is accounted for" in verdict(found)
     assert found.ok
+
+
+def _fate(number: int, kind: str, **more: int | str) -> Entry:
+    return {"kind": kind, "id": f"{number:032x}", "time_ms": 6_000 + 10 * number, "number": number,
+            "accepted_s": 6, "sender": "alpha", "name": "a.cot", **more}  # fmt: skip
+
+
+def reviewed() -> dict[str, list[Entry]]:
+    """Four are held; of them reviewers release one and refuse one, and on one they disagree."""
+    told = ledgers()
+    by = {"reviewers": "bob,carol", "review": "x"}
+    held = {"stage": "caveats", "reason": "dirty-word", "holds": "caveats dirty-word"}
+    low = [_fate(number, "held", **held) for number in range(1, 5)]
+    low.append(_fate(1, "committed", time_ms=6_100, sequence=361, sealed=360, hold=1,
+                     decision="release", decisions="bob release, carol release", **by))  # fmt: skip
+    low.append({"kind": "sent", "time_ms": 6_101, "count": 1, "last": 361})
+    low.append(_fate(2, "refused", time_ms=6_110, stage="review", reason="review-refused", hold=2,
+                     decision="refuse", decisions="bob refuse, carol refuse", **by))  # fmt: skip
+    low.append(_fate(3, "held", time_ms=6_120, hold=3, decision="disagreed",
+                     decisions="bob release, carol refuse", **by, **held))  # fmt: skip
+    low.append({"kind": "resend", "time_ms": 6_130, "resend": 1, "who": "dave,erin",
+                "numbers": "7", "count": 1, "notice": "", "notice_s": 0})  # fmt: skip
+    low.append({"kind": "key", "time_ms": 6_140, "event": "ab" * 8, "act": "taken-up",
+                "key": "link", "fingerprint": "12", "who": "frank as root",
+                "detail": ""})  # fmt: skip
+    told["low"] += low
+    told["high"].append({"kind": "delivering", "time_ms": 6_103, "id": f"{1:032x}",
+                         "sequence": 361})  # fmt: skip
+    return told
+
+
+def test_what_reviewers_decided_is_counted_once_and_who_decided_is_named(tmp_path: Path) -> None:
+    for side, entries in reviewed().items():
+        write(tmp_path, side, entries)
+    found = assessed(tmp_path)
+    (totals,) = found.totals
+    assert (totals.committed, totals.released) == (361, 1)
+    assert (totals.refused, totals.review_refused) == (42, 1)
+    assert totals.held == 2  # one that nobody decided, and the one that they disagreed on
+    assert (totals.sent, totals.lost, totals.unmatched) == (361, 0, 0)
+    told = {each.what: each.who for each in found.decisions}
+    assert told[f"release {1:032x}: committed"] == "bob release, carol release"
+    assert told[f"refuse {2:032x}: refused"] == "bob refuse, carol refuse"
+    assert told[f"disagreed {3:032x}: held again"] == "bob release, carol refuse"
+    assert told["resend 7"] == "dave, erin"
+    assert told["key taken-up link"] == "frank as root"
+
+
+def test_a_message_that_was_released_after_the_period_was_held_in_it(tmp_path: Path) -> None:
+    for side, entries in reviewed().items():
+        write(tmp_path, side, entries)
+    connection = open_index(tmp_path / "index")
+    bring_up_to_date(connection, ledgers_under((tmp_path,)), NOW_MS)
+    found = gather(Index(connection), None, 6_105, "", NOW_MS)
+    assert (found.totals[0].held, found.totals[0].released) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("person", "kinds"),
+    [
+        ("carol", {"committed", "refused", "held"}),
+        ("erin", {"resend"}),
+        ("frank", {"key"}),
+        ("root", {"key"}),
+        ("alice", {"posture"}),
+        ("nobody", set()),
+    ],
+)
+def test_a_search_finds_whoever_decided_asked_or_changed_a_key(
+    tmp_path: Path, person: str, kinds: set[str]
+) -> None:
+    for side, entries in reviewed().items():
+        write(tmp_path, side, entries)
+    connection = open_index(tmp_path / "index")
+    bring_up_to_date(connection, ledgers_under((tmp_path,)), NOW_MS)
+    page, _ = Index(connection).ask(Question(person=person), 50)
+    assert {each.entry["kind"] for each in page} == kinds
+    released, _ = Index(connection).ask(Question(verdict="released"), 50)
+    assert [each.entry["id"] for each in released] == [f"{1:032x}"]
 
 
 def test_a_period_counts_what_is_in_it(found: Assessment, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from filters.catalog import entry as catalog_entry
 from guard.core.chain import Place, Receipts, first_frame
 from guard.core.durable_words import DURABLE
 from guard.core.frame import Frame
@@ -15,7 +16,7 @@ from guard.core.notice import Place as Where
 from guard.core.review import Decision, Review, SignedReview, joined, write_origin
 from guard.core.signed_note import PersonKey
 from guard.edge.held import read_record, review_of
-from guard.edge.journal import JournalWriter
+from guard.edge.journal import JournalReader, JournalWriter, Position
 from guard.edge.keys import public_of
 from guard.edge.posture_files import write_orders
 from guard.edge.sockets import Ear, Mouth, Outlet, feed_pair, one_way_pair
@@ -41,7 +42,8 @@ STATE: dict[str, int | str] = {
     "settled": 0, "sequence": 0, "sealed": 0, "envelope": "", "reviewed": "", "closing": "",
     "sent": 0,
 }  # fmt: skip
-_RECEIPTS = Receipts(Place("words", 1, Kind.FILTER, 1, 10_000), SCOPE, STAGE_KEY)
+_WORDS = Place("words", catalog_entry("words").version, Kind.FILTER, 1, 10_000)
+_RECEIPTS = Receipts(_WORDS, SCOPE, STAGE_KEY)
 
 
 def make_side(folder: Path) -> None:
@@ -55,7 +57,8 @@ def values(folder: Path, **more: Value) -> dict[str, Value]:
     """What a role is told; the reviewers' quorum is two of four, dirk signed the policy."""
     reviewers: dict[str, Any] = {
         "keys": {name: person.public.hex() for name, person in PERSONS.items()},
-        "quorum": 2, "authors": ["dirk", "emma"], "persons": {"alpha": ["cleo"]},
+        "quorum": 2, "authors": ["dirk", "emma"],
+        "senders": ["alpha"], "persons": {"alpha": ["cleo"]},
     }  # fmt: skip
     found: dict[str, Value] = {
         "folder": str(folder), "flow": "c2", "source_domain": "LOW", "destination_domain": "HIGH",
@@ -110,6 +113,18 @@ class Releasing:
         position = self.journal.append(record)
         self.journal.sync()
         self.journal.mark(self.journal.next_number)
+        return self._notice(position, message, origin, what, about)
+
+    def again(self, number: int, message: Message, origin: str) -> Notice:
+        """The head's word of a record that is in the journal."""
+        reader = JournalReader(self.folder / "accepted", number)
+        ((found, _),) = reader.take(1)
+        position = reader.position(found)
+        reader.close()
+        return self._notice(position, message, origin, What.FED, {})
+
+    def _notice(self, position: Position, message: Message, origin: str, what: What,
+                about: dict[str, str]) -> Notice:  # fmt: skip
         meta, fed = message.meta, what is What.FED
         digest = message_digest(message.meta_bytes, message.payload) if fed else bytes(32)
         told: dict[str, int | str] = {

@@ -89,7 +89,7 @@ def start(
         "folder": str(folder), "flow": "c2", "senders": ["patrol"], "payload_bytes_max": 1000,
         "keep_days": 0, "scope": SCOPE.hex(), "policy_version": 1, "policy_digest": "",
         "limits": dict(limits or {}),
-        "reviewers": {"keys": {}, "quorum": 2, "authors": [], "persons": {}},
+        "reviewers": {"keys": {}, "quorum": 2, "authors": [], "senders": [], "persons": {}},
     }  # fmt: skip
     ingest = Ingest(Spec("ingest", "x:y", "low", descriptors, values, {"head": HEAD_KEY}))
     ears = {name: Ear(pair[0].detach()) for name, pair in pairs.items()}

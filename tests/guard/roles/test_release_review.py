@@ -107,6 +107,50 @@ def test_what_a_crash_left_in_held_after_it_was_committed_goes_at_the_next_start
     assert list((side / "held").iterdir()) == []
 
 
+def test_what_is_held_again_after_a_break_is_kept_as_the_ledger_has_it(side: Path) -> None:
+    """Or nobody could decide on it: guard held compares the two."""
+    first = Releasing.start(side)
+    both = decision(first.hold(), "anna", "bert")
+    other = Hold(Reason.TOO_LARGE, "too large")
+    assert first.reviewed(both, answer=other)[0]["holds"] == "words too-large"
+    first.stop()
+    second = Releasing.start(side, STATE | {"settled": 1})
+    third = Hold(Reason.TOO_DEEP, "too deep")
+    notice = second.again(1, MESSAGE, second.origin(both))
+    (entry,) = second.feed(notice, MESSAGE, third)
+    second.stop()
+    record = read_record(side / "held" / META.id)
+    assert (entry["number"], entry["hold"]) == (1, 0)
+    assert {name: record[name] for name in ("number", "holds", "sentence")} == {
+        name: entry[name] for name in ("number", "holds", "sentence")
+    }
+
+
+@pytest.mark.parametrize("answer", [None, Refuse(Reason.DIRTY_WORD, "no"), HOLD])
+@pytest.mark.parametrize("keep", [0, 1])
+def test_what_was_kept_and_the_ledger_never_heard_of_is_judged_anew(
+    side: Path, answer: Hold | Refuse | None, keep: int
+) -> None:
+    """A power cut between the two; then another policy, or a stage that does not fail again."""
+    first = Releasing.start(side)
+    first.hold()
+    first.stop()
+    path = side / "held" / META.id / "record.json"
+    path.write_text(path.read_text().replace('"sentence": "', '"sentence": "before: '))
+    second = Releasing.start(side, keep_refused=keep)
+    notice = second.again(0, MESSAGE, "fd00.1.2.3.61")
+    (entry,) = second.feed(notice, MESSAGE, answer)
+    second.stop()
+    assert entry["number"] == 0
+    if entry["kind"] == "held" or (entry["kind"] == "refused" and keep):
+        record = read_record(side / "held" / META.id)
+        assert (record["sentence"], record["verdict"]) == (
+            entry["sentence"], "hold" if entry["kind"] == "held" else "refuse",
+        )  # fmt: skip
+    else:
+        assert list((side / "held").iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("names", "seed_of", "reason"),
     [

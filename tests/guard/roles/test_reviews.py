@@ -128,7 +128,7 @@ def test_a_decision_about_something_else_does_not_count(
     desk.lay(replace(desk.review, **change), "anna", "bert")  # type: ignore[arg-type]  # a field
     reasons = desk.void()
     assert len(reasons) == 2
-    assert set(reasons) <= {"review-stale", "record-malformed"}
+    assert set(reasons) <= {"review-stale", "record-malformed", "review-person"}
 
 
 def test_a_posture_that_comes_in_between_starts_it_over(desk: Desk) -> None:
@@ -178,6 +178,25 @@ def test_files_that_were_swapped_since_are_not_gone_on_with(
     assert desk.waiting() == 0
 
 
+def test_of_a_sender_that_the_policy_has_no_more_nothing_is_released(desk: Desk) -> None:
+    """With him went the line that says who he is, or a person could review what he sent himself."""
+    told = values(desk.folder)
+    told["reviewers"] |= {"senders": ["bravo"], "persons": {}}  # type: ignore[operator]  # a table
+    desk.desk = ReviewDesk(Spec("ingest", "x:y", "low", {}, told), desk.folder)
+    desk.lay(desk.review, "anna", "cleo")
+    assert desk.void() == ["review-person", "review-person"]
+    desk.lay(replace(desk.review, decision=Decision.REFUSE), "anna", "bert")
+    (ready,), _ = desk.look()
+    assert {each.review.decision for each in read_origin(ready.origin.decode())} == {"refuse"}
+
+
+def test_what_was_refused_and_is_only_kept_is_no_hold_to_decide(desk: Desk) -> None:
+    record = desk.folder / "held" / META.id / "record.json"
+    record.write_text(record.read_text().replace('"verdict": "hold"', '"verdict": "refuse"'))
+    desk.lay(desk.review, "anna", "bert")
+    assert desk.void() == ["review-stale", "review-stale"]
+
+
 def test_what_is_no_decision_is_told_and_removed(desk: Desk) -> None:
     folder = desk.folder / FOLDER
     (folder / "junk").write_bytes(b"\xff" * 9000)
@@ -216,7 +235,7 @@ def test_nothing_is_looked_at_again_that_cannot_have_changed(desk: Desk) -> None
 
 def test_without_reviewers_nothing_is_looked_at(tmp_path: Path) -> None:
     make_side(tmp_path)
-    nobody = {"keys": {}, "quorum": 2, "authors": [], "persons": {}}
+    nobody = {"keys": {}, "quorum": 2, "authors": [], "senders": [], "persons": {}}
     spec = Spec("ingest", "x:y", "low", {}, values(tmp_path, reviewers=nobody))
     (tmp_path / FOLDER / "junk").touch()
     assert ReviewDesk(spec, tmp_path).due(Orders()) == ([], [])
