@@ -7,6 +7,7 @@ a cell that a spreadsheet would take for a formula gets a quote before it.
 import csv
 import io
 import json
+import re
 from dataclasses import asdict
 
 from guard.report.assessment.nouns import Assessment
@@ -14,6 +15,7 @@ from guard.report.assessment.words import Table, moment, tables, verdict
 
 FORMAT = "checkvalve report 1"
 _COLUMN_CHARACTERS_MAX = 60
+_GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -72,5 +74,7 @@ def _csv(table: Table) -> str:
 
 
 def _safe(cell: str) -> str:
+    if _GROUPED.fullmatch(cell):
+        return cell.replace(",", "")
     shown = printable(cell)
     return f"'{shown}" if shown.startswith(_FORMULA_STARTS) and shown != "-" else shown
