@@ -29,6 +29,7 @@ SHARED = {
     "schemas.reasons": "nouns",
     "schemas.receipt": "nouns",
     "schemas.stage": "nouns",
+    "schemas.token_names": "nouns: how the keys of tokens are called",
     "schemas.verdict": "nouns",
     "filters.catalog": "the list of names",
     "filters.checks.bounds": "sizes only; it has no twin, and docs/architecture.md says so",
