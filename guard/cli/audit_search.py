@@ -11,6 +11,7 @@ from rich.table import Table
 
 from guard.cli.audit_options import Moment, moment, open_ledgers, site_options
 from guard.cli.output import console, errors, print_json, printable, sentences
+from guard.report.assessment.plain import for_spreadsheet
 from guard.report.index.searching import PAGE_MAX, VERDICTS, Found, Question
 
 _COLUMNS = (
@@ -21,7 +22,6 @@ _WHY = (
     "stage", "reason", "sentence", "cause", "act", "key", "first", "last", "numbers", "signers",
     "decisions", "who",
 )  # fmt: skip
-_SPREADSHEET_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @click.command(
@@ -101,7 +101,5 @@ def _print(page: list[Found]) -> None:
 
 
 def _cells(found: Found) -> list[str]:
-    """A spreadsheet takes what begins so for a formula; a quote before it keeps it a text."""
     told = found.told()
-    cells = [printable(str(told.get(name, ""))) for name in _COLUMNS]
-    return [f"'{cell}" if cell.startswith(_SPREADSHEET_STARTS) else cell for cell in cells]
+    return [for_spreadsheet(str(told.get(name, ""))) for name in _COLUMNS]

@@ -16,7 +16,7 @@ from guard.report.assessment.words import Table, moment, tables, verdict
 FORMAT = "checkvalve report 1"
 _COLUMN_CHARACTERS_MAX = 60
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@")
 
 
 def as_text(found: Assessment) -> str:
@@ -74,7 +74,10 @@ def _csv(table: Table) -> str:
 
 
 def _safe(cell: str) -> str:
-    if _GROUPED.fullmatch(cell):
-        return cell.replace(",", "")
+    return cell.replace(",", "") if _GROUPED.fullmatch(cell) else for_spreadsheet(cell)
+
+
+def for_spreadsheet(cell: str) -> str:
+    """A cell of CSV: escaped, with a quote before what a spreadsheet would take for a formula."""
     shown = printable(cell)
     return f"'{shown}" if shown.startswith(_FORMULA_STARTS) and shown != "-" else shown
