@@ -27,7 +27,8 @@ AUDITOR, AUTHOR = 64_001, 64_002
 AUDIT_USER = User(61_018, 61_000)
 
 
-# Everything is imported first: that user may not be able to read this host's Python.
+# Everything is imported and read first: that user may not be able to read this host's Python, nor
+# the folder that this project stands in.
 AS = """
 import os, sys
 from guard.cli.main import main
@@ -35,7 +36,10 @@ def load(command):
     for name in getattr(command, "list_commands", lambda _: ())(None):
         load(command.get_command(None, name))
 load(main)
-import encodings.ascii, guard.cli.audit_report, guard.report.assessment.plain
+import click._textwrap, encodings.ascii, rich._emoji_codes
+import guard.cli.audit_report as reports, guard.report.assessment.plain
+controls = reports.controls_file()
+reports.controls_file = lambda: controls
 os.setgroups([])
 os.setgid(int(sys.argv[1]))
 os.setuid(int(sys.argv[1]))
