@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from guard.report.assessment.charts import charts
 from guard.report.assessment.nouns import Assessment
 from guard.report.assessment.plain import printable
-from guard.report.assessment.words import moment, tables, verdict
+from guard.report.assessment.words import cell_text, moment, tables, verdict
 
 _HERE = "guard.report.assessment"
 _ALTERNATIVES = {
@@ -31,6 +31,7 @@ def as_html(found: Assessment) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                               lstrip_blocks=True)  # fmt: skip
     environment.filters["printable"] = printable
+    environment.filters["cell_text"] = cell_text
     pictures = {name: _data(svg) for name, svg in charts(found).items()}
     return environment.from_string(template).render(
         style=style,

@@ -7,15 +7,13 @@ a cell that a spreadsheet would take for a formula gets a quote before it.
 import csv
 import io
 import json
-import re
 from dataclasses import asdict
 
 from guard.report.assessment.nouns import Assessment
-from guard.report.assessment.words import Table, moment, tables, verdict
+from guard.report.assessment.words import Table, cell_text, moment, tables, verdict
 
 FORMAT = "checkvalve report 1"
 _COLUMN_CHARACTERS_MAX = 60
-_GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 _FORMULA_STARTS = ("=", "+", "-", "@")
 
 
@@ -57,7 +55,10 @@ def printable(text: str) -> str:
 
 
 def _aligned(table: Table) -> list[str]:
-    rows = [tuple(printable(cell)[:_COLUMN_CHARACTERS_MAX] for cell in row) for row in table.rows]
+    rows = [
+        tuple(printable(cell_text(cell))[:_COLUMN_CHARACTERS_MAX] for cell in row)
+        for row in table.rows
+    ]
     widths = [max(map(len, column)) for column in zip(table.heads, *rows, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -69,12 +70,9 @@ def _csv(table: Table) -> str:
     file = io.StringIO()
     writer = csv.writer(file)
     writer.writerow(table.heads)
-    writer.writerows([_safe(cell) for cell in row] for row in table.rows)
+    for row in table.rows:
+        writer.writerow([for_spreadsheet(cell) if isinstance(cell, str) else cell for cell in row])
     return file.getvalue()
-
-
-def _safe(cell: str) -> str:
-    return cell.replace(",", "") if _GROUPED.fullmatch(cell) else for_spreadsheet(cell)
 
 
 def for_spreadsheet(cell: str) -> str:

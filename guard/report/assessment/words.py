@@ -12,16 +12,24 @@ from guard.report.assessment.nouns import Assessment, Count, Event, FlowTotals
 
 _DIGEST_SHOWN = 16
 
+Cell = str | int
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its short name (of a file), title, what it shows, heads and rows of texts."""
+    """A table: its short name (of a file), title, what it shows, heads, and rows of texts and
+    numbers."""
 
     name: str
     title: str
     about: str
     heads: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
+    rows: Sequence[tuple[Cell, ...]]
+
+
+def cell_text(cell: Cell) -> str:
+    """For people: a number in groups of three digits, a text as it is."""
+    return cell if isinstance(cell, str) else f"{cell:,}"
 
 
 def moment(time_ms: int | None) -> str:
@@ -74,8 +82,8 @@ def _ledgers(found: Assessment) -> Table:
     rows = [
         (
             each.flow, each.side, "verified" if each.ok else "does not verify",
-            f"{each.entries:,}", each.root[:_DIGEST_SHOWN],
-            f"{each.anchored:,}" if each.side == "low" else "-",
+            each.entries, each.root[:_DIGEST_SHOWN],
+            each.anchored if each.side == "low" else "-",
             "; ".join([*each.findings, *each.doubts]) or "-",
         )
         for each in found.ledgers
@@ -89,16 +97,13 @@ def _ledgers(found: Assessment) -> Table:
 
 
 def _totals(found: Assessment) -> Table:
-    def row(each: FlowTotals) -> tuple[str, ...]:
+    def row(each: FlowTotals) -> tuple[Cell, ...]:
         period = (
             each.committed, each.released, each.refused, each.review_refused, each.held,
             each.delivered, each.held_high,
         )  # fmt: skip
         ever = (each.sent, each.gaps, each.under_way, each.lost, each.unmatched)
-        return (
-            each.flow, *(f"{count:,}" for count in period),
-            *("-" if count is None else f"{count:,}" for count in ever),
-        )  # fmt: skip
+        return (each.flow, *period, *("-" if count is None else count for count in ever))
 
     return Table(
         "totals", "What passed, what was refused, what was lost",
@@ -124,13 +129,13 @@ def _runs_insecure(found: Assessment) -> Table:
 
 
 def _counts(name: str, title: str, counts: Iterable[Count], what: str) -> Table:
-    rows = [(each.flow, each.what, f"{each.count:,}") for each in counts]
+    rows = [(each.flow, each.what, each.count) for each in counts]
     return Table(name, title, "Of the period.", ("flow", what, "messages"), rows)
 
 
 def _traffic(found: Assessment) -> Table:
     rows = [
-        (moment(each.begin_ms), f"{each.passed:,}", f"{each.refused:,}", f"{each.held:,}")
+        (moment(each.begin_ms), each.passed, each.refused, each.held)
         for each in found.traffic
         if each.passed or each.refused or each.held
     ]
@@ -143,9 +148,9 @@ def _traffic(found: Assessment) -> Table:
 
 
 def _latency(found: Assessment) -> Table:
-    rows = [
-        (each.flow, f"{each.count:,}", *(f"{value:,.0f}" for value in
-                                         (each.p50, each.p90, each.p99, each.most)))
+    rows: list[tuple[Cell, ...]] = [
+        (each.flow, each.count, *(round(value) for value in
+                                  (each.p50, each.p90, each.p99, each.most)))
         for each in found.latency
     ]  # fmt: skip
     return Table(
@@ -158,7 +163,7 @@ def _latency(found: Assessment) -> Table:
 def _events(name: str, title: str, events: Iterable[Event], who: str) -> Table:
     heads = ("time", "flow", "side", "entry", "what") + ((who,) if who else ())
     rows = [
-        (moment(each.time_ms), each.flow or "-", each.side or "-", str(each.entry) or "-",
+        (moment(each.time_ms), each.flow or "-", each.side or "-", str(each.entry),
          each.what, *((each.who or "-",) if who else ()))
         for each in events
     ]  # fmt: skip
@@ -184,7 +189,7 @@ def _runs(found: Assessment) -> Table:
 
 def _controls(found: Assessment) -> Table:
     rows = [
-        (each.id, each.title, each.state, each.by or "-", each.lacks or "-", str(len(each.tests)))
+        (each.id, each.title, each.state, each.by or "-", each.lacks or "-", len(each.tests))
         for each in found.controls
     ]
     return Table(

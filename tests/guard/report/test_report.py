@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from guard.cli.audit_report import controls_file
 from guard.report.assessment.gathering import controls_in, gather
-from guard.report.assessment.nouns import Assessment
+from guard.report.assessment.nouns import Assessment, Count
 from guard.report.assessment.oscal import control_id, dangling, documents
 from guard.report.assessment.page import as_html, as_pdf
 from guard.report.assessment.plain import as_csv, as_json, as_text
@@ -245,6 +246,13 @@ def test_a_hostile_name_is_only_a_text(found: Assessment) -> None:
             assert not any(cell.startswith(("=", "+", "@")) for cell in row)
     told = json.loads(as_json(found))
     assert HOSTILE in [each["what"] for each in told["refused_by_sender"]]
+
+
+def test_a_number_is_one_in_csv_and_a_text_that_looks_like_one_stays(found: Assessment) -> None:
+    counted = replace(found, labels=[Count("c2", "1,000", 1_234_567)])
+    assert as_csv(counted)["labels.csv"].splitlines()[1:] == ['c2,"1,000",1234567']
+    assert '<td class="number">1,234,567</td>' in as_html(counted)
+    assert "1,234,567" in as_text(counted)
 
 
 def test_the_same_figures_make_the_same_bytes(found: Assessment) -> None:
