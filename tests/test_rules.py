@@ -253,12 +253,3 @@ def test_the_lock_covers_and_the_docs_explain_every_dependency() -> None:
     assert tools <= tooled
     explained = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
     assert [name for name in sorted(runtime | build | tools) if f"`{name}`" not in explained] == []
-
-
-def test_every_file_of_tests_is_run_by_one_of_the_two_environments() -> None:
-    named = re.findall(r"tests/[a-z_/]+(?:\.py)?", (ROOT / "tox.ini").read_text("utf-8"))
-    tops = {ROOT / name for name in named if (ROOT / name).exists()}
-    assert len(tops) > 10
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        found = [top for top in tops if path == top or top in path.parents]
-        assert len(found) == 1, path
