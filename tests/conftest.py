@@ -1,5 +1,4 @@
-"""What every test has in common: how hypothesis searches, which come first, and that files left open
-are let go."""
+"""What every test has in common: how hypothesis searches, what comes first, what is closed after."""
 
 import gc
 import os
