@@ -1,4 +1,4 @@
-"""What every test has in common: how hypothesis searches, what comes first, what is closed after."""
+"""What tests have in common: how hypothesis searches, what comes first, what is closed after."""
 
 import gc
 import os
