@@ -1,12 +1,13 @@
 """Many messages through a flow whose processes are killed at random: each in exactly one place.
 
     python -m tests.campaigns.kills [--messages 1000000] [--minutes 1440] [--seconds 4] [--seed 1]
+                                    [--pack c2|events]
 
-Both sides run as they are, with the pack `c2`. Every few seconds one process of one side, now and
-then a supervisor, gets SIGKILL. Someone takes what is delivered out of the output queue and looks
-at it. At the end: accepted = sent + refused + held; delivered are exactly the sent ones without the
-reported gaps, each once, whole, and as the policy lets it pass; and both ledgers verify. Ends with
-1 if not, after the command that repeats it.
+Both sides run as they are, with the pack's policy. Every few seconds one process of one side, now
+and then a supervisor, gets SIGKILL. Someone takes what is delivered out of the output queue and
+looks at it. At the end: accepted = sent + refused + held; delivered are exactly the sent ones
+without the reported gaps, each once, whole, and as the policy lets it pass; and both ledgers
+verify. Ends with 1 if not, after the command that repeats it.
 """
 
 import argparse
@@ -29,6 +30,8 @@ from guard.edge.making import pack_folder
 from guard.report.ledger_verifier import verify_ledger
 
 SIDES = ("low", "high")
+SUFFIXES = {"c2": ".cot", "events": ".json"}
+SIDECAR = ".meta.json"
 SUPERVISOR = "supervisor"
 SUPERVISOR_SHARE = 0.03
 UNDER_WAY_MAX = 4000
@@ -47,6 +50,7 @@ class PromiseBrokenError(Exception):
 class Taken:
     """What came out of the output queue, by those who take it away."""
 
+    suffix: str
     ids: set[str] = field(default_factory=set)
     contents: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
@@ -54,11 +58,12 @@ class Taken:
     def take(self, queue: Path) -> None:
         """Every file that is there now, with its sidecar; both are removed."""
         for folder in queue.glob("*/new"):
-            for path in folder.glob("*.cot"):
-                self._one(path)
+            for path in folder.glob(f"*{self.suffix}"):
+                if not path.name.endswith(SIDECAR):
+                    self._one(path)
 
     def _one(self, path: Path) -> None:
-        sidecar = path.with_suffix(".meta.json")
+        sidecar = path.with_suffix(SIDECAR)
         told = json.loads(sidecar.read_bytes())
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         if path.stem in self.ids:
@@ -75,13 +80,14 @@ class Campaign:
     """One flow and all that happens to it."""
 
     def __init__(self, flow: Demonstration, given: argparse.Namespace) -> None:
-        folder = pack_folder("c2") / "samples"
-        self._good = [path.read_bytes() for path in sorted(folder.glob("*.cot"))]
-        refused = sorted((folder / "hostile").glob("dirty-word*.cot"))
+        folder, suffix = pack_folder(given.pack) / "samples", SUFFIXES[given.pack]
+        self._good = [path.read_bytes() for path in sorted(folder.glob(f"*{suffix}"))]
+        refused = sorted((folder / "hostile").glob(f"dirty-word*{suffix}"))
         self._files = [*self._good * 4, *(path.read_bytes() for path in refused[:2])]
         self._flow, self._given = flow, given
         self._chance = random.Random(given.seed)
-        self._taken = Taken()
+        self._taken = Taken(suffix)
+        self._name = f"event{suffix}"
         self.kills: Counter[str] = Counter()
         self._down: tuple[str, int, float] | None = None
         self._kill_at_s = 0.0
@@ -115,7 +121,7 @@ class Campaign:
             self._given.messages - len(flow.dropped),
         )
         for _ in range(room):
-            flow.drop(self._files[len(flow.dropped) % len(self._files)], "event.cot")
+            flow.drop(self._files[len(flow.dropped) % len(self._files)], self._name)
         if room <= 0:
             time.sleep(0.02)
         if now_s >= self._take_at_s:
@@ -248,6 +254,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=24 * 60, help="drop no more after that")
     parser.add_argument("--seconds", type=float, default=4.0, help="between two kills, about")
     parser.add_argument("--loss", type=float, default=0.0, help="of datagrams, 0 to 1")
+    parser.add_argument("--pack", choices=SUFFIXES, default="c2")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dir", default=tempfile.gettempdir(), help="where the site is made")
     parser.add_argument("--json", action="store_true")
@@ -257,12 +264,12 @@ def main() -> int:
     (top / "site").mkdir()
     faults = LinkFaults(direct=not given.loss, loss=given.loss, seed=given.seed)
     try:
-        with Demonstration(top / "site", pack_folder("c2"), faults) as flow:
+        with Demonstration(top / "site", pack_folder(given.pack), faults) as flow:
             figures = Campaign(flow, given).run()
     except PromiseBrokenError as error:
         print(f"failed: {error}\nthe site is kept: {top}\nagain: python -m tests.campaigns.kills"
-              f" --messages {given.messages} --seed {given.seed} --loss {given.loss}",
-              file=sys.stderr)  # fmt: skip
+              f" --messages {given.messages} --pack {given.pack} --seed {given.seed}"
+              f" --loss {given.loss}", file=sys.stderr)  # fmt: skip
         return 1
     shutil.rmtree(top, ignore_errors=True)
     lines = (f"{name}: {value}" for name, value in figures.items())
