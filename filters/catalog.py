@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from schemas.errors import Broken
+from schemas.own_stage import OwnStage
 from schemas.reasons import Reason
 from schemas.stage import Kind, Side, StageType
 
@@ -169,16 +170,27 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_STAGES))
 
 
-def entry(name: str) -> Listed:
-    """The line of this name, without importing the stage; `Broken` (argument) if there is none."""
+def entry(name: str, own: OwnStage | None = None) -> Listed:
+    """The line of this name, without importing the stage; `Broken` (argument) if there is none.
+
+    own: what the policy says of a stage of the site's own, which the list does not have.
+    """
+    if own is not None and name not in _STAGES:
+        return Listed("", Kind(own.kind), Side(own.side), own.version)
+    if own is not None:
+        raise Broken(Reason.ARGUMENT, f"{name} is a stage of this project, and no site's own")
     if name not in _STAGES:
         raise Broken(Reason.ARGUMENT, f"there is no stage named {name}")
     return _STAGES[name]
 
 
-def load(name: str) -> StageType:
+def load(name: str, own: OwnStage | None = None) -> StageType:
     """The stage of this name; `Broken` (argument) if the catalog has none, or has it wrong."""
-    listed = entry(name)
+    listed = entry(name, own)
+    if own is not None:
+        from filters.own_stages import load_own  # only here: few sites have one
+
+        return load_own(name, own)
     stage: StageType = import_module(listed.module).STAGE
     if (stage.name, stage.kind, stage.side, stage.version) != (
         name, listed.kind, listed.side, listed.version,

@@ -99,8 +99,8 @@ def policy_faults(policy: Policy) -> list[str]:
         return ["the policy has neither a source nor a destination chain"]
     faults: list[str] = []
     for side, chain in chains:
-        unknown = [line for line in chain.stage if line.catalog_name not in catalog.names()]
-        faults += [_unknown(side, line) for line in unknown]
+        unknown = [fault for line in chain.stage for fault in _not_listed(side, line)]
+        faults += unknown
         if not unknown:
             faults += order_faults(side, [_step(line) for line in chain.stage])
     return faults
@@ -148,12 +148,17 @@ def _performs(line: StageLine, stage: str) -> bool:
     return stage == name or stage in DUTIES.get(name, frozenset())
 
 
-def _unknown(side: Side, line: StageLine) -> str:
-    return f"stage {line.name} of the {side} chain: the catalog has no {line.catalog_name}"
+def _not_listed(side: Side, line: StageLine) -> Iterator[str]:
+    listed = line.catalog_name in catalog.names()
+    if listed and line.own:
+        what = f"{line.catalog_name} is a stage of this project, and no site's own"
+        yield f"stage {line.name} of the {side} chain: {what}"
+    elif not listed and not line.own:
+        yield f"stage {line.name} of the {side} chain: the catalog has no {line.catalog_name}"
 
 
 def _step(line: StageLine) -> Step:
-    listed = catalog.entry(line.catalog_name)
+    listed = catalog.entry(line.catalog_name, line.own)
     duties = DUTIES.get(line.catalog_name, frozenset())
     return Step(line.name, line.catalog_name, listed.kind, listed.side, duties)
 
@@ -167,13 +172,17 @@ def stage_faults(policy: Policy, documents: Mapping[str, bytes]) -> list[str]:
         f"stage {line.name} of the {side} chain: {fault}"
         for side, chain in chains_of(policy)
         for line in chain.stage
-        if line.catalog_name in catalog.names()
+        if not list(_not_listed(side, line))
         for fault in _line_faults(line, chain, documents)
     ]
 
 
 def _line_faults(line: StageLine, chain: Chain, documents: Mapping[str, bytes]) -> Iterator[str]:
-    stage = catalog.load(line.catalog_name)
+    try:
+        stage = catalog.load(line.catalog_name, line.own)
+    except Broken as error:  # a site's own that is not there, or is another
+        yield error.sentence
+        return
     try:
         parameters = stage.parameters.model_validate(line.parameters)
     except ValidationError as error:

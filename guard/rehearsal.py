@@ -137,6 +137,7 @@ class Lane:
                 "folder": "/",
                 "stage": line.name,
                 "use": line.catalog_name,
+                "own": line.own.model_dump() if line.own else None,
                 "parameters": line.parameters,
                 "position": seat.position,
                 "payload_bytes_max": self._policy.payload_bytes_max,
@@ -208,7 +209,7 @@ class Lane:
 
 def version_of(seat: Seat) -> int:
     """The catalog's version of a seat's stage."""
-    return catalog.entry(seat.line.catalog_name).version if seat.line else 0
+    return catalog.entry(seat.line.catalog_name, seat.line.own).version if seat.line else 0
 
 
 def _stopped(judgement: Stopped) -> Outcome:

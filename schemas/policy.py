@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from schemas.errors import Malformed
+from schemas.own_stage import OwnStage
 from schemas.reasons import Reason
 
 POLICY_BYTES_MAX = 256 * 1024
@@ -57,12 +58,14 @@ class StageLine(Closed):
     """One stage of a chain: a name unique in the chain, the catalog's name, its parameters.
 
     limits  for this stage, instead of the chain's
+    own     for a stage that is not this project's but the site's own
     """
 
     name: Name
     use: Name = ""
     parameters: dict[str, Any] = {}
     limits: StageLimits | None = None
+    own: OwnStage | None = None
 
     @property
     def catalog_name(self) -> str:

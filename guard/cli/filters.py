@@ -7,6 +7,7 @@ from rich.table import Table
 
 from filters import catalog
 from filters.describe import described
+from filters.own_stages import GROUP, Installed, installed, installed_names, stage_in
 from guard.cli.output import console, print_json, sentences
 from schemas.stage import Kind, Side
 
@@ -55,6 +56,35 @@ def show(name: str, as_json: bool) -> None:
             print_json(stage)
             return
         _print(stage)
+
+
+@filters.command(epilog="Example: guard filters own")
+@click.option("--json", "as_json", is_flag=True, help="One JSON list.")
+def own(as_json: bool) -> None:
+    """List the site's own stages that are installed here, with the line that pins each.
+
+    Runs their code, to ask what they are: for a host where policies are written.
+    """
+    with sentences():
+        found = [_own_stage(installed(name)) for name in installed_names()]
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        console.print(f"No distribution here has an entry point in the group {GROUP}.")
+    for stage in found:
+        console.print(f"{stage['name']}: {stage['summary']}", markup=False, soft_wrap=True)
+        console.print(f"  {stage['file']}", markup=False, soft_wrap=True)
+        console.print(f"  own = {stage['own']}", markup=False, soft_wrap=True)
+
+
+def _own_stage(found: Installed) -> dict[str, Any]:
+    stage = stage_in(found)
+    pin = (
+        f'{{kind = "{stage.kind}", side = "{stage.side}", version = {stage.version},'
+        f' sha256 = "{found.sha256}"}}'
+    )
+    return described(stage) | {"file": found.file, "sha256": found.sha256, "own": pin}
 
 
 def _print(stage: dict[str, Any]) -> None:

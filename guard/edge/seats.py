@@ -40,7 +40,7 @@ def seats_of(journey: Journey, lines: list[StageLine], isolation: str = "pooled"
         hops = [role.hears[0], *(f"hop-{n}" for n in range(1, len(lines))), role.tells[0]]
         for position, line in enumerate(lines, start=1):
             link = replace(role, hears=(hops[position - 1],), tells=(hops[position],))
-            kind = catalog.entry(line.catalog_name).kind
+            kind = catalog.entry(line.catalog_name, line.own).kind
             if isolation == "message":
                 seats += _keeper_and_cells(link, line, position, kind)
             else:
@@ -66,9 +66,10 @@ def _keeper_and_cells(link: Role, line: StageLine, position: int, kind: Kind) ->
 
 
 def told_of(line: StageLine) -> list[Any]:
-    """What a tail must know of a stage: name, catalog name, and the queues of a route's rules."""
-    told: list[Any] = [line.name, line.catalog_name]
-    if catalog.entry(line.catalog_name).kind is Kind.ROUTE:
+    """What a tail must know of a stage: name, catalog name, what the policy says of a site's own
+    or None, and the queues of a route's rules."""
+    told: list[Any] = [line.name, line.catalog_name, line.own.model_dump() if line.own else None]
+    if catalog.entry(line.catalog_name, line.own).kind is Kind.ROUTE:
         rules = [rule for rule in line.parameters.get("rules", []) if isinstance(rule, dict)]
         told.append(sorted({str(queue) for rule in rules for queue in rule.get("queues", [])}))
     return told

@@ -292,13 +292,14 @@ def _value(name: str, value: Any) -> str:
 
 
 def _kind(line: StageLine) -> Kind:
-    return catalog.entry(line.catalog_name).kind
+    return catalog.entry(line.catalog_name, line.own).kind
 
 
 def _effective(line: StageLine) -> dict[str, Any]:
     """The parameters with what the stage takes where the policy says nothing."""
     try:
-        parameters = catalog.load(line.catalog_name).parameters.model_validate(line.parameters)
+        stage = catalog.load(line.catalog_name, line.own)
+        parameters = stage.parameters.model_validate(line.parameters)
     except ValidationError:
         return line.parameters
     return parameters.model_dump()

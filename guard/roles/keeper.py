@@ -16,7 +16,7 @@ from guard.edge.sockets import NO_DESCRIPTOR, Ear, Inlet, Outlet, close_descript
 from guard.edge.spec import Spec
 from guard.roles.cells import ANSWERED
 from guard.roles.feed import Feed
-from guard.roles.stage import output_bytes_max
+from guard.roles.stage import output_bytes_max, own_stage
 from schemas.errors import Broken, Malformed
 from schemas.reasons import Reason
 
@@ -30,7 +30,7 @@ class Keeper:
     """One stage's place in a chain whose messages each meet a process of their own."""
 
     def __init__(self, spec: Spec) -> None:
-        listed = entry(spec.text("use"))
+        listed = entry(spec.text("use"), own_stage(spec))
         place = Place(
             spec.text("stage"), listed.version, listed.kind, spec.number("position"),
             output_bytes_max(spec),

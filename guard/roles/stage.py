@@ -23,6 +23,7 @@ from guard.edge.sockets import Inlet, Outlet, close_descriptor
 from guard.edge.spec import Spec
 from guard.roles.feed import Feed
 from schemas.errors import Broken, Malformed
+from schemas.own_stage import OwnStage
 from schemas.reasons import Reason
 from schemas.token_names import KEY_PREFIX
 
@@ -141,7 +142,7 @@ class Pool:
 
 def step_of(spec: Spec, key: bytes, scope: bytes) -> Step:
     """The stage that a spec names, loaded and compiled, in its place."""
-    stage = load(spec.text("use"))
+    stage = load(spec.text("use"), own_stage(spec))
     parameters = stage.parameters.model_validate(spec.values["parameters"])
     tokens = {name: key for name, key in spec.keys.items() if name.startswith(KEY_PREFIX)}
     run = stage.make(parameters, {**spec.documents, **tokens})
@@ -150,6 +151,12 @@ def step_of(spec: Spec, key: bytes, scope: bytes) -> Step:
         output_bytes_max(spec),
     )  # fmt: skip
     return Step(place, run, scope, key)
+
+
+def own_stage(spec: Spec) -> OwnStage | None:
+    """What the policy says of it, if it is a site's own."""
+    own = spec.values.get("own")
+    return None if own is None else OwnStage.model_validate(own)
 
 
 def output_bytes_max(spec: Spec) -> int:

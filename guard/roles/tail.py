@@ -21,6 +21,7 @@ from guard.edge.spec import Spec
 from guard.edge.sweeping import Sweeper, removed
 from schemas.entry import Entry
 from schemas.errors import Broken, CheckvalveError, Forged, Malformed
+from schemas.own_stage import OwnStage
 from schemas.reasons import Reason
 
 BATCH_MAX = 128
@@ -229,8 +230,8 @@ def judge_of(spec: Spec) -> Judge:
     stages = spec.values["stages"]
     if not isinstance(stages, list):
         raise TypeError("stages is no list")
-    for name, use, *queues in stages:  # queues: one list, of a route's
-        listed = catalog_entry(use)
+    for name, use, own, *queues in stages:  # queues: one list, of a route's
+        listed = catalog_entry(use, own and OwnStage.model_validate(own))
         named = frozenset(queues[0]) if queues else None
         key = spec.keys[f"stage:{name}"]
         expected.append(Expected(name, listed.version, listed.kind, key, named))

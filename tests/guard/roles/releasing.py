@@ -64,7 +64,7 @@ def values(folder: Path, **more: Value) -> dict[str, Value]:
         "folder": str(folder), "flow": "c2", "source_domain": "LOW", "destination_domain": "HIGH",
         "policy_version": POLICY[0], "policy_digest": POLICY[1], "payload_bytes_max": 1000,
         "keep_days": 0, "resend_days": 0, "resend_mb": 0,
-        "scope": SCOPE.hex(), "senders": ["alpha"], "stages": [["words", "words"]],
+        "scope": SCOPE.hex(), "senders": ["alpha"], "stages": [["words", "words", None]],
         "manifest": "full", "name_crosses": 0, "keep_refused": 0, "replies": 1, "demo": 0,
         "reviewers": reviewers,
     }  # fmt: skip
