@@ -14,7 +14,8 @@ from guard.cli.challenging import Answer, Challenge, Challenged, Result
 from guard.cli.output import EXIT_NO, console, print_json, printable, sentences
 from guard.edge.kept_messages import KeptMessages
 from guard.edge.kept_policies import KeptPolicies
-from guard.report.index.searching import Index, Indexed
+from guard.report.index.reading import Indexed
+from guard.report.index.searching import Index
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 

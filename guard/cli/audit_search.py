@@ -12,7 +12,8 @@ from rich.table import Table
 from guard.cli.audit_options import Moment, moment, open_ledgers, site_options
 from guard.cli.output import console, errors, print_json, printable, sentences
 from guard.report.assessment.plain import for_spreadsheet
-from guard.report.index.searching import PAGE_MAX, VERDICTS, Found, Question
+from guard.report.index.reading import Found
+from guard.report.index.searching import PAGE_MAX, VERDICTS, Question
 
 _COLUMNS = (
     "time_ms", "flow", "side", "entry", "kind", "id", "sequence", "sender", "name", "label",

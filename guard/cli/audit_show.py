@@ -11,7 +11,8 @@ from guard.cli.audit_options import moment, not_verified, open_ledgers, site_opt
 from guard.cli.output import console, print_json, printable, sentences
 from guard.report.index.places import key_beside
 from guard.report.index.proofs import proof_of
-from guard.report.index.searching import Found, Index
+from guard.report.index.reading import Found
+from guard.report.index.searching import Index
 from guard.report.index.times import Times, times_of
 from schemas.entry import Kind
 

@@ -18,7 +18,8 @@ from guard.core.release import Cleared, Judgement, Stopped, summary
 from guard.edge.kept_messages import ACCEPTED, HELD, SEALED, KeptMessages, Sealed
 from guard.edge.kept_policies import KeptPolicies, RanPolicy
 from guard.rehearsal import Lane
-from guard.report.index.searching import Found, Index, Indexed
+from guard.report.index.reading import Found, Indexed
+from guard.report.index.searching import Index
 from schemas.entry import Kind
 from schemas.errors import CheckvalveError, Malformed
 from schemas.message import Message, Meta

@@ -61,7 +61,7 @@ def test_the_pinned_file_is_loaded_and_decides(packages: Path) -> None:
     listed = catalog.entry("shouting", own)
     assert (listed.kind, listed.version) == (Kind.FILTER, 3)
     stage = catalog.load("shouting", own)
-    run = stage.make(stage.parameters(words_max=1), {})
+    run = stage.make(stage.parameters.model_validate({"words_max": 1}), {})
     assert isinstance(run(Message.make(META, b"an OTAN word")), Pass)
     answer = run(Message.make(META, b"LOUD WORDS"))
     assert isinstance(answer, Refuse)
@@ -150,4 +150,4 @@ def test_a_policy_names_it_with_its_pin_and_no_other_stage_so(packages: Path) ->
 def test_a_route_is_never_a_sites_own() -> None:
     with pytest.raises(Malformed):
         policy_with(OwnStage.model_construct(kind="route", side="source", version=1,
-                                             sha256="0" * 64))  # type: ignore[arg-type] # fmt: skip
+                                             sha256="0" * 64))  # fmt: skip

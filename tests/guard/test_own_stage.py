@@ -28,7 +28,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def guard(python: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    command = [python, "-c", "from guard.cli.main import main; main()", *map(str, words)]
+    command = [str(python), "-c", "from guard.cli.main import main; main()", *map(str, words)]
     return subprocess.run(
         command, capture_output=True, text=True, timeout=120, check=False, cwd=python.parent
     )

@@ -23,7 +23,8 @@ from guard.report.assessment.nouns import (
 )
 from guard.report.index.places import key_beside
 from guard.report.index.proofs import Roots
-from guard.report.index.searching import Found, Index, Indexed
+from guard.report.index.reading import Found, Indexed
+from guard.report.index.searching import Index
 from guard.report.reconcile import Reconciler, Reconciliation
 
 BUCKETS = 96
@@ -244,16 +245,11 @@ def _totals(index: Index, counts: _Counts, ledgers: list[Indexed], flow: str) ->
 
 def _reconciled(index: Index, low: Indexed, high: Indexed) -> Reconciliation:
     reconciler = Reconciler()
-    for found in _all(index, low, ("committed", "sent")):
+    for found in index.in_order(low.ledger, ("committed", "sent")):
         reconciler.see_low(found.row.number, found.entry)
-    for found in _all(index, high, ("delivering", "held", "gap", "duplicate")):
+    for found in index.in_order(high.ledger, ("delivering", "held", "gap", "duplicate")):
         reconciler.see_high(found.row.number, found.entry)
     return reconciler.result()
-
-
-def _all(index: Index, each: Indexed, kinds: tuple[str, ...]) -> Iterator[Found]:
-    for kind in kinds:
-        yield from index.of_kind(each.ledger, kind)
 
 
 def _within(found: Iterator[Found], begin: int, end: int) -> Iterator[Found]:

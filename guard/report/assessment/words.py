@@ -176,7 +176,7 @@ def _runs(found: Assessment) -> Table:
             moment(run.time_ms), run.flow, run.side,
             f"{run.policy_version} {run.policy_digest[:_DIGEST_SHOWN]}",
             f"{run.trust_root_version} {run.trust_root[:_DIGEST_SHOWN]}", run.software,
-            run.software_digest[:_DIGEST_SHOWN], run.cause or "started",
+            _shortened(run.software_digest), run.cause or "started",
         )
         for run in found.runs
     ]  # fmt: skip
@@ -185,6 +185,11 @@ def _runs(found: Assessment) -> Table:
         "Digests are cut to how they begin; the JSON form has them whole.",
         ("since", "flow", "side", "policy", "trust root", "software", "its digest", "why"), rows,
     )  # fmt: skip
+
+
+def _shortened(digest: str) -> str:
+    """How a digest begins; what says in words that there is none, whole."""
+    return digest if " " in digest else digest[:_DIGEST_SHOWN]
 
 
 def _controls(found: Assessment) -> Table:

@@ -11,7 +11,8 @@ from hashlib import sha256
 from typing import Any
 
 from guard.report.index.building import complete_root
-from guard.report.index.searching import Found, Index, Indexed
+from guard.report.index.reading import Found, Indexed
+from guard.report.index.searching import Index
 from guard.report.index.tables import CHUNK_LEAVES
 from guard.report.ledger_anchor import read_anchor
 from guard.report.ledger_keys import EpochKey

@@ -9,11 +9,10 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from guard.report.index.reading import FIRST_LINK, Found, Indexed, Row, entries_in_order, found_in
 from guard.report.index.tables import DIGEST_PREFIX_BYTES, prefix_of
 from schemas.errors import Malformed
 from schemas.reasons import Reason
@@ -23,7 +22,6 @@ ID_CHARACTERS = 32
 _MESSAGES_MAX = 20
 _SHOWN_MAX = 5
 _FOUND_MAX = 2_000
-_FIRST_LINK = bytes(32)
 
 VERDICTS = {
     "passed": ("committed", "delivering"),
@@ -49,61 +47,6 @@ class Question:
     label: str = ""
     person: str = ""
     digest: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """An entry's place: which ledger (its number in the index), entry, time, where it stands."""
-
-    ledger: int
-    number: int
-    time_ms: int
-    file: int
-    at: int
-    size: int
-    link: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Indexed:
-    """A ledger in the index."""
-
-    ledger: int
-    directory: Path
-    origin: str
-    size: int
-    verification: dict[str, Any]
-    certificates: list[dict[str, Any]]
-
-    @property
-    def flow(self) -> str:
-        """The flow that its name says."""
-        return self.origin.split("/")[1] if self.origin.count("/") == 2 else ""
-
-    @property
-    def side(self) -> str:
-        """The side that its name says."""
-        return self.origin.rpartition("/")[2]
-
-
-@dataclass(frozen=True)
-class Found:
-    """An entry as it stands in its ledger, and its line's bytes there."""
-
-    row: Row
-    indexed: Indexed
-    line: bytes
-
-    @cached_property
-    def entry(self) -> dict[str, Any]:
-        """What it says."""
-        told: dict[str, Any] = json.loads(self.line)
-        return told
-
-    def told(self) -> dict[str, Any]:
-        """For machines: where it stands, then its fields."""
-        where = {"flow": self.indexed.flow, "side": self.indexed.side, "entry": self.row.number}
-        return where | self.entry
 
 
 class Index:
@@ -163,20 +106,17 @@ class Index:
         indexed = self._ledgers[row.ledger]
         path = indexed.directory / self._files[row.ledger, row.file]
         with path.open("rb") as file:
-            file.seek(row.at)
-            line = file.read(row.size)
-        link = sha256(b"\x00" + self.link(row.ledger, row.number - 1) + line).digest()
-        if link != row.link:
-            raise Malformed(
-                Reason.LEDGER_TREE,
-                f"{path}: entry {row.number} is not what it was when the ledger was read",
-            )
-        return Found(row, indexed, line)
+            return found_in(file, indexed, row, self.link(row.ledger, row.number - 1))
+
+    def in_order(self, ledger: int, kinds: Sequence[str]) -> Iterator[Found]:
+        """All entries of these kinds in the ledger's order, read as one: for many of them."""
+        names = {file: name for (of, file), name in self._files.items() if of == ledger}
+        return entries_in_order(self._connection, self._ledgers[ledger], names, kinds)
 
     def link(self, ledger: int, number: int) -> bytes:
         """The link of an entry; of entry -1 zeros. Raises `Malformed` for one let go."""
         if number < 0:
-            return _FIRST_LINK
+            return FIRST_LINK
         found = self._connection.execute(
             "SELECT link FROM entries WHERE ledger = ? AND number = ?", (ledger, number)
         ).fetchone()

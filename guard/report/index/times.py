@@ -5,7 +5,8 @@ Takes what was found of a message, gives moments and durations in milliseconds. 
 
 from dataclasses import dataclass
 
-from guard.report.index.searching import Found, Index
+from guard.report.index.reading import Found
+from guard.report.index.searching import Index
 
 
 @dataclass(frozen=True, slots=True)
