@@ -62,6 +62,7 @@ def verify_ledger(
     witnessed: Iterable[bytes] = (),
     see: See | None = None,
     watch: Watch | None = None,
+    form: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Verification:
     """Check a ledger, running or a copy.
@@ -69,28 +70,41 @@ def verify_ledger(
     public_key_file: the Ed25519 public key of its first epoch, in hexadecimal. origin: the name it
     must have; "" takes the first checkpoint's. witnessed: checkpoints of it that were kept
     elsewhere. see: is shown (number, entry) of each entry that the tree ties to the first; watch:
-    the same, a batch at a time, with its place; progress: is told how many bytes were read.
+    the same, a batch at a time, with its place; form: off for who looks at the entries' form beside
+    it (`form_finding`); progress: is told how many bytes were read.
     Raises `OSError` and ValueError for a key that cannot be read; what stands in the ledger is a
     finding.
     """
     public = bytes.fromhex(public_key_file.read_text("ascii").strip())
-    verifier = _Verifier(public, origin, see, watch)
+    verifier = _Verifier(public, origin, see, watch, form=form)
     return verifier.run(directory, list(witnessed), progress or (lambda _: None))
+
+
+def form_finding(
+    form: EntryForm, place: str, body: bytes, lines: list[bytes]
+) -> tuple[Reason, str, str] | None:
+    """What is wrong with how a batch's entries are written: reason, place, consequence."""
+    try:
+        form.check(body, lines)
+    except EntryError as error:
+        return Reason.RECORD_MALFORMED, place, f"{error}: it cannot be read with certainty"
+    return None
 
 
 class _Verifier:
     """One pass over a ledger."""
 
-    def __init__(self, public: bytes, origin: str, see: See | None, watch: Watch | None) -> None:
+    def __init__(self, public: bytes, origin: str, see: See | None, watch: Watch | None, *,
+                 form: bool) -> None:  # fmt: skip
         self._epochs = [EpochKey(0, public)]
         self._keys = PublicKeys([public])
-        self._form = EntryForm()
+        self._form = EntryForm() if form else None
         self._see = see
         self._watch = watch
         self._result = Verification(origin)
         self._tied = True  # whether what is read still goes on from entry 0
         self._link = bytes(32)
-        self._subtrees: list[tuple[int, bytes]] = []  # (leaves, root), largest first
+        self._subtrees: list[bytes | None] = []  # at n: the root of 2^n leaves that wait for more
         self._size = 0
         self._root = sha256(b"").digest()
         self._stated = self._counted = 0  # entries until here, as the last checkpoint says, as read
@@ -155,12 +169,10 @@ class _Verifier:
             self._follow(place, note, lines)
 
     def _entries(self, place: str, body: bytes, lines: list[bytes]) -> bool:
-        try:
-            self._form.check(body, lines)
-        except EntryError as error:
-            self._find(Reason.RECORD_MALFORMED, place, f"{error}: it cannot be read with certainty")
-            return False
-        return True
+        found = form_finding(self._form, place, body, lines) if self._form else None
+        if found is not None:
+            self._find(*found)
+        return found is None
 
     def _checkpoint(self, place: str, note: Note, count: int) -> bool:
         """Whether it is the next one, as far as the note alone tells, and is signed."""
@@ -188,10 +200,8 @@ class _Verifier:
 
     def _tie(self, place: str, note: Note, lines: list[bytes]) -> list[bytes]:
         """§3: the tree's root, and whether the checkpoint states it; gives the entries' links."""
-        link, links = self._link, []
-        for line in lines:
-            link = sha256(b"\x00" + link + line).digest()
-            links.append(link)
+        link = self._link
+        links = [link := sha256(b"\x00" + link + line).digest() for line in lines]
         self._link = link
         self._grow(links)
         if self._root != note.root:
@@ -208,17 +218,21 @@ class _Verifier:
 
     def _grow(self, hashes: list[bytes]) -> None:
         """Add leaves to the tree; its root is then in `_root`."""
-        subtrees = self._subtrees
+        subtrees, level = self._subtrees, 0
         self._size += len(hashes)
-        for each in hashes:
-            leaves, root = 1, each
-            while subtrees and subtrees[-1][0] == leaves:
-                root = sha256(b"\x01" + subtrees.pop()[1] + root).digest()
-                leaves *= 2
-            subtrees.append((leaves, root))
-        self._root = subtrees[-1][1]
-        for _, left in reversed(subtrees[:-1]):
-            self._root = sha256(b"\x01" + left + self._root).digest()
+        while hashes:
+            if level == len(subtrees):
+                subtrees.append(None)
+            if (waiting := subtrees[level]) is not None:
+                hashes = [waiting, *hashes]
+            subtrees[level] = hashes[-1] if len(hashes) % 2 else None
+            pairs = zip(hashes[::2], hashes[1::2], strict=False)
+            hashes = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+            level += 1
+        root, *larger = [each for each in subtrees if each is not None]
+        for left in larger:
+            root = sha256(b"\x01" + left + root).digest()
+        self._root = root
 
     def _count(self, lines: list[bytes], first: int) -> None:
         result = self._result
@@ -226,8 +240,11 @@ class _Verifier:
         result.checkpoints += 1
         if not lines:
             return
-        ends = parse_entries([lines[0], lines[-1]])
-        times_ms = [time for end in ends if isinstance(time := end.get("time_ms"), int)]
+        try:
+            ends = parse_entries([lines[0], lines[-1]])
+            times_ms = [time for end in ends if isinstance(time := end.get("time_ms"), int)]
+        except (ValueError, RecursionError, AttributeError):  # the form is looked at elsewhere
+            return
         if times_ms:
             result.first_ms = times_ms[0] if result.first_ms is None else result.first_ms
             result.last_ms = times_ms[-1]
@@ -252,7 +269,7 @@ class _Verifier:
             if certificate.begins != note.size:
                 raise KeyChainError("an epoch begins at another entry than it says")
             self._epochs.append(follow(note.origin, self._epochs[-1], certificate))
-        except (KeyChainError, ValueError) as error:
+        except (KeyChainError, ValueError, RecursionError, AttributeError) as error:
             self._find(Reason.LEDGER_SIGNATURE, place, f"the ledger's next key: {error}")
             return
         self._keys = PublicKeys([self._epochs[-1].key])
@@ -269,7 +286,10 @@ class _Verifier:
             return 0
         self._epochs = list(anchor.epochs)
         self._keys = PublicKeys([self._epochs[-1].key])
-        self._link, self._subtrees = anchor.link, list(anchor.subtrees)
+        self._link = anchor.link
+        self._subtrees = [None] * anchor.note.size.bit_length()
+        for leaves, root in anchor.subtrees:
+            self._subtrees[leaves.bit_length() - 1] = root
         note = anchor.note
         self._size = self._stated = note.size
         self._root = note.root

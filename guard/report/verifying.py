@@ -1,7 +1,7 @@
 """A whole verification: the tree and its signatures, and whether what the entries say makes sense.
 
 Takes a ledger's place and checkpoints from elsewhere, gives one `Verification`. A long ledger is
-read by two processes at once, one for the tree and one for the sense of it. May read files.
+read by two processes at once, one for the tree and one for form and sense. May read files.
 """
 
 import json
@@ -12,13 +12,14 @@ from pathlib import Path
 
 from guard.report.index.places import Place
 from guard.report.ledger_anchor import ANCHOR_NAME
-from guard.report.ledger_findings import Verification
+from guard.report.ledger_entries import EntryForm, parse_entries
+from guard.report.ledger_findings import Finding, Verification
 from guard.report.ledger_policies import policy_findings
 from guard.report.ledger_segments import Segments
 from guard.report.ledger_sense import Sense
-from guard.report.ledger_verifier import Tied, verify_ledger
+from guard.report.ledger_verifier import FINDINGS_MAX, Tied, form_finding, verify_ledger
 
-TWO_PROCESSES_BYTES_MIN = 64 * 1024 * 1024
+TWO_PROCESSES_BYTES_MIN = 8 * 1024 * 1024
 
 Progress = Callable[[int], None]
 
@@ -39,9 +40,13 @@ def verify_whole(
         )  # fmt: skip
         return with_sense(place, found, sense)
     with ProcessPoolExecutor(1, mp_context=get_context("fork")) as other:
-        judging = other.submit(_sense_of, place.ledger, now_ms)
-        found = verify_ledger(place.ledger, place.key, witnessed=witnessed, progress=progress)
-        return with_sense(place, found, judging.result())
+        judging = other.submit(_sense_and_form_of, place.ledger, now_ms)
+        found = verify_ledger(
+            place.ledger, place.key, witnessed=witnessed, form=False, progress=progress
+        )
+        sense, findings = judging.result()
+        found.findings += findings
+        return with_sense(place, found, sense)
 
 
 def size_bytes(ledger: Path) -> int:
@@ -64,21 +69,26 @@ def with_sense(place: Place, found: Verification, sense: Sense) -> Verification:
     return found
 
 
-def _sense_of(ledger: Path, now_ms: int) -> Sense:
+def _sense_and_form_of(ledger: Path, now_ms: int) -> tuple[Sense, list[Finding]]:
     """Without looking at the tree: what is said here counts only if that holds."""
-    sense = Sense(now_ms)
+    sense, form, findings = Sense(now_ms), EntryForm(), list[Finding]()
     first = 0
     if (ledger / ANCHOR_NAME).exists():
         try:
             first = int(json.loads((ledger / ANCHOR_NAME).read_bytes())["batch"])
         except (ValueError, KeyError, TypeError, RecursionError):
-            return sense
+            return sense, findings
     for batch in Segments(ledger, lambda *_: None, first).batches():
         body, _, note = batch.payload.partition(b"\n\n")
+        lines = body.split(b"\n")
         try:
-            entries = json.loads(b"[" + body.replace(b"\n", b",") + b"]")
             size = int(note.split(b"\n", 2)[1])
-        except (ValueError, IndexError, RecursionError):
-            return sense
-        sense.see_all(size - len(entries), entries)
-    return sense
+        except (ValueError, IndexError):
+            return sense, findings  # the tree's process has found that
+        place = f"{batch.place}, entries {size - len(lines)} to {size - 1}"
+        wrong = form_finding(form, place, body, lines)
+        if wrong is None:
+            sense.see_all(size - len(lines), parse_entries(lines))
+        elif len(findings) < FINDINGS_MAX:
+            findings.append(Finding(*wrong))
+    return sense, findings

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from guard.edge.keys import public_of
+from guard.report import verifying
 from guard.report.index.places import Place
 from guard.report.ledger_findings import Verification
-from guard.report.verifying import verify_whole
 from schemas.entry import Entry
 from schemas.reasons import Reason
 from tests.guard.ledgers import open_ledger, sealed
@@ -53,8 +53,15 @@ def folder(whole: Path, tmp_path: Path) -> Path:
     return tmp_path / "copy"
 
 
+@pytest.fixture(autouse=True, params=["one process", "two processes"])
+def _as_short_and_as_long(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long ledger is read by two processes: they find the same."""
+    if request.param == "two processes":
+        monkeypatch.setattr(verifying, "TWO_PROCESSES_BYTES_MIN", 0)
+
+
 def verify(folder: Path, *kept: bytes) -> Verification:
-    return verify_whole(Place(folder / "ledger", folder / "key.pub"), kept, NOW_MS)
+    return verifying.verify_whole(Place(folder / "ledger", folder / "key.pub"), kept, NOW_MS)
 
 
 def edit(ledger: Path, batches: list[bytes]) -> None:
@@ -156,3 +163,21 @@ def test_a_tail_that_was_dropped_shows_against_a_checkpoint_from_outside_and_els
     assert any("tail unanchored" in note for note in alone.notes)
     (found,) = verify(folder, (folder / "checkpoint-11").read_bytes()).findings
     assert (found.reason, "its end was cut off" in found.consequence) == (Reason.LEDGER_CHAIN, True)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'{"kind": "committed"}', b"[]", b"[" * 100_000, b"3", b"\xff", b'{"kind":"epoch"', b""],
+    ids=["other spelling", "list", "deep", "number", "no text", "cut epoch", "empty"],
+)
+def test_what_is_no_entry_is_a_finding_at_its_batch_and_its_sense_is_not_judged(
+    folder: Path, line: bytes
+) -> None:
+    batches = batches_of(folder / "ledger")
+    batches[5] = line + b"\n" + batches[5].split(b"\n", 1)[1]
+    rewrite(folder / "ledger", batches)
+    found = verify(folder)
+    reasons = {each.reason for each in found.findings}
+    assert reasons >= {Reason.RECORD_MALFORMED, Reason.LEDGER_TREE}
+    assert all("batch 5 " in each.place for each in found.findings)
+    assert any("was not judged" in note for note in found.notes)
