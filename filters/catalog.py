@@ -7,11 +7,15 @@ reads the list and imports none.
 
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from schemas.errors import Broken
+from schemas.kinds import Kind, Side
 from schemas.own_stage import OwnStage
 from schemas.reasons import Reason
-from schemas.stage import Kind, Side, StageType
+
+if TYPE_CHECKING:
+    from schemas.stage import StageType
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +188,7 @@ def entry(name: str, own: OwnStage | None = None) -> Listed:
     return _STAGES[name]
 
 
-def load(name: str, own: OwnStage | None = None) -> StageType:
+def load(name: str, own: OwnStage | None = None) -> "StageType":
     """The stage of this name; `Broken` (argument) if the catalog has none, or has it wrong."""
     listed = entry(name, own)
     if own is not None:

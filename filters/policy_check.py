@@ -158,7 +158,7 @@ def _not_listed(side: Side, line: StageLine) -> Iterator[str]:
 
 
 def _step(line: StageLine) -> Step:
-    listed = catalog.entry(line.catalog_name, line.own)
+    listed = catalog.entry(line.catalog_name, line.own_stage)
     duties = DUTIES.get(line.catalog_name, frozenset())
     return Step(line.name, line.catalog_name, listed.kind, listed.side, duties)
 
@@ -179,7 +179,7 @@ def stage_faults(policy: Policy, documents: Mapping[str, bytes]) -> list[str]:
 
 def _line_faults(line: StageLine, chain: Chain, documents: Mapping[str, bytes]) -> Iterator[str]:
     try:
-        stage = catalog.load(line.catalog_name, line.own)
+        stage = catalog.load(line.catalog_name, line.own_stage)
     except Broken as error:  # a site's own that is not there, or is another
         yield error.sentence
         return

@@ -5,7 +5,7 @@ is in a journal, so a chain that breaks costs the link nothing.
 """
 
 from guard.core.journey import CHAIN, Journey, May, Role, State
-from schemas.stage import Side
+from schemas.kinds import Side
 
 HIGH = Journey(
     "high",

@@ -5,7 +5,7 @@ the policy's order, one process each; `fed` and `cleared` are its two ends.
 """
 
 from guard.core.journey import CHAIN, Journey, May, Role, State
-from schemas.stage import Side
+from schemas.kinds import Side
 
 LOW = Journey(
     "low",

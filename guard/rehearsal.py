@@ -36,12 +36,12 @@ from guard.edge.seats import Seat, seats_of
 from guard.edge.sockets import Inlet, Outlet, close_descriptor, feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
 from schemas.errors import Broken, CheckvalveError
+from schemas.kinds import Side
 from schemas.manifest import Form, Manifest, Signatures
 from schemas.message import Message, Meta
 from schemas.policy import Chain, Policy
 from schemas.reasons import Reason
 from schemas.receipt import Said, message_digest, scope_digest
-from schemas.stage import Side
 from schemas.token_names import KEY_PREFIX, SEALING_STAGE
 from schemas.verdict import Hold, Refuse
 
@@ -209,7 +209,7 @@ class Lane:
 
 def version_of(seat: Seat) -> int:
     """The catalog's version of a seat's stage."""
-    return catalog.entry(seat.line.catalog_name, seat.line.own).version if seat.line else 0
+    return catalog.entry(seat.line.catalog_name, seat.line.own_stage).version if seat.line else 0
 
 
 def _stopped(judgement: Stopped) -> Outcome:

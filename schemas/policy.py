@@ -54,6 +54,18 @@ class StageLimits(Closed):
     process_messages_max: Annotated[int, Field(ge=1, le=2**31)] = 10_000
 
 
+class OwnLine(Closed):
+    """How a policy pins a stage that the site brings: `OwnStage`, bounded.
+
+    No route: whose queues `release` lets through is in the parameters of this project's own.
+    """
+
+    kind: Literal["filter", "normalize", "transform"]
+    side: Literal["source", "destination", "both"]
+    version: Annotated[int, Field(ge=1, le=9999)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class StageLine(Closed):
     """One stage of a chain: a name unique in the chain, the catalog's name, its parameters.
 
@@ -65,12 +77,17 @@ class StageLine(Closed):
     use: Name = ""
     parameters: dict[str, Any] = {}
     limits: StageLimits | None = None
-    own: OwnStage | None = None
+    own: OwnLine | None = None
 
     @property
     def catalog_name(self) -> str:
         """The catalog entry: `use`, or the stage's own name where `use` is left out."""
         return self.use or self.name
+
+    @property
+    def own_stage(self) -> OwnStage | None:
+        """What pins it, if it is the site's own."""
+        return OwnStage(**self.own.model_dump()) if self.own else None
 
 
 class Chain(Closed):

@@ -17,7 +17,7 @@ its whole definition: that stage has the duties recognise and schema both.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from schemas.stage import Kind, Side
+from schemas.kinds import Kind, Side
 
 _CHANGES = frozenset({Kind.NORMALIZE, Kind.TRANSFORM})
 _FIRST = ("bounds", "recognise")

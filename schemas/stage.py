@@ -7,30 +7,15 @@ for each message.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from schemas.kinds import Kind, Side
 from schemas.message import Message
 from schemas.verdict import Answer
 
-
-class Kind(StrEnum):
-    """What a stage may do to a message (see docs/architecture.md)."""
-
-    FILTER = "filter"  # looks, never changes
-    NORMALIZE = "normalize"  # rebuilds from a parsed model
-    TRANSFORM = "transform"  # changes by policy
-    ROUTE = "route"  # chooses destinations: may set the metadata's `queues`, nothing else
-
-
-class Side(StrEnum):
-    """The side whose chain may name the stage."""
-
-    SOURCE = "source"
-    DESTINATION = "destination"
-    BOTH = "both"
+__all__ = ["Documents", "Kind", "Parameters", "Run", "Side", "StageType"]
 
 
 class Parameters(BaseModel):

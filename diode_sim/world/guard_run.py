@@ -211,7 +211,7 @@ class GuardRun:
         at = chance.below(2)
         looking = [
             line.name for line in self._sites[at].chain.stage
-            if catalog.entry(line.catalog_name, line.own).kind in (Kind.FILTER, Kind.ROUTE)
+            if catalog.entry(line.catalog_name, line.own_stage).kind in (Kind.FILTER, Kind.ROUTE)
         ]  # fmt: skip
         attack = chance.choice(ATTACKS)
         last = chance.below(3) == 0  # what it gives goes to the tail, and no stage looks again

@@ -245,7 +245,7 @@ def _other_software(ran: RanPolicy, runs: Iterable[_Run], begin: int) -> str:
     told = {line.partition(" ")[0] for run in runs for line in _lines(run.found.entry)}
     for line in ran.chain.stage[begin:]:
         try:
-            version = catalog.entry(line.catalog_name, line.own).version
+            version = catalog.entry(line.catalog_name, line.own_stage).version
         except CheckvalveError as error:
             return error.sentence
         others = {each for each in told if each.partition("/")[0] == line.name}

@@ -6,9 +6,11 @@ stage (exceptions are Holds, filters change nothing, output has a bound) is here
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from guard.core.frame import Frame
 from schemas.errors import Malformed, Overload
+from schemas.kinds import Kind
 from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.receipt import (
@@ -19,8 +21,10 @@ from schemas.receipt import (
     write_leg,
     write_pass_leg,
 )
-from schemas.stage import Kind, Run
 from schemas.verdict import SENTENCE_CHARACTERS_MAX, Answer, Changed, Hold, Pass, Refuse
+
+if TYPE_CHECKING:
+    from schemas.stage import Run
 
 HEAD = "head"
 HEAD_VERSION = 1
@@ -119,7 +123,7 @@ class Receipts:
 class Step:
     """A stage in its place, with its key. `Step(frame)` is the frame that leaves."""
 
-    def __init__(self, place: Place, run: Run, scope: bytes, key: bytes) -> None:
+    def __init__(self, place: Place, run: "Run", scope: bytes, key: bytes) -> None:
         """scope, key: as `Receipts` has them."""
         self._place = place
         self._run = run

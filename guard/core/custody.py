@@ -9,10 +9,10 @@ and no parser of content: the frame and the receipt's fixed fields are all that 
 from guard.core.chain import Place, Receipts
 from guard.core.frame import Frame
 from schemas.errors import Malformed
+from schemas.kinds import Kind
 from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.receipt import Receipt, Said, message_digest, read_body, split_legs
-from schemas.stage import Kind
 from schemas.verdict import Hold, Refuse
 
 NO_KEY = bytes(32)

@@ -9,7 +9,7 @@ row does not list, its process cannot do: the supervisor gives it no such descri
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
 
-from schemas.stage import Side
+from schemas.kinds import Side
 
 
 class State(Enum):

@@ -16,6 +16,7 @@ from guard.core.chain import HEAD, HEAD_VERSION
 from guard.core.frame import Frame
 from guard.core.notice import Notice
 from schemas.errors import Forged, Malformed
+from schemas.kinds import Kind
 from schemas.message import QUEUE_CHARACTERS_MAX, QUEUES_MAX, Message, Meta
 from schemas.reasons import Reason
 from schemas.receipt import (
@@ -28,7 +29,6 @@ from schemas.receipt import (
     read_body,
     split_legs,
 )
-from schemas.stage import Kind
 from schemas.verdict import SENTENCE_CHARACTERS_MAX
 
 _GOES_ON = (Said.PASS, Said.ROUTED)

@@ -11,7 +11,7 @@ from guard.core.journey import CHAIN, May, Role
 from guard.edge.confinement import Confinement
 from guard.edge.seccomp import Calls
 from guard.edge.spec import Spec, Value
-from schemas.stage import Kind
+from schemas.kinds import Kind
 
 MEMORY_BYTES_MAX = 512 * 1024 * 1024
 PAYLOAD_COPIES_MAX = 32

@@ -9,8 +9,8 @@ from typing import Any
 from filters import catalog
 from guard.core.journey import CHAIN, Journey, May, Role
 from guard.edge.processes import Process
+from schemas.kinds import Kind
 from schemas.policy import StageLine
-from schemas.stage import Kind
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ def seats_of(journey: Journey, lines: list[StageLine], isolation: str = "pooled"
         hops = [role.hears[0], *(f"hop-{n}" for n in range(1, len(lines))), role.tells[0]]
         for position, line in enumerate(lines, start=1):
             link = replace(role, hears=(hops[position - 1],), tells=(hops[position],))
-            kind = catalog.entry(line.catalog_name, line.own).kind
+            kind = catalog.entry(line.catalog_name, line.own_stage).kind
             if isolation == "message":
                 seats += _keeper_and_cells(link, line, position, kind)
             else:
@@ -69,7 +69,7 @@ def told_of(line: StageLine) -> list[Any]:
     """What a tail must know of a stage: name, catalog name, what the policy says of a site's own
     or None, and the queues of a route's rules."""
     told: list[Any] = [line.name, line.catalog_name, line.own.model_dump() if line.own else None]
-    if catalog.entry(line.catalog_name, line.own).kind is Kind.ROUTE:
+    if catalog.entry(line.catalog_name, line.own_stage).kind is Kind.ROUTE:
         rules = [rule for rule in line.parameters.get("rules", []) if isinstance(rule, dict)]
         told.append(sorted({str(queue) for rule in rules for queue in rule.get("queues", [])}))
     return told

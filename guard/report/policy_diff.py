@@ -292,13 +292,13 @@ def _value(name: str, value: Any) -> str:
 
 
 def _kind(line: StageLine) -> Kind:
-    return catalog.entry(line.catalog_name, line.own).kind
+    return catalog.entry(line.catalog_name, line.own_stage).kind
 
 
 def _effective(line: StageLine) -> dict[str, Any]:
     """The parameters with what the stage takes where the policy says nothing."""
     try:
-        stage = catalog.load(line.catalog_name, line.own)
+        stage = catalog.load(line.catalog_name, line.own_stage)
         parameters = stage.parameters.model_validate(line.parameters)
     except ValidationError:
         return line.parameters

@@ -59,7 +59,7 @@ def stages_in_words(chain: Chain) -> list[StageWords]:
     """A chain, stage by stage."""
     told = []
     for line in chain.stage:
-        stage = catalog.load(line.catalog_name, line.own)
+        stage = catalog.load(line.catalog_name, line.own_stage)
         does = f"{_DOES[stage.kind]} {stage.summary}"
         told.append(StageWords(line, stage, does, parameters_in_words(line.parameters)))
     return told
@@ -121,7 +121,8 @@ def crossing_in_words(policy: Policy) -> list[str]:
         return []
     rebuilt = next(
         (line.name for line in reversed(source.stage)
-         if catalog.entry(line.catalog_name, line.own).kind in (Kind.NORMALIZE, Kind.TRANSFORM)),
+         if catalog.entry(line.catalog_name, line.own_stage).kind
+         in (Kind.NORMALIZE, Kind.TRANSFORM)),
         "",
     )  # fmt: skip
     named = "crosses, as metadata" if source.name_crosses else "does not cross"

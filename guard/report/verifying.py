@@ -25,14 +25,16 @@ Progress = Callable[[int], None]
 
 
 def verify_whole(
-    place: Place, witnessed: Iterable[bytes], now_ms: int, progress: Progress | None = None
-) -> Verification:
-    """Check a ledger, running or a copy. progress: is told how many bytes have been read.
+    place: Place, witnessed: Iterable[bytes], now_ms: int, progress: Progress | None = None,
+    two_processes_bytes_min: int = TWO_PROCESSES_BYTES_MIN,
+) -> Verification:  # fmt: skip
+    """Check a ledger, running or a copy. progress: is told how many bytes have been read;
+    two_processes_bytes_min: how long a ledger is that two processes read.
 
     If the tree or a signature does not hold, the sense of what is said is not judged: nobody
     vouches for it. Raises as `verify_ledger` does.
     """
-    if size_bytes(place.ledger) < TWO_PROCESSES_BYTES_MIN:
+    if size_bytes(place.ledger) < two_processes_bytes_min:
         sense = Sense(now_ms)
         found = verify_ledger(
             place.ledger, place.key, witnessed=witnessed, progress=progress,
@@ -45,7 +47,7 @@ def verify_whole(
             place.ledger, place.key, witnessed=witnessed, form=False, progress=progress
         )
         sense, findings = judging.result()
-        found.findings += findings
+        found.findings = findings + found.findings
         return with_sense(place, found, sense)
 
 

@@ -156,7 +156,7 @@ def step_of(spec: Spec, key: bytes, scope: bytes) -> Step:
 def own_stage(spec: Spec) -> OwnStage | None:
     """What the policy says of it, if it is a site's own."""
     own = spec.values.get("own")
-    return None if own is None else OwnStage.model_validate(own)
+    return OwnStage(**own) if isinstance(own, dict) else None
 
 
 def output_bytes_max(spec: Spec) -> int:

@@ -231,7 +231,7 @@ def judge_of(spec: Spec) -> Judge:
     if not isinstance(stages, list):
         raise TypeError("stages is no list")
     for name, use, own, *queues in stages:  # queues: one list, of a route's
-        listed = catalog_entry(use, own and OwnStage.model_validate(own))
+        listed = catalog_entry(use, OwnStage(**own) if own else None)
         named = frozenset(queues[0]) if queues else None
         key = spec.keys[f"stage:{name}"]
         expected.append(Expected(name, listed.version, listed.kind, key, named))

@@ -7,7 +7,7 @@ it, so that a mistake there is a difference here.
 from collections.abc import Iterable
 
 from guard.core.journey import May, Role
-from schemas.stage import Kind
+from schemas.kinds import Kind
 
 STAGE, KEEPER, CELLS = "stage", "keeper", "cells"
 ENDS = {  # what the processes of a stage hear and tell

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from guard.edge.keys import public_of
-from guard.report import verifying
 from guard.report.index.places import Place
 from guard.report.ledger_findings import Verification
+from guard.report.verifying import verify_whole
 from schemas.entry import Entry
 from schemas.reasons import Reason
 from tests.guard.ledgers import open_ledger, sealed
@@ -53,15 +53,15 @@ def folder(whole: Path, tmp_path: Path) -> Path:
     return tmp_path / "copy"
 
 
-@pytest.fixture(autouse=True, params=["one process", "two processes"])
-def _as_short_and_as_long(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long ledger is read by two processes: they find the same."""
-    if request.param == "two processes":
-        monkeypatch.setattr(verifying, "TWO_PROCESSES_BYTES_MIN", 0)
-
-
 def verify(folder: Path, *kept: bytes) -> Verification:
-    return verifying.verify_whole(Place(folder / "ledger", folder / "key.pub"), kept, NOW_MS)
+    """As a short ledger is read, and as a long one, by two processes: they find the same."""
+    place = Place(folder / "ledger", folder / "key.pub")
+    one, two = (
+        verify_whole(place, kept, NOW_MS, two_processes_bytes_min=bound) for bound in (10**9, 0)
+    )
+    assert (one.findings, one.notes) == (two.findings, two.notes)
+    assert (one.ok, one.entries, one.root) == (two.ok, two.entries, two.root)
+    return one
 
 
 def edit(ledger: Path, batches: list[bytes]) -> None:
