@@ -26,6 +26,12 @@ class Table:
     heads: tuple[str, ...]
     rows: Sequence[tuple[Cell, ...]]
 
+    @property
+    def of_numbers(self) -> list[bool]:
+        """Which columns are of numbers, with "-" where there is none."""
+        columns = range(len(self.heads))
+        return [any(isinstance(row[at], int) for row in self.rows) for at in columns]
+
 
 def cell_text(cell: Cell) -> str:
     """For people: a number in groups of three digits, a text as it is."""
