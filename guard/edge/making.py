@@ -25,7 +25,7 @@ from guard.edge.seal_key import KEY_FILE_MODE, SEAL, SealKey, new_seal_key
 from guard.edge.sealing_keys import SealingKeys
 from guard.edge.session_counter import make_counter
 from guard.edge.site import SOURCE_LEDGER, chain_of
-from guard.edge.spreading import spread_folders_of
+from guard.edge.spreading import make_staging_folders, spread_folders_of
 from guard.edge.token_keys import FIRST_ID, new_token_key, seals_tokens
 from guard.edge.trust import ROOT, SIGNATURE
 from schemas.errors import Malformed
@@ -112,13 +112,15 @@ def make_site(
         durable.create(folder / AUTHORITY_KEY, authority.key_pem, KEY_FILE_MODE)
         _make_operators(folder, low / "trust" / OPERATORS)
         authors.write_keys(folder)
-    _make_folder(low / "spool", _SHARED_MODE)
-    spread_folders_of(low / "spool")
+    for name in ("spool", "replies"):
+        _make_folder(low / name, _SHARED_MODE)
+        spread_folders_of(low / name)
     for name in policy.senders:
         for top in ("spool/drop", "spool/claimed", "spool/refused", "replies"):
             _make_folder(low / top / name, _SHARED_MODE)
     for name in ("tmp", "new", "gaps"):
         _make_folder(high / "queue" / name, _SHARED_MODE)
+    make_staging_folders(high / "queue" / "tmp", _SHARED_MODE)
     return Made(low, high, policy)
 
 

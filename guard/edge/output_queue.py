@@ -3,7 +3,8 @@
 Takes payloads and their metadata in batches, gives files in `queue/new/` (the default queue, named
 `new`), `queue/NAME/new/` and `queue/gaps/`. May write under `queue/` and nowhere else. Follows
 docs/spec/spool.md §6. A message is staged, then synced with its batch, then, when the ledger has
-it, published: whoever sees `ID.EXT` finds `ID.meta.json` beside it.
+it, published: whoever sees `ID.EXT` finds `ID.meta.json` beside it. Where `tmp/` has folders, a
+message is staged in one of them by its id: `guard.edge.spreading` says why.
 
 System calls for a message: openat, write, close twice to stage it; openat, syncfs, close a batch;
 rename twice to publish it.
@@ -26,6 +27,7 @@ _QUEUE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
 _EXTENSION = re.compile(r"[a-z0-9]{1,8}\Z")
 _NOTICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 _RESERVED = ("tmp", "gaps")
+_SPREAD = re.compile(r"[0-9a-f]{2}\Z")
 
 Move = tuple[str, str]  # from tmp/, to a queue
 Facts = Mapping[str, int | str]
@@ -38,11 +40,13 @@ class OutputQueue:
         """root: the `queue` folder. Raises `Broken(SITE_MALFORMED)` where it is not there."""
         self._root = root
         self._tmp = str(root / "tmp")
+        self._spread: list[str] = []
         self._staged: dict[str, list[Move]] = {}
         self._made = {DEFAULT_QUEUE}
         for name in (*_RESERVED, DEFAULT_QUEUE):
             if not (root / name).is_dir():
                 raise Broken(Reason.SITE_MALFORMED, f"{root / name} is no directory: make it")
+        self._spread = sorted(f"{name}/" for name in os.listdir(self._tmp) if _SPREAD.match(name))
 
     def stage(self, id: str, queue: str, extension: str, payload: bytes, sidecar: Facts) -> None:
         """Write both files into `tmp/`, not synced. id: 32 hex digits. One call for each queue.
@@ -53,7 +57,7 @@ class OutputQueue:
         if not (_ID.match(id) and _EXTENSION.match(extension)):
             raise Broken(Reason.ARGUMENT, f"{id}.{extension} cannot name a delivered file")
         folder = self._folder(queue)
-        stem = f"{id}.{queue}"
+        stem = f"{self._among(id)}{id}.{queue}"
         if os.path.lexists(f"{folder}/{id}.{extension}") or os.path.lexists(
             f"{self._tmp}/{stem}.{extension}"
         ):
@@ -97,15 +101,18 @@ class OutputQueue:
         """  # spool §6 (3)
         found: dict[str, list[Move]] = {}
         try:
-            for name in sorted(os.listdir(self._tmp), key=_metadata_first):
-                id, _, rest = name.partition(".")
-                queue, _, suffix = rest.partition(".")
-                if id in known and suffix and _is_queue(queue):
-                    self._make(queue)
-                    move = (name, f"{self._folder(queue)}/{id}.{suffix}")
-                    found.setdefault(id, []).append(move)
-                else:
-                    os.unlink(f"{self._tmp}/{name}")
+            for among in ("", *self._spread):
+                for name in sorted(os.listdir(f"{self._tmp}/{among}"), key=_metadata_first):
+                    if not among and f"{name}/" in self._spread:
+                        continue
+                    id, _, rest = name.partition(".")
+                    queue, _, suffix = rest.partition(".")
+                    if id in known and suffix and _is_queue(queue):
+                        self._make(queue)
+                        move = (f"{among}{name}", f"{self._folder(queue)}/{id}.{suffix}")
+                        found.setdefault(id, []).append(move)
+                    else:
+                        os.unlink(f"{self._tmp}/{among}{name}")
         except OSError as error:
             raise _disk(error) from error
         self._staged = found
@@ -119,6 +126,10 @@ class OutputQueue:
             durable.replace(self._root / "gaps" / f"{name}.json", _written(facts))
         except OSError as error:
             raise _disk(error) from error
+
+    def _among(self, id: str) -> str:
+        """The folder in `tmp/` that a message is staged in, with a slash; "" for `tmp/` itself."""
+        return self._spread[int(id[:8], 16) % len(self._spread)] if self._spread else ""
 
     def _folder(self, queue: str) -> str:
         if not _is_queue(queue):

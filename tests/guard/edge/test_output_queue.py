@@ -11,6 +11,7 @@ from guard.edge.output_queue import OutputQueue
 from schemas.errors import Broken
 from schemas.reasons import Reason
 
+FOLDERS = 8
 ONE, TWO, THREE = (digit * 32 for digit in "123")
 FACTS: dict[str, int | str] = {"sequence": 7, "label": "NATO UNCLASSIFIED"}
 
@@ -164,3 +165,25 @@ def test_what_was_delivered_is_not_replaced_by_another_of_its_name(root: Path) -
         assert caught.value.reason == Reason.ARGUMENT
         queue.publish(ONE)
     assert (root / "new" / f"{ONE}.xml").read_bytes() == b"<first/>"
+
+
+def test_where_tmp_has_folders_messages_are_staged_among_them_and_recovered_from_each(
+    root: Path,
+) -> None:
+    OutputQueue(root).stage(THREE, "new", "xml", b"as before", FACTS)
+    for number in range(FOLDERS):
+        (root / "tmp" / f"{number:02x}").mkdir()
+    before = OutputQueue(root)
+    idents = [f"{number:08x}{'0' * 24}" for number in range(2 * FOLDERS)]
+    for ident in idents:
+        before.stage(ident, "chat", "xml", ident.encode(), FACTS)
+    assert all(len(files(root / "tmp" / f"{n:02x}")) == 4 for n in range(FOLDERS))
+
+    after = OutputQueue(root)
+    for ident in after.recover({THREE, *idents[:-1]}):
+        after.publish(ident)
+
+    assert len(files(root / "chat" / "new")) == 2 * (len(idents) - 1)
+    assert (root / "new" / f"{THREE}.xml").read_bytes() == b"as before"
+    assert files(root / "tmp") == [f"{n:02x}" for n in range(FOLDERS)]
+    assert all(files(root / "tmp" / f"{n:02x}") == [] for n in range(FOLDERS))
