@@ -163,16 +163,18 @@ def _step(line: StageLine) -> Step:
     return Step(line.name, line.catalog_name, listed.kind, listed.side, duties)
 
 
-def stage_faults(policy: Policy, documents: Mapping[str, bytes]) -> list[str]:
+def stage_faults(
+    policy: Policy, documents: Mapping[str, bytes], *, own_stages: bool = True
+) -> list[str]:
     """What is wrong inside the stages: parameters, documents, what does not compile.
 
-    Loads every stage named and so its engine: not for the supervisor.
+    Loads every stage named and so its engine: not for the supervisor. own_stages: a site's own too.
     """
     return [
         f"stage {line.name} of the {side} chain: {fault}"
         for side, chain in chains_of(policy)
         for line in chain.stage
-        if not list(_not_listed(side, line))
+        if not list(_not_listed(side, line)) and (own_stages or line.own is None)
         for fault in _line_faults(line, chain, documents)
     ]
 

@@ -95,17 +95,20 @@ def read_policy_file(path: Path) -> PolicyFile:
     return PolicyFile(path, side, content, policy, own, documents, missing)
 
 
-def faults_of(file: PolicyFile, root: TrustRoot | None = None) -> list[str]:
+def faults_of(
+    file: PolicyFile, root: TrustRoot | None = None, *, own_stages: bool = True
+) -> list[str]:
     """Everything that is wrong with a policy, a sentence each: stages, order, documents, link.
 
-    root: also what this trust root requires of the flow.
+    root: also what this trust root requires of the flow. own_stages: also whether the site's own
+    are installed as pinned.
     """
     faults = policy_faults(file.policy)
     if root is not None:
         faults += mandatory_faults(file.policy, root)
     faults += [_missing(name, file.path) for name in file.missing]
     if not file.missing:
-        faults += stage_faults(file.own, file.documents)
+        faults += stage_faults(file.own, file.documents, own_stages=own_stages)
     try:
         link_params(_link_spec(file.policy))
         if file.policy.link.dictionary not in file.missing:

@@ -13,7 +13,15 @@ from pydantic import ValidationError
 
 from filters import catalog
 from guard.report.policy_words import parameters_in_words
-from schemas.policy import Chain, DestinationChain, Policy, SenderLimits, SourceChain, StageLine
+from schemas.policy import (
+    Chain,
+    DestinationChain,
+    OwnLine,
+    Policy,
+    SenderLimits,
+    SourceChain,
+    StageLine,
+)
 from schemas.stage import Kind
 
 Documents = Mapping[str, bytes]
@@ -171,10 +179,18 @@ def _stage(side: str, old: StageLine, new: StageLine) -> Found:
         told = f"{where} is {new.catalog_name}, and was {old.catalog_name}"
         yield Change(Effect.UNCLEAR, told)
         return
+    if old.own != new.own:
+        yield Change(Effect.UNCLEAR, f"{where} is {_pin(new.own)}, and was {_pin(old.own)}")
     one, other = _effective(old), _effective(new)
     for name in sorted(one.keys() | other.keys()):
         if one.get(name) != other.get(name):
             yield from _parameter(where, name, one, other)
+
+
+def _pin(own: OwnLine | None) -> str:
+    if own is None:
+        return "this project's"
+    return f"the site's own {own.kind} of version {own.version} with SHA-256 {own.sha256}"
 
 
 def _parameter(where: str, name: str, one: dict[str, Any], other: dict[str, Any]) -> Found:
@@ -296,9 +312,14 @@ def _kind(line: StageLine) -> Kind:
 
 
 def _effective(line: StageLine) -> dict[str, Any]:
-    """The parameters with what the stage takes where the policy says nothing."""
+    """The parameters with what the stage takes where the policy says nothing.
+
+    A site's own are as they are written: its file of then may not be installed any more.
+    """
+    if line.own is not None:
+        return line.parameters
     try:
-        stage = catalog.load(line.catalog_name, line.own_stage)
+        stage = catalog.load(line.catalog_name)
         parameters = stage.parameters.model_validate(line.parameters)
     except ValidationError:
         return line.parameters

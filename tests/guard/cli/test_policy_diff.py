@@ -22,6 +22,11 @@ classifications = ["UNCLASSIFIED", "RESTRICTED"]
 categories = { "Releasable To" = ["FRA"] }
 """
 MORE = '[[source.stage]]\nname = "words_more"\nuse = "words"\n\n' + STAGES["words"]
+OWN = """[[source.stage]]
+name = "shouting"
+own = {kind = "filter", side = "source", version = 1, sha256 = "DIGEST"}
+
+"""
 OPENS = [
     ('senders = ["alpha"]', 'senders = ["alpha", "bravo"]', "may drop bravo, new"),
     ("payload_bytes_max = 1048576", "payload_bytes_max = 2097152",
@@ -227,3 +232,16 @@ def test_a_policy_with_faults_is_not_compared(changed: Changed, guard: Guard) ->
     shown = guard("policy", "diff", one, other)
     assert shown.exit_code == 1
     assert "a policy with faults does not run" in shown.stderr
+
+
+def test_another_file_of_a_sites_own_stage_may_let_more_through(
+    changed: Changed, guard: Guard
+) -> None:
+    one, other = changed(STAGES["words"], OWN.replace("DIGEST", "b" * 64) + STAGES["words"])
+    one.write_text(other.read_text("utf-8").replace("b" * 64, "a" * 64))
+    code, told = between(guard, one, other)  # neither is installed here
+    assert code == 1
+    (found,) = told["changes"]
+    assert found["effect"] == "may let more through"
+    assert "b" * 64 in found["sentence"]
+    assert "a" * 64 in found["sentence"]
