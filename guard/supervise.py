@@ -284,7 +284,7 @@ class Supervisor:
         if told is not None:
             self._tell(told)
             self._write_status("restarting" if self._due_s else "running")
-        if policy_install.is_laid(self._site.folder):
+        if self._keys.hold and policy_install.is_laid(self._site.folder):  # else it waits
             with policy_install.alone(self._site.folder) as held:
                 if held:  # else it is being laid, and taken up at the next look
                     self._take_policy()

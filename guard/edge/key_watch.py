@@ -37,6 +37,11 @@ class KeyWatch:
         self._wrong = False
         self._reveals = key_events.reveals(site.folder)
 
+    @property
+    def hold(self) -> bool:
+        """Whether the keys held when they were last looked at."""
+        return not self._wrong
+
     def look(self, site: Site) -> Site | None:
         """The site, if its keys are others, or a token is to be revealed: the lane is started anew.
 

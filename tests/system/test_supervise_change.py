@@ -11,7 +11,7 @@ import pytest
 
 from guard.edge.making import make_site, pack_folder
 from guard.edge.policy_files import read_policy_file, sign_policy
-from guard.edge.policy_install import lay
+from guard.edge.policy_install import NEXT, lay
 from guard.edge.policy_memory import PolicyMemory
 from guard.edge.site import Site, load_site
 from guard.high import HIGH
@@ -53,14 +53,18 @@ class Running:
         self._thread.start()
 
     def install(self, version: int) -> None:
+        lay(load_site(self.site.folder), self.signed(version), PolicyMemory())
+        self.supervisor.look()
+
+    def signed(self, version: int) -> Path:
+        """The policy in this version, signed by the quorum."""
         folder = self.site.folder.parent / f"new-{version}"
         shutil.copytree(self.site.folder / "documents", folder / "documents")
         text = (self.site.folder / "policy.toml").read_text("utf-8")
         head, _, rest = text.partition("version = ")
         (folder / "policy.toml").write_text(f"{head}version = {version}{rest[1:]}")
         sign_policy(read_policy_file(folder / "policy.toml"), "high", self.authors, self.site.root)
-        lay(load_site(self.site.folder), folder, PolicyMemory())
-        self.supervisor.look()
+        return folder
 
     def await_told(self, event: str, cause: str) -> None:
         deadline_s = time.monotonic() + WITHIN_S
@@ -91,3 +95,20 @@ def test_a_policy_under_which_the_lane_does_not_start_is_followed_by_one_that_do
     running.install(NO_STARTER + 1)
     running.await_told("running", f"policy version {NO_STARTER + 1}")
     assert load_site(running.site.folder).policy.version == NO_STARTER + 1
+
+
+def test_a_policy_that_comes_while_no_key_holds_waits_for_one(running: Running) -> None:
+    certificates = running.site.folder / "trust" / "source.pem"
+    elsewhere = running.site.folder.with_name("elsewhere")
+    shutil.copytree(running.site.folder, elsewhere, ignore=shutil.ignore_patterns("*.sock"))
+    new = running.signed(3)
+    away = certificates.rename(certificates.with_suffix(".away"))
+    running.await_told("keys-refused", "source.pem")
+    lay(load_site(elsewhere), new, PolicyMemory())
+    (elsewhere / NEXT).rename(running.site.folder / NEXT)
+    running.supervisor.look()
+    time.sleep(3)  # so that it has looked more than once
+    assert (running.site.folder / NEXT).is_dir()
+    away.rename(certificates)
+    running.await_told("policy", "policy version 3")
+    assert not any(it["event"] == "policy-refused" for it in running.told)
