@@ -16,6 +16,8 @@ from importlib.abc import InspectLoader
 from importlib.machinery import PathFinder, SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import module_from_spec, spec_from_loader
+from io import BytesIO
+from tokenize import detect_encoding
 
 from schemas.errors import Broken
 from schemas.own_stage import OwnStage
@@ -41,6 +43,14 @@ class Installed:
         """Of the file, in hexadecimal: what a policy pins."""
         return sha256(self.source).hexdigest()
 
+    @property
+    def text(self) -> str:
+        """The file as text. Raises ValueError, `SyntaxError` for another encoding than UTF-8."""
+        encoding, _ = detect_encoding(BytesIO(self.source).readline)
+        if encoding not in ("utf-8", "utf-8-sig"):
+            raise ValueError(f"its encoding is {encoding}, and not UTF-8")
+        return self.source.decode(encoding)
+
 
 class _OfTheseBytes(InspectLoader):
     """Runs a source that was read already, and nothing that lies on the disk by now."""
@@ -49,8 +59,8 @@ class _OfTheseBytes(InspectLoader):
         self._installed = installed
 
     def get_source(self, fullname: str) -> str:
-        """The text. Raises `UnicodeDecodeError`, as a file that is no UTF-8 is no module."""
-        return self._installed.source.decode("utf-8")
+        """The text: the one that was looked through for imports."""
+        return self._installed.text
 
     def is_package(self, fullname: str) -> bool:
         """It is one file."""
@@ -72,7 +82,8 @@ def installed(name: str) -> Installed:
 
 
 def _file_of(point: EntryPoint) -> Installed:
-    if "." in point.module or not point.attr:
+    leads = point.pattern.match(point.value)
+    if not leads or "." in point.module or not point.attr:
         raise Broken(
             Reason.ARGUMENT, f"the entry point {point.name} is {point.value}: it is to lead to"
             " MODULE:STAGE, a module of one file outside any package",
@@ -107,9 +118,10 @@ def load_own(name: str, own: OwnStage) -> StageType:
 
 def stage_in(found: Installed) -> StageType:
     """Run the file, and give its stage. Raises `Broken` (argument) whatever its code raises."""
-    module_name, _, attribute = found.module.partition(":")
+    attribute = found.module.partition(":")[2]
+    module_name = f"_own_{found.sha256}"  # of no other file, and of none that could be imported
     try:
-        foreign = sorted(set(_foreign_imports(found.source)))
+        foreign = sorted(set(_foreign_imports(found.text)))
         if foreign:
             raise Broken(
                 Reason.ARGUMENT, f"the site's own stage {found.name} imports {foreign[0]}, which"
@@ -120,12 +132,14 @@ def stage_in(found: Installed) -> StageType:
         spec = spec_from_loader(module_name, loader, origin=found.file)
         if spec is None:
             raise ImportError(module_name)
-        module = module_from_spec(spec)
+        module = sys.modules[module_name] = module_from_spec(spec)
         loader.exec_module(module)
         stage = getattr(module, attribute)
+        if isinstance(stage, StageType):
+            stage.parameters.model_rebuild()
     except Broken:
         raise
-    except Exception as error:  # their code, their exceptions
+    except (Exception, SystemExit) as error:  # their code, their exceptions
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         raise Broken(
             Reason.ARGUMENT, f"the site's own stage {found.name} cannot be loaded: {what}"
@@ -135,9 +149,9 @@ def stage_in(found: Installed) -> StageType:
     return stage
 
 
-def _foreign_imports(source: bytes) -> Iterator[str]:
+def _foreign_imports(text: str) -> Iterator[str]:
     """Names of packages that the file imports and may not. Raises `SyntaxError`, `ValueError`."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             named = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

@@ -134,7 +134,7 @@ def mandatory_faults(policy: Policy, root: TrustRoot) -> list[str]:
     chains = dict(chains_of(policy))
     for need in root.required(policy):
         side = Side(need.side)
-        if side in chains and not any(_performs(line, need.stage) for line in chains[side].stage):
+        if side in chains and not any(performs(line, need.stage) for line in chains[side].stage):
             faults.append(
                 f"the {side} chain needs {need.stage}: the trust root requires it of flows"
                 f" {direction}, {between}"
@@ -142,8 +142,10 @@ def mandatory_faults(policy: Policy, root: TrustRoot) -> list[str]:
     return faults
 
 
-def _performs(line: StageLine, stage: str) -> bool:
-    """Whether a stage is what is required, or checks it."""
+def performs(line: StageLine, stage: str) -> bool:
+    """Whether a stage is what is required, or checks it; a site's own counts for nothing."""
+    if line.own is not None:
+        return False
     name = line.catalog_name
     return stage == name or stage in DUTIES.get(name, frozenset())
 
@@ -204,7 +206,7 @@ def _line_faults(line: StageLine, chain: Chain, documents: Mapping[str, bytes]) 
         yield error.sentence
     except KeyError as error:
         yield f"it reads {error.args[0]}, which is not there"
-    except Exception as error:  # whatever a schema compiler says: it is the policy's fault
+    except (Exception, SystemExit) as error:  # whatever a compiler says: it is the policy's fault
         yield f"it cannot be made: {_one_line(error)}"
 
 
@@ -224,5 +226,5 @@ def _in_words(fault: Mapping[str, object], stage: StageType) -> str:
     return f"{place}: {said}" if place else said
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__

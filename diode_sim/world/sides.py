@@ -29,7 +29,8 @@ _LOW_FOLDERS = (
 )  # fmt: skip
 _HIGH_FOLDERS = (
     "landed", "attempt", "held", "ledger", "sealing", "export", "run",
-    "posture", "trust", "queue", "queue/tmp", "queue/new", "queue/gaps",
+    "posture", "trust", "queue", "queue/tmp", "queue/tmp/00", "queue/tmp/01", "queue/new",
+    "queue/gaps",
 )  # fmt: skip
 
 

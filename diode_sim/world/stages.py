@@ -11,6 +11,7 @@ from typing import Any
 
 from diode_sim.world.kernel import Kernel, Killed
 from filters import catalog
+from schemas.own_stage import OwnStage
 from schemas.stage import StageType
 
 _made: dict[tuple[str, str, tuple[tuple[str, bytes], ...]], Callable[..., Any]] = {}
@@ -25,9 +26,9 @@ class Stages:
 
     entry = staticmethod(catalog.entry)
 
-    def load(self, name: str) -> StageType:
+    def load(self, name: str, own: OwnStage | None = None) -> StageType:
         """The stage of this name, its compiling remembered, its poison looked for."""
-        real = catalog.load(name)
+        real = catalog.load(name, own)
         return replace(real, make=lambda given, documents: self._make(real, given, documents))
 
     def _make(self, real: StageType, given: Any, documents: Any) -> Callable[..., Any]:

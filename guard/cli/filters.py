@@ -1,5 +1,6 @@
 """`guard filters`: the stages that a policy may name, and what each of them takes and drops."""
 
+import sys
 from typing import Any
 
 import click
@@ -7,8 +8,11 @@ from rich.table import Table
 
 from filters import catalog
 from filters.describe import described
-from filters.own_stages import GROUP, Installed, installed, installed_names, stage_in
-from guard.cli.output import console, print_json, sentences
+from filters.own_stages import GROUP, installed, installed_names, stage_in
+from guard.cli.output import EXIT_NO, console, errors, print_json, sentences
+from schemas.errors import Broken, CheckvalveError
+from schemas.own_stage import OwnStage
+from schemas.reasons import Reason
 from schemas.stage import Kind, Side
 
 
@@ -65,26 +69,42 @@ def own(as_json: bool) -> None:
 
     Runs their code, to ask what they are: for a host where policies are written.
     """
-    with sentences():
-        found = [_own_stage(installed(name)) for name in installed_names()]
+    found, faults = [], []
+    for name in installed_names():
+        try:
+            found.append(_own_stage(name))
+        except CheckvalveError as error:
+            faults.append(error.sentence)
     if as_json:
         print_json(found)
-        return
-    if not found:
+    elif not found and not faults:
         console.print(f"No distribution here has an entry point in the group {GROUP}.")
-    for stage in found:
-        console.print(f"{stage['name']}: {stage['summary']}", markup=False, soft_wrap=True)
-        console.print(f"  {stage['file']}", markup=False, soft_wrap=True)
-        console.print(f"  own = {stage['own']}", markup=False, soft_wrap=True)
+    else:
+        for stage in found:
+            console.print(f"{stage['name']}: {stage['summary']}", markup=False, soft_wrap=True)
+            console.print(f"  {stage['file']}", markup=False, soft_wrap=True)
+            console.print(f"  own = {stage['own']}", markup=False, soft_wrap=True)
+    for fault in faults:
+        errors.print(fault, markup=False, soft_wrap=True)
+    sys.exit(EXIT_NO if faults else 0)
 
 
-def _own_stage(found: Installed) -> dict[str, Any]:
+def _own_stage(name: str) -> dict[str, Any]:
+    """What it says of itself, and its pin. Raises `Broken` for one that no policy could name."""
+    found = installed(name)
     stage = stage_in(found)
+    own = OwnStage(str(stage.kind), str(stage.side), stage.version, found.sha256)
+    if stage.name != name or stage.kind is Kind.ROUTE or name in catalog.names():
+        raise Broken(
+            Reason.ARGUMENT, f"{found.module} is a {stage.kind} named {stage.name}: a site's own"
+            f" stage has the name of its entry point, {name}, is no route, and takes no name of"
+            " this project's",
+        )  # fmt: skip
     pin = (
-        f'{{kind = "{stage.kind}", side = "{stage.side}", version = {stage.version},'
-        f' sha256 = "{found.sha256}"}}'
+        f'{{kind = "{own.kind}", side = "{own.side}", version = {own.version},'
+        f' sha256 = "{own.sha256}"}}'
     )
-    return described(stage) | {"file": found.file, "sha256": found.sha256, "own": pin}
+    return described(stage) | {"file": found.file, "sha256": own.sha256, "own": pin}
 
 
 def _print(stage: dict[str, Any]) -> None:

@@ -40,13 +40,13 @@ class OutputQueue:
         """root: the `queue` folder. Raises `Broken(SITE_MALFORMED)` where it is not there."""
         self._root = root
         self._tmp = str(root / "tmp")
-        self._spread: list[str] = []
         self._staged: dict[str, list[Move]] = {}
         self._made = {DEFAULT_QUEUE}
         for name in (*_RESERVED, DEFAULT_QUEUE):
             if not (root / name).is_dir():
                 raise Broken(Reason.SITE_MALFORMED, f"{root / name} is no directory: make it")
-        self._spread = sorted(f"{name}/" for name in os.listdir(self._tmp) if _SPREAD.match(name))
+        folders = [path.name for path in (root / "tmp").iterdir() if path.is_dir()]
+        self._spread = sorted(f"{name}/" for name in folders if _SPREAD.match(name))
 
     def stage(self, id: str, queue: str, extension: str, payload: bytes, sidecar: Facts) -> None:
         """Write both files into `tmp/`, not synced. id: 32 hex digits. One call for each queue.

@@ -6,7 +6,7 @@ near costs twenty times as much (measured: 620 us instead of 20). A folder with 
 flag has its sub-folders put into block groups of their own. What is delivered is taken away and
 removed by others, so its files begin in one of many such folders: the time to find an inode goes
 with how many were just freed in one group. Best effort: other file systems need no such thing.
-System calls: openat, mkdir, ioctl(FS_IOC_GETFLAGS, FS_IOC_SETFLAGS), close.
+System calls: openat, mkdir, chmod, ioctl(FS_IOC_GETFLAGS, FS_IOC_SETFLAGS), close.
 """
 
 import array

@@ -183,7 +183,11 @@ def _stage(side: str, old: StageLine, new: StageLine) -> Found:
         yield Change(Effect.UNCLEAR, f"{where} is {_pin(new.own)}, and was {_pin(old.own)}")
     one, other = _effective(old), _effective(new)
     for name in sorted(one.keys() | other.keys()):
-        if one.get(name) != other.get(name):
+        if one.get(name) == other.get(name):
+            continue
+        if old.own or new.own:  # what a name means there, only its file knows
+            yield _unclear(where, name, one, other)
+        else:
             yield from _parameter(where, name, one, other)
 
 
@@ -214,8 +218,12 @@ def _parameter(where: str, name: str, one: dict[str, Any], other: dict[str, Any]
     elif name == "rules" and isinstance(was, list) and isinstance(now, list):
         yield from _rules(what, was, now)
     else:
-        told = f"{_value(name, was)}, and now {_value(name, now)}"
-        yield Change(Effect.UNCLEAR, f"{where}: was {told}")
+        yield _unclear(where, name, one, other)
+
+
+def _unclear(where: str, name: str, one: dict[str, Any], other: dict[str, Any]) -> Change:
+    was, now = _value(name, one.get(name)), _value(name, other.get(name))
+    return Change(Effect.UNCLEAR, f"{where}: was {was}, and now {now}")
 
 
 def _clearances(what: str, was: list[dict[str, Any]], now: list[dict[str, Any]]) -> Found:

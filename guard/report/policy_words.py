@@ -10,7 +10,7 @@ from typing import Any
 
 from filters import catalog
 from schemas.policy import BITS_PER_MBIT, Chain, LinkLine, Policy, StageLine
-from schemas.stage import Kind, StageType
+from schemas.stage import Kind
 
 _DOES = {
     Kind.FILTER: "refuses a message unless",
@@ -38,7 +38,9 @@ class StageWords:
     """One stage: its line of the policy, what it does, and its parameters in words."""
 
     line: StageLine
-    stage: StageType
+    version: int
+    kind: Kind
+    checks: list[str]
     does: str
     parameters: str
 
@@ -47,9 +49,10 @@ class StageWords:
         return {
             "name": self.line.name,
             "use": self.line.catalog_name,
-            "version": self.stage.version,
-            "kind": self.stage.kind,
-            "checks": sorted(self.stage.rechecks),
+            "version": self.version,
+            "kind": self.kind,
+            "own": self.line.own and self.line.own.model_dump(),
+            "checks": self.checks,
             "does": self.does,
             "parameters": self.line.parameters,
         }
@@ -59,9 +62,16 @@ def stages_in_words(chain: Chain) -> list[StageWords]:
     """A chain, stage by stage."""
     told = []
     for line in chain.stage:
-        stage = catalog.load(line.catalog_name, line.own_stage)
+        parameters = parameters_in_words(line.parameters)
+        if line.own is not None:  # what it does, only its file knows, which may be elsewhere
+            kind, version = Kind(line.own.kind), line.own.version
+            does = f"{_DOES[kind]} the site's own, version {version}, SHA-256 {line.own.sha256}"
+            told.append(StageWords(line, version, kind, [], does, parameters))
+            continue
+        stage = catalog.load(line.catalog_name)
         does = f"{_DOES[stage.kind]} {stage.summary}"
-        told.append(StageWords(line, stage, does, parameters_in_words(line.parameters)))
+        checks = sorted(stage.rechecks)
+        told.append(StageWords(line, stage.version, stage.kind, checks, does, parameters))
     return told
 
 

@@ -5,8 +5,10 @@ read by two processes at once, one for the tree and one for form and sense. May 
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from guard.report.ledger_anchor import ANCHOR_NAME
 from guard.report.ledger_entries import EntryForm, parse_entries
 from guard.report.ledger_findings import Finding, Verification
 from guard.report.ledger_policies import policy_findings
-from guard.report.ledger_segments import Segments
+from guard.report.ledger_segments import Batch, Segments
 from guard.report.ledger_sense import Sense
 from guard.report.ledger_verifier import FINDINGS_MAX, Tied, form_finding, verify_ledger
 
@@ -42,13 +44,15 @@ def verify_whole(
         )  # fmt: skip
         return with_sense(place, found, sense)
     with ProcessPoolExecutor(1, mp_context=get_context("fork")) as other:
-        judging = other.submit(_sense_and_form_of, place.ledger, now_ms)
+        judging = other.submit(_read_of, place.ledger, now_ms, size_bytes(place.ledger))
         found = verify_ledger(
             place.ledger, place.key, witnessed=witnessed, form=False, progress=progress
         )
-        sense, findings = judging.result()
-        found.findings = findings + found.findings
-        return with_sense(place, found, sense)
+        read = judging.result()
+    if found.ok and read.entries < found.entries:  # it runs, and grew between the two
+        _judge_batches(islice(_batches(place.ledger), read.batches, None), read, found.entries)
+    found.findings = (read.findings + found.findings)[:FINDINGS_MAX]
+    return with_sense(place, found, read.sense)
 
 
 def size_bytes(ledger: Path) -> int:
@@ -71,26 +75,58 @@ def with_sense(place: Place, found: Verification, sense: Sense) -> Verification:
     return found
 
 
-def _sense_and_form_of(ledger: Path, now_ms: int) -> tuple[Sense, list[Finding]]:
-    """Without looking at the tree: what is said here counts only if that holds."""
-    sense, form, findings = Sense(now_ms), EntryForm(), list[Finding]()
+@dataclass(slots=True)
+class _Read:
+    """What the other process found in so many batches: form and sense."""
+
+    sense: Sense
+    form: EntryForm = field(default_factory=EntryForm)
+    findings: list[Finding] = field(default_factory=list)
+    batches: int = 0
+    entries: int = 0
+
+
+def _read_of(ledger: Path, now_ms: int, bytes_max: int) -> _Read:
+    """Without looking at the tree: what is said here counts only if that holds.
+
+    bytes_max: no further than that, so that nothing is read here that is not read there.
+    """
+    read = _Read(Sense(now_ms))
+    _judge_batches(_batches(ledger, bytes_max), read, None)
+    return read
+
+
+def _batches(ledger: Path, bytes_max: int | None = None) -> Iterator[Batch]:
+    """In order, those that end within so many bytes of the segments."""
     first = 0
     if (ledger / ANCHOR_NAME).exists():
         try:
             first = int(json.loads((ledger / ANCHOR_NAME).read_bytes())["batch"])
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return sense, findings
-    for batch in Segments(ledger, lambda *_: None, first).batches():
+        except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
+            return  # the tree's process finds that
+    segments = Segments(ledger, lambda *_: None, first)
+    for batch in segments.batches():
+        end = segments.bytes_read + batch.payload_at + len(batch.payload)
+        if bytes_max is not None and end > bytes_max:
+            return
+        yield batch
+
+
+def _judge_batches(batches: Iterable[Batch], read: _Read, entries_max: int | None) -> None:
+    """Their form, and the sense of those that have one. entries_max: of entries before that."""
+    for batch in batches:
         body, _, note = batch.payload.partition(b"\n\n")
         lines = body.split(b"\n")
         try:
             size = int(note.split(b"\n", 2)[1])
         except (ValueError, IndexError):
-            return sense, findings  # the tree's process has found that
+            return  # the tree's process has found that
+        if entries_max is not None and size > entries_max:
+            return
+        read.batches, read.entries = read.batches + 1, size
         place = f"{batch.place}, entries {size - len(lines)} to {size - 1}"
-        wrong = form_finding(form, place, body, lines)
+        wrong = form_finding(read.form, place, body, lines)
         if wrong is None:
-            sense.see_all(size - len(lines), parse_entries(lines))
-        elif len(findings) < FINDINGS_MAX:
-            findings.append(Finding(*wrong))
-    return sense, findings
+            read.sense.see_all(size - len(lines), parse_entries(lines))
+        elif len(read.findings) < FINDINGS_MAX:
+            read.findings.append(Finding(*wrong))

@@ -148,9 +148,10 @@ class Queue:
 
     def live(self, chance: Chance) -> None:
         if not self._ready:
-            for folder in ("", "tmp", "new", "gaps"):
-                self._durable.make_directory(self._root / folder if folder else self._root)
-                self._durable.sync_directory(self._root if folder else self._root.parent)
+            for folder in ("", "tmp", "tmp/00", "tmp/01", "new", "gaps"):
+                path = self._root / folder if folder else self._root
+                self._durable.make_directory(path)
+                self._durable.sync_directory(path.parent)
             self._ready = True
         self._look(set(self._newest))
         queue = self._module.OutputQueue(self._root)

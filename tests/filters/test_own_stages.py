@@ -9,7 +9,7 @@ import pytest
 
 from filters import catalog
 from filters.own_stages import installed, installed_names, load_own, stage_in
-from filters.policy_check import policy_faults, stage_faults
+from filters.policy_check import performs, policy_faults, stage_faults
 from guard.edge.making import pack_folder
 from guard.edge.site import read_documents
 from schemas.errors import Broken, Malformed
@@ -37,6 +37,10 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def pinned(**changed: Any) -> OwnStage:
     told = {"kind": "filter", "side": "source", "version": 3}
     return OwnStage(**{**told, "sha256": installed("shouting").sha256, **changed})
+
+
+def pinned_as(name: str) -> OwnStage:
+    return OwnStage("filter", "source", 3, installed(name).sha256)
 
 
 def policy_with(own: OwnStage | None, use: str = "shouting", parameters: str = "") -> Policy:
@@ -105,6 +109,8 @@ def test_it_is_what_the_policy_says_of_it(packages: Path, changed: dict[str, Any
         (SOURCE.replace("from pydantic", "from .helper import y\nfrom pydantic"), "imports ."),
         (SOURCE + "raise OSError('no')\n", "cannot be loaded: OSError: no"),
         (SOURCE + "STAGE = 3\n", "is no StageType"),
+        (SOURCE + "raise SystemExit(0)\n", "cannot be loaded: SystemExit: 0"),
+        ("# coding: utf-7\n" + SOURCE, "its encoding is utf-7, and not UTF-8"),
         (SOURCE + "(", "cannot be loaded: SyntaxError"),
         ("\0", "cannot be loaded"),
     ],
@@ -124,6 +130,27 @@ def test_an_entry_point_leads_to_one_file_and_to_one_alone(packages: Path) -> No
     install(packages, distribution="another")
     with pytest.raises(Broken, match="more than one distribution"):
         installed("shouting")
+
+
+def test_an_entry_point_that_is_none_is_a_sentence(packages: Path) -> None:
+    install(packages, leads_to="site-shouting")
+    with pytest.raises(Broken, match="is to lead to"):
+        installed("shouting")
+
+
+def test_its_annotations_may_be_read_later(packages: Path) -> None:
+    later = SOURCE.replace("from pydantic", "from __future__ import annotations\nfrom pydantic", 1)
+    install(packages, later.replace("words_max: int = ", "words_max: Count = ")
+            .replace("class Shouting", "Count = int\n\n\nclass Shouting", 1))  # fmt: skip
+    stage = load_own("shouting", pinned())
+    assert stage.parameters.model_validate({"words_max": 4}).model_dump() == {"words_max": 4}
+
+
+def test_it_counts_for_nothing_that_a_trust_root_requires(packages: Path) -> None:
+    install(packages, name="sender")
+    required = policy_with(pinned_as("sender"), use="sender")
+    (line,) = [each for each in required.source.stage if each.own] if required.source else []
+    assert not performs(line, "sender")
 
 
 def test_a_package_is_not_one_file(packages: Path) -> None:

@@ -22,7 +22,7 @@ _ALTERNATIVES = {
     "traffic": "Messages passed, refused and held over time; the figures are in the table below.",
     "refusals": "Messages refused by reason; the figures are in the table below.",
 }
-_ACROSS, _LONG_WORD, _PADDING = 150, 20, 3  # characters: of a page, and in a column
+_ACROSS, _LONG_WORD, _LONG_TEXT, _PADDING = 150, 20, 120, 3  # characters
 _PICTURE_OF = {"traffic": "traffic", "refused-by-reason": "refusals"}
 
 
@@ -72,7 +72,7 @@ def _shares(table: Table) -> list[int]:
         told = [cell_text(cell) for cell in cells]
         word = max(len(word) for text in (head, *told) for word in text.split() or [""])
         words.append(min(word, _LONG_WORD) + _PADDING)
-        texts.append(sum(map(len, told)) / len(told) + 1)
+        texts.append(min(sum(map(len, told)) / len(told), _LONG_TEXT) + 1)
     rest = max(0, _ACROSS - sum(words)) / sum(texts)
     widths = [word + rest * text for word, text in zip(words, texts, strict=True)]
     return [round(100 * width / sum(widths)) for width in widths]

@@ -234,6 +234,20 @@ def test_a_policy_with_faults_is_not_compared(changed: Changed, guard: Guard) ->
     assert "a policy with faults does not run" in shown.stderr
 
 
+@pytest.mark.parametrize(
+    ("was", "now"), [("x_max = 9", "x_max = 1"), ('rules = ["a"]', "rules = 3")]
+)
+def test_what_a_sites_own_stage_is_told_may_let_more_through(
+    changed: Changed, guard: Guard, was: str, now: str
+) -> None:
+    own = OWN.replace("DIGEST", "a" * 64) + STAGES["words"]
+    named = 'name = "shouting"\n'
+    one, other = changed(STAGES["words"], own.replace(named, f"{named}parameters = {{{now}}}\n", 1))
+    one.write_text(other.read_text("utf-8").replace(now, was))
+    code, told = between(guard, one, other)
+    assert (code, {it["effect"] for it in told["changes"]}) == (1, {"may let more through"})
+
+
 def test_another_file_of_a_sites_own_stage_may_let_more_through(
     changed: Changed, guard: Guard
 ) -> None:
