@@ -137,7 +137,7 @@ class Lane:
                 "folder": "/",
                 "stage": line.name,
                 "use": line.catalog_name,
-                "own": line.own.model_dump() if line.own else None,
+                "own": line.pin,
                 "parameters": line.parameters,
                 "position": seat.position,
                 "payload_bytes_max": self._policy.payload_bytes_max,

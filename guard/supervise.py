@@ -147,7 +147,7 @@ class Supervisor:
                     "isolation": self._site.chain.isolation,
                     "stage": seat.line.name,
                     "use": seat.line.catalog_name,
-                    "own": seat.line.own.model_dump() if seat.line.own else None,
+                    "own": seat.line.pin,
                     "parameters": seat.line.parameters,
                     "position": seat.position,
                 }

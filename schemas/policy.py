@@ -85,6 +85,11 @@ class StageLine(Closed):
         return self.use or self.name
 
     @property
+    def pin(self) -> dict[str, Any] | None:
+        """The same as `own_stage`, for a process's orders."""
+        return self.own.model_dump() if self.own else None
+
+    @property
     def own_stage(self) -> OwnStage | None:
         """What pins it, if it is the site's own."""
         return OwnStage(**self.own.model_dump()) if self.own else None

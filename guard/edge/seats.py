@@ -68,7 +68,7 @@ def _keeper_and_cells(link: Role, line: StageLine, position: int, kind: Kind) ->
 def told_of(line: StageLine) -> list[Any]:
     """What a tail must know of a stage: name, catalog name, what the policy says of a site's own
     or None, and the queues of a route's rules."""
-    told: list[Any] = [line.name, line.catalog_name, line.own.model_dump() if line.own else None]
+    told: list[Any] = [line.name, line.catalog_name, line.pin]
     if catalog.entry(line.catalog_name, line.own_stage).kind is Kind.ROUTE:
         rules = [rule for rule in line.parameters.get("rules", []) if isinstance(rule, dict)]
         told.append(sorted({str(queue) for rule in rules for queue in rule.get("queues", [])}))

@@ -51,7 +51,7 @@ class StageWords:
             "use": self.line.catalog_name,
             "version": self.version,
             "kind": self.kind,
-            "own": self.line.own and self.line.own.model_dump(),
+            "own": self.line.pin,
             "checks": self.checks,
             "does": self.does,
             "parameters": self.line.parameters,

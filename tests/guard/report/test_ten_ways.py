@@ -2,11 +2,13 @@
 
 import shutil
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from guard.edge.keys import public_of
+from guard.report import verifying
 from guard.report.index.places import Place
 from guard.report.ledger_findings import Verification
 from guard.report.verifying import verify_whole
@@ -181,3 +183,14 @@ def test_what_is_no_entry_is_a_finding_at_its_batch_and_its_sense_is_not_judged(
     assert reasons >= {Reason.RECORD_MALFORMED, Reason.LEDGER_TREE}
     assert all("batch 5 " in each.place for each in found.findings)
     assert any("was not judged" in note for note in found.notes)
+
+
+def test_what_a_running_ledger_gained_between_its_two_readers_is_judged_too(folder: Path) -> None:
+    ledger = folder / "ledger"
+    half = verifying.size_bytes(ledger) // 2
+    read = verifying._read_of(ledger, NOW_MS, half)
+    whole = verifying._read_of(ledger, NOW_MS, 2 * half + 1)
+    assert 0 < read.entries < whole.entries
+    rest = islice(verifying._batches(ledger), read.batches, None)
+    verifying._judge_batches(rest, read, whole.entries)
+    assert (read.entries, read.batches) == (whole.entries, whole.batches)
