@@ -100,6 +100,7 @@ def check(flow: Demonstration, account: Account) -> None:
     assert not list((flow.made.low / "spool" / "drop").glob("*/*"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("side", "names"), [("low", LOW), ("high", HIGH)])
 def test_kill_of_each_process_in_turn(
     flow: Demonstration, side: str, names: tuple[str, ...]
