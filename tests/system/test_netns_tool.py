@@ -119,8 +119,9 @@ def test_too_many_flows_are_refused_and_counted(programs: Path) -> None:
     with pair("--scenario", str(scenario)) as tool:
         tool.python_inside("low", (
             "import socket\n"
-            "for _ in range(70):\n"
-            "    socket.socket(2, 2).sendto(b'?', ('10.99.0.2', 47000))\n"
+            "kept = [socket.socket(2, 2) for _ in range(70)]\n"  # so that none gets another's port
+            "for each in kept:\n"
+            "    each.sendto(b'?', ('10.99.0.2', 47000))\n"
         ))  # fmt: skip
         models = tool.status()["models"]
         assert (models["flows"], models["in"]) == (64, 64)
