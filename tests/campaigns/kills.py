@@ -85,6 +85,7 @@ class Campaign:
         refused = sorted((folder / "hostile").glob(f"dirty-word*{suffix}"))
         self._files = [*self._good * 4, *(path.read_bytes() for path in refused[:2])]
         self._flow, self._given = flow, given
+        self._under_way_max = min(UNDER_WAY_MAX, given.messages // 8)  # a short run has kills too
         self._chance = random.Random(given.seed)
         self._taken = Taken(suffix)
         self._name = f"event{suffix}"
@@ -117,7 +118,7 @@ class Campaign:
         account = flow.follow()
         room = min(
             DROPS_A_TURN,
-            UNDER_WAY_MAX - (len(flow.dropped) - account.decided),
+            self._under_way_max - (len(flow.dropped) - account.decided),
             self._given.messages - len(flow.dropped),
         )
         for _ in range(room):
