@@ -179,10 +179,10 @@ def entry(name: str, own: OwnStage | None = None) -> Listed:
 
     own: what the policy says of a stage of the site's own, which the list does not have.
     """
-    if own is not None and name not in _STAGES:
-        return Listed("", Kind(own.kind), Side(own.side), own.version)
     if own is not None:
-        raise Broken(Reason.ARGUMENT, f"{name} is a stage of this project, and no site's own")
+        if name in _STAGES:
+            raise Broken(Reason.ARGUMENT, f"{name} is a stage of this project, and no site's own")
+        return Listed("", Kind(own.kind), Side(own.side), own.version)
     if name not in _STAGES:
         raise Broken(Reason.ARGUMENT, f"there is no stage named {name}")
     return _STAGES[name]

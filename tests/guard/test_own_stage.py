@@ -74,3 +74,15 @@ def test_a_file_that_was_changed_since_starts_no_chain(python: Path, tmp_path: P
         module.write_text(SOURCE)
     assert done.returncode not in (0, 1)
     assert "is not the one that the policy pins" in done.stderr.replace("\n", " ")
+
+
+def test_one_that_no_policy_could_name_is_told_and_the_others_are_listed(python: Path) -> None:
+    packages = next(python.parents[1].glob("lib/*/site-packages"))
+    install(packages, name="words", distribution="site-words")
+    try:
+        done = guard(python, "filters", "own")
+    finally:
+        shutil.rmtree(packages / "site_words-1.0.dist-info")
+    assert done.returncode == 1
+    assert "own = {" in done.stdout
+    assert "takes no name of this project's" in done.stderr.replace("\n", " ")

@@ -259,3 +259,14 @@ def test_another_file_of_a_sites_own_stage_may_let_more_through(
     assert found["effect"] == "may let more through"
     assert "b" * 64 in found["sentence"]
     assert "a" * 64 in found["sentence"]
+
+
+def test_a_sites_own_stage_that_is_not_here_is_explained_by_its_pin(
+    changed: Changed, guard: Guard
+) -> None:
+    _, other = changed(STAGES["words"], OWN.replace("DIGEST", "c" * 64) + STAGES["words"])
+    done = guard("policy", "explain", other, "--json")
+    assert done.exit_code == 0, done.output
+    stages = {it["name"]: it for it in json.loads(done.stdout)["source"]["stages"]}
+    assert stages["shouting"]["own"]["sha256"] == "c" * 64
+    assert (stages["shouting"]["checks"], stages["words"]["own"]) == ([], None)
