@@ -216,3 +216,13 @@ def test_a_dictionary_that_is_not_there_is_a_fault(low_rate: Path, guard: Guard)
     shown = guard("policy", "check", low_rate)
     assert shown.exit_code == 1
     assert "document cot.zdict is neither in" in shown.stderr
+
+
+def test_to_sign_runs_none_of_a_sites_own_stage(site: Made, guard: Guard) -> None:
+    policy = site.low / "policy.toml"
+    words = '[[source.stage]]\nname = "words"\n'
+    pin = f'{{kind = "filter", side = "source", version = 1, sha256 = "{"d" * 64}"}}'
+    change(policy, words, f'[[source.stage]]\nname = "not_installed_here"\nown = {pin}\n\n{words}')
+    assert guard("policy", "check", policy).exit_code == 1  # which would have run it
+    done = guard("policy", "sign", policy, "--key", site.low.parent / "author-1.key")
+    assert done.exit_code == 0, done.stderr
