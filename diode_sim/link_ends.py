@@ -9,12 +9,13 @@ from copy import deepcopy
 
 from diode_sim.traffic import Messages
 from guard.link.arrivals import ReceiverState
+from guard.link.blocks import Burst
 from guard.link.compression import Coder
 from guard.link.events import Event, Gap, Landed, Piece, SessionOpened, StreamLanded
 from guard.link.fec import Codec
 from guard.link.params import LinkParams
 from guard.link.receiver import Receiver
-from guard.link.sender import Burst, Sender
+from guard.link.sender import Sender
 from guard.link.streams import Stream
 from schemas.errors import Broken, Overload
 from schemas.reasons import Reason

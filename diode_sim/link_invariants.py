@@ -16,6 +16,7 @@ from diode_sim.link_ends import ReceivingEnd
 from diode_sim.options import Options
 from diode_sim.traffic import Messages
 from diode_sim.violation import Violation
+from guard.link.blocks import Burst
 from guard.link.events import (
     Alarm,
     Checkpoint,
@@ -31,7 +32,6 @@ from guard.link.events import (
 )
 from guard.link.heartbeat import Heartbeat
 from guard.link.params import LinkParams
-from guard.link.sender import Burst
 from schemas.reasons import Reason
 
 _FLIGHT_MAX = 20_000  # datagrams remembered: more than are ever under way

@@ -23,9 +23,9 @@ from diode_sim.scenario import Restart, Scenario
 from diode_sim.trace import Trace, shown
 from diode_sim.traffic import Messages
 from diode_sim.violation import Violation
+from guard.link.blocks import Burst
 from guard.link.events import Event
 from guard.link.fec import Codec
-from guard.link.sender import Burst
 from schemas.errors import CheckvalveError
 
 TICK_NS = 20_000_000

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from guard.cli.link_options import Rate
+from guard.cli.link_options import Rate, block_symbols
 from guard.cli.output import console, errors, print_json, sentences
 from guard.link.params import LinkParams
-from guard.measurement import Bench, measure, warm_memory
+from guard.measurement import Bench, measure
 
 
 @click.group(epilog="Example: guard bench link --size 256 --runs 5")
@@ -38,9 +38,8 @@ def bench() -> None:
     "--block",
     "k",
     type=click.IntRange(1, 252),
-    default=40,
-    show_default=True,
-    help="Source symbols of a block.",
+    default=None,
+    help="Source symbols of a block; without it, what guard link send takes.",
 )
 @click.option(
     "--repair",
@@ -61,7 +60,7 @@ def bench() -> None:
     "--warm/--no-warm",
     default=True,
     show_default=True,
-    help="Touch 4 GiB of memory first, so that a virtual machine has it.",
+    help="Write a file and remove it before each run, so that a virtual machine has the memory.",
 )
 @click.option(
     "--json",
@@ -74,7 +73,7 @@ def link(folder: Path | None, **options: Any) -> None:  # fmt: skip
 
     A run that is not intact has a goodput of 0: the pace was above what the receiver can take.
     """
-    k = options["k"]
+    k = options["k"] or block_symbols(options["mtu"], options["repair"])
     with (
         sentences({} if options["as_json"] else None),
         tempfile.TemporaryDirectory(dir=folder) as below,
@@ -84,8 +83,6 @@ def link(folder: Path | None, **options: Any) -> None:  # fmt: skip
             design_loss_ppm=0, rate_bits_per_s=options["rate"] or 10**9, frame_overhead_bytes=0,
             tag=not options["no_tag"],
         )  # fmt: skip
-        if options["warm"]:
-            warm_memory()
         found = measure(
             Bench(
                 Path(below),
@@ -93,6 +90,7 @@ def link(folder: Path | None, **options: Any) -> None:  # fmt: skip
                 options["runs"],
                 params,
                 options["rate"] is not None,
+                warm=options["warm"],
             ),
             lambda what: errors.print(f"{what} …", markup=False),
         )

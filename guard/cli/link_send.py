@@ -15,6 +15,7 @@ from guard.cli.link_options import (
     Host,
     LinkAddress,
     Rate,
+    block_symbols,
     both_ends,
     confinement,
     ip_version,
@@ -22,7 +23,7 @@ from guard.cli.link_options import (
 )
 from guard.cli.output import EXIT_NO, errors, print_json, printable, sentences, stoppable
 from guard.edge.naming import FILES_MAX, FileToSend, files_below
-from guard.link.params import REPAIR_SYMBOLS_MIN, SYMBOLS_MAX, LinkParams
+from guard.link.params import SYMBOLS_MAX, LinkParams, repair_share
 from guard.link.trailer import check_name
 from guard.transfer import FILES_PER_S, Fact, Sending, SendOrder
 from schemas.errors import Malformed
@@ -74,9 +75,8 @@ _PRECEDENCES = [level.name.replace("_", "-").lower() for level in Precedence]
     "--block",
     "k",
     type=click.IntRange(1, 252),
-    default=40,
-    show_default=True,
-    help="Source symbols of a block at most: more repair better, fewer run faster.",
+    default=None,
+    help="Source symbols of a block at most: more repair better. Without it, what runs fastest.",
 )
 @click.option(
     "--repair",
@@ -207,15 +207,15 @@ def _order(files: list[FileToSend], options: dict[str, Any]) -> SendOrder:
     if options["repeats"] and any(one.path is None for one in files):
         raise click.UsageError("standard input cannot be repeated: send it from a file")
     links = 1 if options["copies"] else len(addresses)
-    repair = -(-options["k"] * options["repair"] // 100)
-    if options["k"] + max(repair, REPAIR_SYMBOLS_MIN) > SYMBOLS_MAX:
+    k = options["k"] or block_symbols(options["mtu"], options["repair"])
+    if k + repair_share(k, options["repair"]) > SYMBOLS_MAX:
         raise click.UsageError(
-            f"--block {options['k']} and --repair {options['repair']} make more than"
+            f"--block {k} and --repair {options['repair']} make more than"
             f" {SYMBOLS_MAX} symbols: take a smaller --block"
         )
     params = LinkParams(
-        mtu_bytes=options["mtu"], ip_version=ip_version(addresses), k_max=options["k"],
-        r_max=255 - options["k"], repair_percent=options["repair"], design_loss_ppm=0,
+        mtu_bytes=options["mtu"], ip_version=ip_version(addresses), k_max=k, r_max=255 - k,
+        repair_percent=options["repair"], design_loss_ppm=0,
         interleave_blocks=options["interleave"], rate_bits_per_s=options["rate"] * links,
         frame_overhead_bytes=0, repeats=options["repeats"],
         repeat_pause_ms=round(options["repeat_after"] * 1000), tag=not options["no_tag"],

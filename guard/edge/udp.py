@@ -13,9 +13,11 @@ import struct
 import sys
 from contextlib import ExitStack
 from errno import EINVAL, EIO, EMSGSIZE
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Self
 
+from guard.link.params import READ_BYTES_MAX
 from schemas.errors import Broken, Malformed, Overload
 from schemas.reasons import Reason
 
@@ -34,7 +36,6 @@ IPV6_MTU_DISCOVER = 23
 IPV6_RECVERR = 25
 PMTUDISC_PROBE = 3
 
-READ_BYTES_MAX = 65_536
 FOREIGN_MAX = 256
 BUFFER_MS = 100
 BUFFER_BYTES_MIN = 4 * 2**20
@@ -83,9 +84,8 @@ class SenderSocket:
             self._socket.sendmsg([buffer], (), 0, self._destination)
             return
         if self._segmenting:
-            control = [(SOL_UDP, UDP_SEGMENT, struct.pack("=H", segment_bytes))]
             try:
-                self._socket.sendmsg([buffer], control, 0, self._destination)
+                self._socket.sendmsg([buffer], _in_segments(segment_bytes), 0, self._destination)
                 return
             except OSError as error:
                 if error.errno != EIO:
@@ -141,18 +141,17 @@ class ReceiverSocket:
         held, most = struct.unpack_from("=II", raw)
         return int(held * 100 // max(1, most))
 
-    def receive(self) -> tuple[memoryview, int] | None:
+    def receive(self, room: memoryview | None = None) -> tuple[memoryview, int] | None:
         """(buffer, bytes a datagram) of one read, or None if nothing waits.
 
         None also after `FOREIGN_MAX` reads that came from elsewhere, so that who floods the link
-        from another address does not keep its clock from being looked at. The buffer is the same
-        memory at each call.
+        from another address does not keep its clock from being looked at. The buffer is in `room`
+        (`READ_BYTES_MAX` bytes), or else in the same memory at each call.
         """
+        buffer = self._buffer if room is None else room
         for _ in range(FOREIGN_MAX):
             try:
-                size, control, _, address = self._socket.recvmsg_into(
-                    [self._buffer], _ANCILLARY_BYTES
-                )
+                size, control, _, address = self._socket.recvmsg_into([buffer], _ANCILLARY_BYTES)
             except BlockingIOError:
                 return None
             segment = size
@@ -162,13 +161,37 @@ class ReceiverSocket:
                 elif level == socket.SOL_SOCKET and kind == SO_RXQ_OVFL:
                     self.kernel_drops = int.from_bytes(data[:4], sys.byteorder)
             if self._sources is None or address[0] in self._sources:
-                return self._buffer[:size], segment
+                return buffer[:size], segment
             self.foreign += 1
         return None
+
+    def receive_together(self, room: memoryview) -> list[tuple[memoryview, int]]:
+        """As `receive`, and what waits behind it, back to back in `room` (`READS_TOGETHER` times
+        `READ_BYTES_MAX` bytes), as long as the datagrams are of one size and a read is more than
+        half full; [] if nothing waits. The last one is of another size if that came next.
+        """
+        taken = self.receive(room)
+        if taken is None:
+            return []
+        (last, size), at = taken, len(taken[0])
+        while at + READ_BYTES_MAX <= len(room) and 2 * len(last) > READ_BYTES_MAX:
+            if at % size or (taken := self.receive(room[at:])) is None:
+                break
+            if taken[1] != size:
+                return [(room[:at], size), taken]
+            last = taken[0]
+            at += len(last)
+        return [(room[:at], size)]
 
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
+
+
+@lru_cache(maxsize=64)
+def _in_segments(segment_bytes: int) -> list[tuple[int, int, bytes]]:
+    """The ancillary data by which the kernel cuts a send into datagrams of this size."""
+    return [(SOL_UDP, UDP_SEGMENT, struct.pack("=H", segment_bytes))]
 
 
 def open_sender(destination: str, source: str | None = None) -> socket.socket:

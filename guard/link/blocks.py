@@ -37,20 +37,26 @@ _INDICES = np.arange(256, dtype=np.uint8)
 _AFTER_NUMBER = NUMBER_OFFSET + 8
 
 
-class Group(NamedTuple):
-    """Finished datagrams, back to back."""
+class Burst(NamedTuple):
+    """Datagrams of `segment_bytes` each, back to back: one send. Valid until the next `due`.
+
+    wire_bytes  what it costs on the wire
+    heartbeat   of several links, it leaves on every one
+    """
 
     buffer: memoryview
+    segment_bytes: int
     datagrams: int
-    datagram_bytes: int
+    wire_bytes: int
+    heartbeat: bool = False
 
 
 class _Layout:
     """Where the datagrams of some blocks of one shape lie, and where their plaintexts do."""
 
     def __init__(
-        self, frames: Bytes2, plains: list[memoryview], shape: Shape, blocks: int, head: bytes,
-        codec: Codec, tags: DatagramTags | None,
+        self, params: LinkParams, frames: Bytes2, plains: list[memoryview], shape: Shape,
+        blocks: int, head: bytes, codec: Codec, tags: DatagramTags | None,
     ) -> None:  # fmt: skip
         k, r, symbol_bytes = shape
         size = HEADER_BYTES + symbol_bytes
@@ -58,7 +64,7 @@ class _Layout:
         flat = frames.reshape(-1)[: count * size].reshape(count, size)
         self._head = head
         self._frames = flat.reshape(k + r, blocks, size)
-        self.group = Group(flat.reshape(-1).data, count, size)
+        self.bursts = _bursts(params, flat.reshape(-1).data, size)
         words = flat.view(">u8").reshape(k + r, blocks, size // 8)
         symbols = [self._frames[:, place, HEADER_BYTES:] for place in range(blocks)]
         self.numbers = [words[:, place, NUMBER_OFFSET // 8] for place in range(blocks)]
@@ -90,6 +96,7 @@ class BlockMaker:
         tags: DatagramTags | None,
         codec: Codec,
     ) -> None:
+        self._params = params
         self._session = session
         self._seal = seal
         self._tags = tags
@@ -102,7 +109,7 @@ class BlockMaker:
         room = params.block_symbols_max * params.symbol_bytes_max
         self.plains = [memoryview(bytearray(room)) for _ in range(params.interleave_blocks)]
 
-    def group(self, first_number: int, shape: Shape, blocks: int) -> Group:
+    def group(self, first_number: int, shape: Shape, blocks: int) -> tuple[Burst, ...]:
         """Datagrams of blocks `first_number` on, of the first plaintexts, round-robin by symbol.
 
         Each plaintext is k x S - 16 bytes of `plains`, zero after its last record; it is sealed
@@ -121,7 +128,7 @@ class BlockMaker:
                 layout.encoders[place]()
         if layout.write_tags:
             layout.write_tags()
-        return layout.group
+        return layout.bursts
 
     def _layout(self, shape: Shape, blocks: int) -> _Layout:
         layout = self._layouts.get((shape, blocks))
@@ -131,15 +138,16 @@ class BlockMaker:
             k, r, symbol_bytes = shape
             head = associated_data(Header(self._flags, self._session, 0, k, r, 0, symbol_bytes))
             layout = _Layout(
-                self._frames, self.plains, shape, blocks, head, self._codec, self._tags
-            )
+                self._params, self._frames, self.plains, shape, blocks, head, self._codec,
+                self._tags,
+            )  # fmt: skip
             self._layouts[shape, blocks] = layout
         if layout is not self._laid:  # another shape has written over the headers
             layout.write_headers()
             self._laid = layout
         return layout
 
-    def heartbeat(self, number: int, plaintext: bytes) -> Group:
+    def heartbeat(self, number: int, plaintext: bytes) -> Burst:
         """The one datagram of a heartbeat, in memory of its own."""
         padded = len(plaintext) + SEAL_TAG_BYTES
         padded += -padded % 16
@@ -150,4 +158,14 @@ class BlockMaker:
         whole = bytearray(associated + bytes(TAG_BYTES) + sealed)
         if self._tags:
             self._tags.write(np.frombuffer(whole, dtype=np.uint8).reshape(1, len(whole)))
-        return Group(memoryview(whole), 1, len(whole))
+        wire_bytes = self._params.wire_bytes(len(whole))
+        return Burst(memoryview(whole), len(whole), 1, wire_bytes, heartbeat=True)
+
+
+def _bursts(params: LinkParams, buffer: memoryview, size: int) -> tuple[Burst, ...]:
+    """Datagrams of this size, back to back, as the sends that they leave in."""
+    step, wire_bytes = params.burst_datagrams(size) * size, params.wire_bytes(size)
+    parts = [buffer[at : at + step] for at in range(0, len(buffer), step)]
+    return tuple(
+        Burst(part, size, len(part) // size, len(part) // size * wire_bytes) for part in parts
+    )

@@ -17,6 +17,8 @@ ALIGN_BYTES = 16
 SYMBOLS_MAX = 255
 REPAIR_SYMBOLS_MIN = 3
 DATAGRAM_BYTES_MAX = 65_488
+READ_BYTES_MAX = 65_536  # of one read of a socket: what one send was, put together again
+READS_TOGETHER = 3  # taken as one if they wait (docs/benchmarks.md)
 PIECE_BYTES_MAX = 2**20
 STREAM_BYTES_MAX = 2**62 - 1
 STREAM_ALIGN_BYTES = 4096  # pieces of whole pages land fastest
@@ -207,10 +209,15 @@ class LinkParams:
         ip_and_udp = 28 if self.ip_version == 4 else 48
         return datagram_bytes + ip_and_udp + self.frame_overhead_bytes
 
+    def burst_datagrams(self, datagram_bytes: int) -> int:
+        """How many of this size leave in one send, at most."""
+        paced = self.burst_bytes // self.wire_bytes(datagram_bytes)
+        return max(1, min(BURST_SEGMENTS_MAX, BURST_BYTES_MAX // datagram_bytes, paced))
+
     def repair_symbols(self, k: int) -> int:
         """How many repair symbols a block of k source symbols gets (§13)."""
-        share = -(-k * self.repair_percent // 100)
-        wanted = max(REPAIR_SYMBOLS_MIN, share, _repair_for_loss(k, self.design_loss_ppm))
+        share = repair_share(k, self.repair_percent)
+        wanted = max(share, _repair_for_loss(k, self.design_loss_ppm))
         return min(wanted, self.r_max, SYMBOLS_MAX - k)
 
     def shape(self, plaintext_bytes: int) -> tuple[int, int, int]:
@@ -219,6 +226,11 @@ class LinkParams:
         k = -(-sealed // self.symbol_bytes_max)
         each = -(-sealed // k)
         return k, self.repair_symbols(k), ceil16(each)
+
+
+def repair_share(k: int, percent: int) -> int:
+    """Repair symbols as a share of k source symbols, never fewer than 3 (§13)."""
+    return max(REPAIR_SYMBOLS_MIN, -(-k * percent // 100))
 
 
 def ceil16(size_bytes: int) -> int:

@@ -101,11 +101,12 @@ class PrecedenceQueue:
         self._bytes += size
         heappush(self._unsent, message.sequence)
 
-    def next_level(self) -> deque[Waiting]:
-        """The queue for the next block: the highest that waits, or one passed over too often."""
+    def next_level(self) -> deque[Waiting] | None:
+        """The queue for the next block: the highest that waits, or one passed over too often; None
+        if none can give anything."""
         able = [level for level in self._levels if level.waiting and level.waiting[0].ready]
         if not able:
-            raise Broken(Reason.ARGUMENT, "nothing waits on the link")
+            return None
         best = able[-1]
         for level in able[:-1]:  # the lowest one comes first
             if level.passed_over >= AGEING_BLOCKS:

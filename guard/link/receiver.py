@@ -23,14 +23,14 @@ from guard.link.events import (
 )
 from guard.link.fec import Codec
 from guard.link.heartbeat import Heartbeat
-from guard.link.keys import NextKey, tag_key
+from guard.link.keyring import Keyring
+from guard.link.keys import NextKey
 from guard.link.lines import Lines
-from guard.link.params import HEADER_BYTES, SESSION_MAX, LinkParams
+from guard.link.params import HEADER_BYTES, READS_TOGETHER, LinkParams
 from guard.link.records import Coder
 from guard.link.session import Session, heartbeat_opens
 from guard.link.staging import Staging
 from guard.link.streams import Stream
-from guard.link.tags import DatagramTags
 from guard.link.window import COPIES
 from guard.link.wire import FLAG_HEARTBEAT, Bytes2, Header, HeaderRules, associated_data, is_run
 from schemas.errors import Forged, Malformed
@@ -67,16 +67,10 @@ class Receiver:
         streams: Iterable[Stream] = (), links: int = 1, next_key: NextKey | None = None,
     ) -> None:  # fmt: skip
         self._params = params
-        self._link_key = link_key
-        self._next = NextKey(link_key, SESSION_MAX + 1) if next_key is None else next_key
+        self._keys = Keyring(params, link_key, flow, next_key)
         self._flow = flow
         self._codec = codec
         self._rules = HeaderRules(params)
-        self._tags = self._next_tags = None
-        if params.tag:
-            size = params.datagram_bytes_max
-            self._tags = DatagramTags(tag_key(link_key, flow), size)
-            self._next_tags = DatagramTags(tag_key(self._next.key, flow), size)
         self._lines = Lines(links, params.silence_ns)
         self._staged = Staging(params)
         self._link = 0  # by which the datagrams in hand came
@@ -101,11 +95,18 @@ class Receiver:
         """What must be durable before the events given so far are acted on."""
         return self._contents.state(self._newest_session)
 
+    @property
+    def room(self) -> memoryview:
+        """Where the next `READS_TOGETHER` reads should go, back to back: of a block that comes in
+        several the datagrams then lie in order, and are copied once. Good until all that was read
+        there is taken, with no `tick` between."""
+        return self._staged.room
+
     def take(
         self, buffer: memoryview, segment_bytes: int, now_ns: int, link: int = 0
     ) -> list[Event]:
-        """One read of a link's socket: datagrams of `segment_bytes` back to back, the last may be
-        shorter. Gives what they led to; nothing of the buffer is kept."""
+        """Reads of a link's socket: datagrams of `segment_bytes` back to back, the last may be
+        shorter. Gives what they led to; nothing of the buffer is kept but what is in `room`."""
         events: list[Event] = []
         self._link = link
         size = len(buffer)
@@ -144,21 +145,13 @@ class Receiver:
         open_too = self._open is None or self._open.window.between_blocks
         return open_too and self._staged.header is None
 
-    def _is_next(self, session: int) -> bool:
-        return session >= self._next.first_session
-
-    def _key_of(self, session: int) -> bytes:
-        """The link key of a session. link §4 (7)"""
-        return self._next.key if self._is_next(session) else self._link_key
-
     def note_buffer(self, fill_percent: int, kernel_drops: int) -> None:
         """How full the socket's memory has been, and how many buffers this host's kernel dropped
         because it was full: told as alarms of their own, apart from loss on the wire."""
         self._counters["kernel_drops"] = kernel_drops
         self._counters["buffer_nearly_full"] += fill_percent >= BUFFER_PERCENT_WARN
-        self._counters["buffer_percent_max"] = max(
-            self._counters["buffer_percent_max"], fill_percent
-        )
+        most = self._counters["buffer_percent_max"]
+        self._counters["buffer_percent_max"] = max(most, fill_percent)
 
     def note_buffer_size(self, given_bytes: int, wanted_bytes: int) -> None:
         """What memory the socket has at the start, and should have."""
@@ -177,29 +170,44 @@ class Receiver:
         if not self._rules.size_fits(segment_bytes):
             self._drop(Reason.DATAGRAM_MALFORMED, count)
             return
-        header = self._rules.read(buffer, segment_bytes)
-        if header is None and count == 1:
-            self._drop(Reason.DATAGRAM_MALFORMED, 1)
-            return
         rows = np.frombuffer(buffer, dtype=np.uint8).reshape(count, segment_bytes)
-        if header is None or not self._take_unseen(header, rows, now_ns, events):
+        for _ in range(READS_TOGETHER):  # no more: each forged one could cost an opening
+            rows = rows[self._take_next(rows, now_ns, events) :]
+            if not len(rows):
+                return
+        self._take_seen(None, rows, now_ns, events)
+
+    def _take_next(self, rows: Bytes2, now_ns: int, events: list[Event]) -> int:
+        """The first of these datagrams, as far as they are one block in order, or all of them if
+        they are not; gives how many."""
+        if self._staged.header is not None:
+            part = rows[: self._staged.missing]
+            if self._take_staged(part, now_ns, events):
+                return len(part)
+        header = self._rules.read(rows[0].data, rows.shape[1])
+        if header is not None:
+            part = rows[: header.k + header.r - header.esi]
+            if len(part) == len(rows) or is_run(part, header):
+                rows = part
+        if header is None and len(rows) == 1:
+            self._drop(Reason.DATAGRAM_MALFORMED, 1)
+        elif header is None or not self._take_unseen(header, rows, now_ns, events):
             self._take_seen(header, rows, now_ns, events)
+        return len(rows)
 
     def _take_seen(
         self, header: Header | None, rows: Bytes2, now_ns: int, events: list[Event]
     ) -> None:
         """Datagrams of one size whose tags are looked at; `header` is the first one's, if valid."""
         if header is not None and is_run(rows, header):
-            right = count = len(rows)
-            if self._tags and self._next_tags:
-                tags = self._next_tags if self._is_next(header.session) else self._tags
-                right = int(np.count_nonzero(tags.matches(rows)))
+            count, right = len(rows), self._keys.count_right(header.session, rows)
             if right == count:
                 self._take_run(header, rows, now_ns, events)
                 return
             if right == 0:
                 self._drop(Reason.DATAGRAM_TAG, count)
                 return
+        self._unstage(now_ns, events)  # before these can move the window past its block
         self._take_mixed(rows, now_ns, events)
 
     def _take_unseen(self, header: Header, rows: Bytes2, now_ns: int, events: list[Event]) -> bool:
@@ -207,20 +215,26 @@ class Receiver:
 
         Says whether the datagrams are dealt with: opened, or staged until the rest is there.
         """
-        session, staged, link = self._open, self._staged, self._link
+        session = self._open
         if session is None or header.session != session.number or header.flags & FLAG_HEARTBEAT:
             return False
-        run = is_run(rows, header)
-        if not run or not staged.goes_on(header, rows, link):
-            self._unstage(now_ns, events)
-            if not run or header.esi or not session.window.is_new(header.number):
-                return False
-            if len(rows) < header.k:
-                staged.begin(header, rows, link)
-                return True
-            return self._open_unseen(session, header, rows, now_ns, events)
-        if staged.whole and staged.header is not None:
-            first = staged.header
+        self._unstage(now_ns, events)
+        run = not header.esi and is_run(rows, header)
+        if not run or not session.window.is_new(header.number):
+            return False
+        if len(rows) < header.k:
+            self._staged.begin(header, rows, self._link)
+            return True
+        return self._open_unseen(session, header, rows, now_ns, events)
+
+    def _take_staged(self, rows: Bytes2, now_ns: int, events: list[Event]) -> bool:
+        """The next datagrams of the block that is staged; False if they are others."""
+        session, staged, first = self._open, self._staged, self._staged.header
+        if session is None or first is None or first.session != session.number:
+            return False
+        if not staged.goes_on(rows, self._link):
+            return False
+        if staged.whole:
             staged.clear()
             if not self._open_unseen(session, first, staged.rows, now_ns, events):
                 self._take_seen(first, staged.rows, now_ns, events)
@@ -264,7 +278,7 @@ class Receiver:
             return
         if header.session < self._newest_session or header.session <= self._open_number:
             return
-        if heartbeat_opens(self._key_of(header.session), self._flow, header, sealed):
+        if heartbeat_opens(self._keys.key_of(header.session), self._flow, header, sealed):
             self._candidate = self._new_session(header.session, now_ns)
 
     @property
@@ -272,27 +286,16 @@ class Receiver:
         return self._open.number if self._open else 0
 
     def _new_session(self, number: int, now_ns: int) -> Session:
-        return Session(
-            self._params,
-            self._key_of(number),
-            self._flow,
-            number,
-            self._codec,
-            self._counters,
-            now_ns,
-        )
+        key = self._keys.key_of(number)
+        return Session(self._params, key, self._flow, number, self._codec, self._counters, now_ns)
 
     def _take_mixed(self, rows: Bytes2, now_ns: int, events: list[Event]) -> None:
         """Datagrams of one size that are not all one run: lossy, reordered, interleaved, forged."""
         heads, kept = self._rules.read_batch(rows)
         self._drop(Reason.DATAGRAM_MALFORMED, len(rows) - int(np.count_nonzero(kept)))
-        if self._tags and self._next_tags:
-            right = self._tags.matches(rows)
-            of_next = heads["session"] >= self._next.first_session
-            if of_next.any():
-                right = np.where(of_next, self._next_tags.matches(rows), right)
-            self._drop(Reason.DATAGRAM_TAG, int(np.count_nonzero(kept & ~right)))
-            kept &= right
+        right = self._keys.right(heads["session"], rows)
+        self._drop(Reason.DATAGRAM_TAG, int(np.count_nonzero(kept & ~right)))
+        kept &= right
         beats = (heads["flags"] & FLAG_HEARTBEAT) != 0
         blocks = kept & ~beats
         for number in np.unique(heads["session"][blocks]).tolist():

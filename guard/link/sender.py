@@ -6,17 +6,15 @@ no clock; nothing from outside is ever taken. Follows docs/spec/link.md §6, §7
 """
 
 from collections import deque
-from typing import NamedTuple
+from itertools import takewhile
 
-from guard.link.blocks import BlockMaker, Group
+from guard.link.blocks import BlockMaker, Burst
 from guard.link.fec import Codec
 from guard.link.filling import Filler
 from guard.link.heartbeat import LEVELS, Heartbeat
 from guard.link.keys import SessionSeal, tag_key
 from guard.link.pacing import TokenBucket
 from guard.link.params import (
-    BURST_BYTES_MAX,
-    BURST_SEGMENTS_MAX,
     CHECKPOINT_BYTES_MAX,
     NUMBER_MAX,
     SEAL_TAG_BYTES,
@@ -30,17 +28,6 @@ from schemas.errors import Broken
 from schemas.reasons import Reason
 
 _NO_ENVELOPE = memoryview(b"")
-
-
-class Burst(NamedTuple):
-    """Datagrams of `segment_bytes` each, back to back: one send. Valid until the next `due`.
-
-    A heartbeat leaves on every one of several links.
-    """
-
-    buffer: memoryview
-    segment_bytes: int
-    heartbeat: bool = False
 
 
 class Sender:
@@ -71,13 +58,12 @@ class Sender:
         self._queue = PrecedenceQueue(params.queue_bytes_max)
         self._coder = coder
         self._filler = Filler(coder)
-        self._bursts: dict[int, tuple[int, int]] = {}  # datagram bytes -> (on the wire, a burst)
         self._room = params.block_bytes_max
         self._full_shape = params.shape(self._room)
         self._plains = [plain[: self._room] for plain in self._maker.plains]
         self._next_block = 0
         self._blocks_complete = 0
-        self._group: Group | None = None  # datagrams not yet handed out, from `_at` on
+        self._bursts: tuple[Burst, ...] = ()  # of a group; not yet handed out from `_at` on
         self._at = 0
         self._highest_below = complete_below
         self._complete_below = complete_below
@@ -145,7 +131,7 @@ class Sender:
     @property
     def idle(self) -> bool:
         """Whether everything offered, repeats too, has been handed out by `due`."""
-        return self._group is None and not self._queue
+        return not self._bursts and not self._queue
 
     @property
     def waiting_bytes(self) -> int:
@@ -175,12 +161,13 @@ class Sender:
             self._heartbeat(bursts, now_ns)
         if self._heartbeat_waits:  # smaller datagrams would take its turn for ever
             return bursts
-        if self._group is None:
+        if not self._bursts:
             self._queue.bring_repeats(now_ns)
-            if self._queue.ready:
-                self._next_group(now_ns)
-        while self._group is not None and self._next_burst(self._group, bursts, now_ns):
-            pass
+            level = self._queue.next_level()
+            if level is not None:
+                self._next_group(level, now_ns)
+        if self._bursts:
+            self._hand_out(bursts, now_ns)
         return bursts
 
     def wake_ns(self, now_ns: int) -> int:
@@ -188,7 +175,7 @@ class Sender:
         something back, a little later than need be: waking for each burst costs most of the work.
         """
         dues = [now_ns if self._heartbeat_ns is None else self._heartbeat_ns]
-        if self._group is not None or self._queue.ready:
+        if self._bursts or self._queue.ready:
             paced = self._paced_until_ns > now_ns
             dues.append(self._paced_until_ns + self._gather_ns if paced else now_ns)
         repeat_ns = self._queue.next_repeat_ns()
@@ -196,38 +183,31 @@ class Sender:
             dues.append(max(repeat_ns, self._paced_until_ns))
         return min(dues)
 
+    def _hand_out(self, bursts: list[Burst], now_ns: int) -> None:
+        """As much of the group as may leave: all at once, or else send by send."""
+        left = self._bursts[self._at :]
+        if len(left) > 1 and self._may_leave(sum(burst.wire_bytes for burst in left), now_ns):
+            leaves = left
+        else:
+            leaves = tuple(takewhile(lambda one: self._may_leave(one.wire_bytes, now_ns), left))
+        bursts += leaves
+        self.counters["datagrams"] += sum(burst.datagrams for burst in leaves)
+        self._at += len(leaves)
+        if self._at == len(self._bursts):
+            self._group_left(now_ns)
+
     def _may_leave(self, wire_bytes: int, now_ns: int) -> bool:
         at_ns = self._bucket.take(wire_bytes, now_ns)
-        self._paced_until_ns = at_ns
         if at_ns <= now_ns:
+            self._paced_until_ns = 0
             self.counters["wire_bytes"] += wire_bytes
             return True
+        self._paced_until_ns = at_ns
         self._gather_ns = self._bucket.gather_ns(wire_bytes)
         return False
 
-    def _next_burst(self, group: Group, bursts: list[Burst], now_ns: int) -> bool:
-        buffer, rows, size = group
-        wire, most = self._bursts.get(size) or self._burst_of(size)
-        at = self._at
-        count = min(most, rows - at)
-        if not self._may_leave(count * wire, now_ns):
-            return False
-        bursts.append(Burst(buffer[at * size : (at + count) * size], size))
-        self.counters["datagrams"] += count
-        self._at = at + count
-        if self._at == rows:
-            self._group_left(now_ns)
-        return True
-
-    def _burst_of(self, size: int) -> tuple[int, int]:
-        """Datagrams of this size: bytes on the wire, and how many one send takes."""
-        wire = self._params.wire_bytes(size)
-        most = min(BURST_SEGMENTS_MAX, BURST_BYTES_MAX // size, self._params.burst_bytes // wire)
-        self._bursts[size] = wire, max(1, most)
-        return self._bursts[size]
-
     def _group_left(self, now_ns: int) -> None:
-        self._group = None
+        self._bursts = ()
         self._blocks_complete = self._next_block
         for message in self._filler.finished:
             if message.repeats_left:
@@ -247,9 +227,8 @@ class Sender:
         below = self._highest_below if first is None else first
         self._complete_below = max(self._complete_below, below)
 
-    def _next_group(self, now_ns: int) -> None:
+    def _next_group(self, level: deque[Waiting], now_ns: int) -> None:
         """Fill up to D blocks of one shape from one precedence's queue. link §6 (6), (7)"""
-        level = self._queue.next_level()
         used = self._filler.fill(level, self._plains[0])
         self._note_given_up()
         if not used:  # a stream had nothing for it, or was given up
@@ -270,7 +249,7 @@ class Sender:
             self._note_given_up()
         if self._next_block + blocks > NUMBER_MAX:
             raise Broken(Reason.ARGUMENT, "the session's block numbers are used up: restart send")
-        self._group = self._maker.group(self._next_block, shape, blocks)
+        self._bursts = self._maker.group(self._next_block, shape, blocks)
         self._at = 0
         self._next_block += blocks
         self.counters["payload_bytes"] += end * blocks
@@ -310,14 +289,13 @@ class Sender:
             self._checkpoint_at,
             piece,
         )
-        frame = self._maker.heartbeat(self._heartbeat_number, beat.write())
-        wire = self._params.wire_bytes(frame.datagram_bytes)
-        self._heartbeat_waits = not self._may_leave(wire, now_ns)
+        burst = self._maker.heartbeat(self._heartbeat_number, beat.write())
+        self._heartbeat_waits = not self._may_leave(burst.wire_bytes, now_ns)
         if self._heartbeat_waits:
             self._heartbeat_ns = self._paced_until_ns
             return
-        self._heartbeat_ns = now_ns + self._params.heartbeat_ns(frame.datagram_bytes)
+        self._heartbeat_ns = now_ns + self._params.heartbeat_ns(burst.segment_bytes)
         self._heartbeat_number += 1
         self._checkpoint_at = (self._checkpoint_at + len(piece)) % max(1, len(self._checkpoint))
         self.counters["heartbeats"] += 1
-        bursts.append(Burst(frame.buffer, frame.datagram_bytes, heartbeat=True))
+        bursts.append(burst)

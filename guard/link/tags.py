@@ -17,7 +17,7 @@ from guard.link.wire import TAG_BYTES, TAG_OFFSET, Bytes2
 
 _TAG_WORD = TAG_OFFSET // 8
 _PIECE = np.complex128  # any type of 16 bytes: it is only copied
-_CHUNK_BYTES = 70_000  # a burst: stays in the second-level cache
+_CHUNK_BYTES = 290_000  # a block: more rows make the folding faster, until the cache is too small
 _PLANS_MAX = 32
 
 

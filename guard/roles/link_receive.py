@@ -87,7 +87,7 @@ class LinkReceive:
         self._cpu_ns = time.process_time_ns()
         tick_ns = 0
         while not self._stopping:
-            for buffer, segment_bytes, link in self._links.read(_TICK_MS):
+            for buffer, segment_bytes, link in self._links.read(_TICK_MS, self._receiver.room):
                 events = self._receiver.take(buffer, segment_bytes, monotonic_ns(), link)
                 if events:
                     self._settle(events)

@@ -20,8 +20,9 @@ from guard.edge.side_links import SendingLinks
 from guard.edge.sockets import Mouth
 from guard.edge.spec import Spec
 from guard.edge.stream_source import FileSource, PipeSource
+from guard.link.blocks import Burst
 from guard.link.params import PIECE_BYTES_MAX, LinkParams
-from guard.link.sender import Burst, Sender
+from guard.link.sender import Sender
 from guard.link.trailer import Trailer
 from schemas.errors import Overload
 
@@ -80,8 +81,8 @@ class LinkSend:
         self._started_ns = started_ns
         self._step()
         while not (self._sender.idle and not self._files) and not self._stopping:
-            self._rest()
-            self._step()
+            if not self._step():
+                self._rest()
         sent_ns, cpu_ns = monotonic_ns(), time.process_time_ns() - cpu_ns
         heartbeats = self._sender.counters["heartbeats"] + HEARTBEATS_AFTER
         self._pipe = None
@@ -115,11 +116,13 @@ class LinkSend:
         self._sources[sequence] = source
         self._sender.offer_stream(sequence, self._spec.number("precedence"), source)
 
-    def _step(self) -> None:
+    def _step(self) -> bool:
+        """Send what may leave; says whether anything did."""
         now_ns = monotonic_ns()
         if self._files:
             self._offer_due(now_ns)
-        for burst in self._sender.due(now_ns):
+        bursts = self._sender.due(now_ns)
+        for burst in bursts:
             self._send(burst)
         if now_ns >= self._tell_ns:
             self._tell_ns = now_ns + _TELL_NS
@@ -131,6 +134,7 @@ class LinkSend:
         self._sender.given_up.clear()
         while self._changed:
             self._tell("changed", sequence=self._changed.pop())
+        return bool(bursts)
 
     def _rest(self) -> None:
         """Until the sender has something."""

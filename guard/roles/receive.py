@@ -23,6 +23,7 @@ from guard.edge.spec import Spec
 from guard.edge.udp import buffer_bytes
 from guard.link.events import Checkpoint, Event
 from guard.link.keys import NextKey
+from guard.link.params import READS_TOGETHER
 from guard.link.receiver import Receiver
 from guard.roles.feed import Feed
 from guard.roles.landing import landing_parts, recover_state, state_event
@@ -31,7 +32,7 @@ from schemas.errors import Broken
 from schemas.reasons import Reason
 from schemas.sealed import write_landed_event
 
-READS_A_BATCH_MAX = 256
+READS_A_BATCH_MAX = 256 // READS_TOGETHER
 _TICK_MS = 20
 _TIDY_NS = 10_000_000_000
 _END_WITHIN_NS = 500_000_000
@@ -122,7 +123,7 @@ class Receive:
         records it made."""
         appended, wait_ms = 0, _TICK_MS
         for _ in range(READS_A_BATCH_MAX):
-            reads = self._links.read(wait_ms)
+            reads = self._links.read(wait_ms, self._receiver.room)
             if not reads:
                 break
             wait_ms = 0

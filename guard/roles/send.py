@@ -30,7 +30,8 @@ from guard.edge.session_counter import forget_reset, pending_reset, sound_counte
 from guard.edge.side_links import SendingLinks
 from guard.edge.sockets import Ear, Mouth
 from guard.edge.spec import Spec
-from guard.link.sender import Burst, Sender
+from guard.link.blocks import Burst
+from guard.link.sender import Sender
 from guard.roles.feed import Feed
 from guard.roles.resending import Resending, memory_of
 from schemas.entry import Entry, Kind

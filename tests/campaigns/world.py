@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from guard.edge.isal import best_codec
 from guard.link.arrivals import ReceiverState
+from guard.link.blocks import Burst
 from guard.link.events import Event, Gap, Landed, Piece, StreamGap, StreamLanded
 from guard.link.params import LinkParams
 from guard.link.receiver import Receiver
-from guard.link.sender import Burst, Sender
+from guard.link.sender import Sender
 from schemas.reasons import Reason
 from tests.guard.link.streaming import BytesSource
 
@@ -35,6 +36,12 @@ ONCE = (
 def referents(one: object) -> Iterable[object]:
     """What an object holds; extension types that tell nothing hold nothing of ours."""
     return gc.get_referents(one)
+
+
+def follows(row: bytes, earlier: bytes) -> bool:
+    """Whether a datagram says that it is the next symbol of the same block."""
+    same = row[:18] + row[19:24] == earlier[:18] + earlier[19:24]
+    return same and row[18] == earlier[18] + 1
 
 
 class CheckingSink:
@@ -75,6 +82,10 @@ class World:
         self.landed: set[int] = set()
         self.missing: set[int] = set()
         self.expected: Counter[str] = Counter()  # for each reason, where tags make it certain
+        # Forged repair symbols, and how many stood where nobody need look at their tag.
+        self.repairs: set[bytes] = set()
+        self.taken_for_repair_max = 0
+        self.last_given = b""
         self.recorded: deque[tuple[bytes, int]] = deque(maxlen=RECORDED)
         self.old: deque[bytes] = deque(maxlen=OLD_RECORDED)
         # Blocks by session and number: those sent, and those that hostile datagrams named.
@@ -148,6 +159,12 @@ class World:
         for _ in range(self.chance.randrange(1, 2 * len(rows) + 2)):
             at = self.chance.randrange(len(mixed) + 1)
             mixed.insert(at, self._hostile(size, rows, link))
+        before = [self.last_given, *mixed]
+        self.taken_for_repair_max += sum(
+            row in self.repairs and follows(row, earlier)
+            for earlier, row in zip(before, mixed, strict=False)
+        )
+        self.repairs.clear()
         return mixed
 
     def _hostile(self, size: int, rows: list[bytes], link: int) -> bytes:
@@ -156,11 +173,13 @@ class World:
         kind = self.chance.randrange(4)
         if kind == 0:
             return self.judged(self.chance.randbytes(size))
-        if kind == 1:
-            return self.judged(self.mutated(self.chance.choice(rows)))
-        if kind == 2:
-            return self.judged(self.forged(self.chance.choice(rows)))
-        return self._replayed(size, link)
+        if kind == 3:
+            return self._replayed(size, link)
+        row = self.chance.choice(rows)
+        made = self.mutated(row) if kind == 1 else self.forged(row)
+        if made[:24] == row[:24] and made[18] >= made[16]:
+            self.repairs.add(made)
+        return self.judged(made)
 
     def _replayed(self, size: int, link: int) -> bytes:
         for _ in range(8):
@@ -243,6 +262,7 @@ class World:
             buffer = b"".join(rows[start : start + rows_max])
             self.given += len(rows[start : start + rows_max])
             self._note(self.receiver.take(memoryview(buffer), size, self.now_ns, link))
+        self.last_given = rows[-1]
 
     def judged(self, datagram: bytes) -> bytes:
         """Note the reason under which a hostile datagram must be counted: by §3, or its tag."""
@@ -307,7 +327,12 @@ class World:
         assert counters["datagrams"] == self.given == self.genuine + self.hostile
         assert sum(counters[one] for one in ONCE) == self.given, dict(counters)
         if self.params.tag:
-            for reason in (*ONCE[5:], "copies"):
+            # A forged repair symbol right behind its block, which has opened, is spare, and the
+            # true one behind it a replay. link §5 (6)
+            unseen = self.expected[Reason.DATAGRAM_TAG] - counters[Reason.DATAGRAM_TAG]
+            again = counters[Reason.DATAGRAM_REPLAYED] - self.expected[Reason.DATAGRAM_REPLAYED]
+            assert 0 <= again <= unseen <= self.taken_for_repair_max, dict(counters)
+            for reason in (Reason.DATAGRAM_MALFORMED, Reason.DATAGRAM_SESSION, "copies"):
                 assert counters[reason] == self.expected[reason], (reason, dict(counters))
             assert counters[Reason.BLOCK_TAG] == counters["heartbeats_refused"] == 0
             assert not self.missing, "hostile datagrams cost a message"

@@ -95,7 +95,7 @@ BUGS = (
     Bug(
         "the decoder trusts k, r and all of a header before its tag is looked at",
         "guard/link/receiver.py",
-        "            kept &= right\n", "            kept |= kept\n",
+        "        kept &= right\n", "        kept |= kept\n",
         "corrupt", "counted-once",
     ),
     Bug(

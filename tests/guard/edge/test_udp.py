@@ -21,7 +21,7 @@ from guard.edge.udp import (
 )
 from guard.link.arrivals import ReceiverState
 from guard.link.events import Landed
-from guard.link.params import LinkParams
+from guard.link.params import READ_BYTES_MAX, READS_TOGETHER, LinkParams
 from guard.link.receiver import Receiver
 from guard.link.sender import Sender
 from schemas.errors import Broken, Malformed
@@ -66,6 +66,33 @@ def test_a_burst_arrives_as_its_datagrams(receiver: ReceiverSocket, sender: Send
     arrived = read_all(receiver)
     assert [len(d) for d in arrived] == [1472] * 44 + [5]
     assert b"".join(arrived) == burst + b"alone"
+
+
+def test_full_reads_of_one_size_are_taken_together(
+    receiver: ReceiverSocket, sender: SenderSocket
+) -> None:
+    burst = random.Random(3).randbytes(44 * 1472)
+    for _ in range(4):
+        sender.send(memoryview(burst), 1472)
+    sender.send(memoryview(b"alone"), 5)
+    room = memoryview(bytearray(READS_TOGETHER * READ_BYTES_MAX))
+    assert select.select([receiver], [], [], 1)[0]
+    assert [(bytes(part), size) for part, size in receiver.receive_together(room)] == [
+        (burst * READS_TOGETHER, 1472)
+    ]
+    assert [(bytes(part), size) for part, size in receiver.receive_together(room)] == [
+        (burst, 1472), (b"alone", 5)
+    ]  # fmt: skip
+    assert receiver.receive_together(room) == []
+
+
+def test_small_reads_are_not_waited_for(receiver: ReceiverSocket, sender: SenderSocket) -> None:
+    for _ in range(2):
+        sender.send(memoryview(bytes(64)), 64)
+    room = memoryview(bytearray(READS_TOGETHER * READ_BYTES_MAX))
+    assert select.select([receiver], [], [], 1)[0]
+    for _ in range(2):
+        assert [len(part) for part, _ in receiver.receive_together(room)] == [64]
 
 
 def test_a_whole_transfer_over_real_sockets(receiver: ReceiverSocket, sender: SenderSocket) -> None:

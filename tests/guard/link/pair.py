@@ -4,13 +4,14 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 
 from guard.link.arrivals import ReceiverState
+from guard.link.blocks import Burst
 from guard.link.events import Event, Gap, Landed, PieceSink, StreamGap, StreamLanded
 from guard.link.fec import ReferenceCodec
 from guard.link.params import LinkParams
 from guard.link.precedence import StreamSource
 from guard.link.receiver import Receiver
 from guard.link.records import Coder
-from guard.link.sender import Burst, Sender
+from guard.link.sender import Sender
 from guard.link.streams import Stream
 
 KEY = bytes(range(32))

@@ -194,9 +194,9 @@ def test_a_sound_key_in_unsound_hands_cannot_make_the_receiver_grow() -> None:
         shape = SMALL.shape(len(content))
         end = shape[0] * shape[2] - 16
         maker.plains[0][:end] = content.ljust(end, b"\0")
-        made = maker.group(number, shape, 1)
-        for at in range(made.datagrams):
-            pair.hear(bytes(made.buffer[at * made.datagram_bytes :][: made.datagram_bytes]))
+        for buffer, size, *_ in maker.group(number, shape, 1):
+            for at in range(0, len(buffer), size):
+                pair.hear(bytes(buffer[at : at + size]))
 
     total = SMALL.envelope_bytes_max
     for number in range(6000):

@@ -46,7 +46,9 @@ def test_routine_is_never_starved() -> None:
         queue.put(Waiting(sequence, 4, memoryview(b"flash override")))
     served = []
     for _ in range(60):
-        message = queue.next_level().popleft()
+        level = queue.next_level()
+        assert level is not None
+        message = level.popleft()
         served.append(message.precedence)
         queue.sent(message)
     assert 0 in served

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from guard.link.blocks import Burst
 from guard.link.events import Alarm, Event, LinkBack, LinkDead, SessionOpened, Silence
 from guard.link.lines import LINKS_MAX
 from guard.link.params import LinkParams
-from guard.link.sender import Burst
 from schemas.errors import Broken
 from schemas.reasons import Reason
 from tests.guard.link.pair import MS, SMALL, Pair, cut, envelopes
