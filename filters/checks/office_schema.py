@@ -10,7 +10,13 @@ from typing import Any, Literal
 from pydantic import Field
 
 from filters.formats.office_fields import formula_fault
-from filters.formats.office_model import OOXML
+from filters.formats.office_model import (
+    FORMULA,
+    FORMULA_CHILDREN,
+    FORMULA_PREFIX,
+    FORMULA_ROOT,
+    OOXML,
+)
 from filters.formats.office_names import Names
 from filters.formats.office_names import read as read_names
 from filters.formats.ooxml_kinds import KINDS
@@ -35,8 +41,8 @@ class OfficeSchemaParameters(Parameters):
     odf_document    the table of names of OpenDocument
     """
 
-    kinds: list[Literal["docx", "xlsx", "pptx", "odt", "ods", "odp", "odg"]] = Field(
-        min_length=1, max_length=7
+    kinds: list[Literal["docx", "xlsx", "pptx", "odt", "ods", "odp", "odg", "odf"]] = Field(
+        min_length=1, max_length=8
     )
     media: list[str] = Field(default=[], max_length=16)
     ooxml_document: str = Field(default="ooxml-names.txt", max_length=64)
@@ -56,8 +62,10 @@ def make(parameters: OfficeSchemaParameters, documents: Documents) -> Run:
             if model["kind"] not in kinds:
                 raise _invalid("a document of a kind that is not allowed")
             names = ooxml if model["kind"] in OOXML else odf
+            if model["kind"] == FORMULA and len(model["parts"]) != 1:
+                raise _invalid("a formula has other parts than itself")
             for part in model["parts"]:
-                _part(part, names, media)
+                _part(part, names, media, model["kind"])
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise Malformed(Reason.MODEL_SHAPE, "not the layout of an office document") from error
         return Pass()
@@ -65,7 +73,7 @@ def make(parameters: OfficeSchemaParameters, documents: Documents) -> Run:
     return run
 
 
-def _part(part: Any, names: Names, media: frozenset[str]) -> None:
+def _part(part: Any, names: Names, media: frozenset[str], kind: str) -> None:
     if part["kind"] == "image":
         if part["media"] not in media:
             raise _invalid("a picture of a kind that is not allowed")
@@ -74,11 +82,18 @@ def _part(part: Any, names: Names, media: frozenset[str]) -> None:
     if "links" in part:
         if part["kind"] not in KINDS or KINDS[part["kind"]].root != tree[0]:
             raise _invalid("a part that no document has")
-    elif tree[0] != f"office:document-{part['kind']}":
+    elif not _is_root(tree[0], part, kind):
         raise _invalid("a part that no document has")
+    is_formula = tree[0] == FORMULA_ROOT
     todo = [tree]
     while todo:
-        name, attributes, content = todo.pop()
+        element = todo.pop()
+        name, attributes, content = element
+        in_formula = name == FORMULA_ROOT and element is not tree
+        if name.startswith(FORMULA_PREFIX) != is_formula or in_formula:
+            raise _invalid("a formula among other elements, or others in a formula")
+        if name in FORMULA_CHILDREN and len(content) != FORMULA_CHILDREN[name]:
+            raise _invalid("an element of a formula with more or fewer than its parts")
         known = names.plain.get(name)
         if known is None:
             raise _invalid("an element that the table of names does not have")
@@ -92,6 +107,16 @@ def _part(part: Any, names: Names, media: frozenset[str]) -> None:
                 raise _invalid("text in an element that has none")
             elif name in _FORMULAS and formula_fault(child):
                 raise Malformed(Reason.OFFICE_FIELD, formula_fault(child))
+
+
+def _is_root(name: str, part: Any, kind: str) -> bool:
+    """Whether a part of OpenDocument may begin so: a formula is one, or is content in another."""
+    is_content = part["kind"] == "content"
+    if kind == FORMULA:
+        return bool(name == FORMULA_ROOT and is_content and part["object"] == 0)
+    if name == FORMULA_ROOT:
+        return bool(is_content and part["object"])
+    return bool(name == f"office:document-{part['kind']}")
 
 
 def _invalid(what: str) -> Malformed:

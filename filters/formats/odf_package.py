@@ -18,7 +18,7 @@ MANIFEST = "META-INF/manifest.xml"
 _NS = "{urn:oasis:names:tc:opendocument:xmlns:manifest:1.0}"
 _BEGINNING = "application/vnd.oasis.opendocument."
 DOCUMENTS = {"odt": "text", "ods": "spreadsheet", "odp": "presentation",
-             "odg": "graphics"}  # fmt: skip
+             "odg": "graphics", "odf": "formula"}  # fmt: skip
 _LOCAL_HEADER_BYTES = 30
 
 

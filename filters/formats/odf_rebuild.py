@@ -1,15 +1,16 @@
 """An OpenDocument file as the model that crosses (docs/spec/office-model.md).
 
 Takes a package whose form has been recognised, the rules and the tables; gives the model. Only
-content, styles, the pictures that they show and the charts in them are looked at; whatever else is
-in the package does not cross. Pictures and charts lose their names: they are numbered as they are
-met.
+content, styles, the pictures that they show and the charts and formulas in them are looked at;
+whatever else is in the package does not cross. Pictures, charts and formulas lose their names: they
+are numbered as they are met.
 """
 
 from typing import Any
 
 from filters.formats.odf_package import OdfPackage
 from filters.formats.odf_tree import OdfTree
+from filters.formats.office_model import FORMULA, FORMULA_PREFIX, FORMULA_ROOT
 from filters.formats.office_names import Names
 from filters.formats.office_rules import Dropped, refuse
 from filters.formats.office_xml import parse
@@ -18,11 +19,13 @@ from schemas.cbor import CborValue
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
-_CHART = "application/vnd.oasis.opendocument.chart"
+_OBJECTS = {"application/vnd.oasis.opendocument.chart": "chart",
+            "application/vnd.oasis.opendocument.formula": FORMULA}  # fmt: skip
 _BODIES = {"odt": "office:text", "ods": "office:spreadsheet", "odp": "office:presentation",
            "odg": "office:drawing",
            "chart": "office:chart"}  # fmt: skip
 _ROOTS = (("content", "office:document-content"), ("styles", "office:document-styles"))
+_FORMULA_ROOTS = (("content", FORMULA_ROOT),)
 _MACRO_FOLDERS = ("Basic/", "Scripts/", "Dialogs/")
 _TYPES = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif",
           "bmp": "image/bmp", "tif": "image/tiff", "tiff": "image/tiff", "webp": "image/webp",
@@ -36,12 +39,14 @@ class OdfBuilder:
         self, package: OdfPackage, names: Names, dropped: Dropped, picture: Picture
     ) -> None:
         self.package = package
-        self.names = names
+        self.names = names.where(lambda name: not name.startswith(FORMULA_PREFIX))
+        self.formula_names = names.where(lambda name: name.startswith(FORMULA_PREFIX))
         self.dropped = dropped
         self.make_picture = picture
         self.parts: list[CborValue] = []
         self.numbers: dict[str, str] = {}
-        self.objects: list[str] = [""]
+        self.objects: list[tuple[str, str]] = [("", package.kind)]  # folder and kind
+        self.object_numbers = {"": 0}
 
     def model(self) -> dict[str, CborValue]:
         """The whole document."""
@@ -51,7 +56,7 @@ class OdfBuilder:
         self.forbidden_names()
         at = 0
         while at < len(self.objects):
-            self.document(at, kind if at == 0 else "chart")
+            self.document(at, *self.objects[at])
             at += 1
         for name in ("meta.xml", "settings.xml"):
             if name in self.package.parts:
@@ -69,10 +74,11 @@ class OdfBuilder:
             elif name.endswith(".bin") or self.package.types.get(name, "").endswith("oleobject"):
                 self.dropped.by(rules.embedded, Reason.OFFICE_EMBEDDED, "an embedded object")
 
-    def document(self, number: int, kind: str) -> None:
+    def document(self, number: int, folder: str, kind: str) -> None:
         """Content and styles of the document, or of one in it."""
-        folder = self.objects[number]
-        for part, root_name in _ROOTS:
+        is_formula = kind == FORMULA
+        names = self.formula_names if is_formula else self.names
+        for part, root_name in _FORMULA_ROOTS if is_formula else _ROOTS:
             name = f"{folder}{part}.xml"
             if name not in self.package.parts:
                 if part == "content":
@@ -81,10 +87,10 @@ class OdfBuilder:
             place: dict[str, CborValue] = {"kind": part, "object": number, "tree": None}
             self.parts.append(place)
             try:
-                tree = OdfTree(self.names, self.dropped, self.picture, self.embedded).tree(
-                    parse(self.package.parts[name]), root_name
-                )
-                if part == "content":
+                tree = OdfTree(
+                    names, self.dropped, self.picture, self.embedded, is_formula=is_formula
+                ).tree(parse(self.package.parts[name]), root_name)
+                if root_name == "office:document-content":
                     _body(tree, _BODIES[kind])
             except Malformed as error:
                 raise Malformed(error.reason, f"{part}: {error.sentence}"[:240]) from error
@@ -116,13 +122,15 @@ class OdfBuilder:
         return self.numbers[name]
 
     def embedded(self, name: str) -> str | None:
-        """What stands for a chart in this folder; None if it is another object and left out."""
+        """What stands for a chart or a formula in this folder; None if it is another object and
+        left out."""
         folder = name.rstrip("/") + "/"
-        if self.package.types.get(folder) == _CHART and len(self.objects) < PARTS_MAX:
-            if folder in self.objects:
-                return f"object:{self.objects.index(folder)}"
-            self.objects.append(folder)
-            return f"object:{len(self.objects) - 1}"
+        kind = _OBJECTS.get(self.package.types.get(folder, ""))
+        if kind is not None and len(self.objects) < PARTS_MAX:
+            number = self.object_numbers.setdefault(folder, len(self.objects))
+            if number == len(self.objects):
+                self.objects.append((folder, kind))
+            return f"object:{number}"
         self.dropped.by(self.dropped.rules.embedded, Reason.OFFICE_EMBEDDED, "an embedded object")
         return None
 

@@ -6,6 +6,7 @@ model), `object:N` (a document in the document), `#place`, or, where the rule ke
 as itself.
 """
 
+import re
 from collections.abc import Callable
 
 from lxml import etree
@@ -13,6 +14,8 @@ from lxml import etree
 from filters.formats.odf_words import (
     ALWAYS_DROPPED,
     FORMULA_ATTRIBUTES,
+    FORMULA_ENCODING,
+    FORMULA_TEXT,
     LINK,
     OBJECT,
     PICTURES,
@@ -28,6 +31,7 @@ from schemas.cbor import CborValue
 from schemas.reasons import Reason
 
 _BLANKS = " \t\r\n"
+_COMMENT = re.compile(r'("[^"]*+")|%%[^\n]*+')  # in quotes it is text
 Refer = Callable[[str], str | None]
 """A name in the package -> what stands for it in the model, or None if it does not cross."""
 _PLACE_CHARACTERS_MAX = 1024
@@ -36,7 +40,12 @@ _PLACE_CHARACTERS_MAX = 1024
 class OdfTree:
     """One part on its way into the model."""
 
-    def __init__(self, names: Names, dropped: Dropped, picture: Refer, embedded: Refer) -> None:
+    def __init__(
+        self, names: Names, dropped: Dropped, picture: Refer, embedded: Refer, *,
+        is_formula: bool = False,
+    ) -> None:  # fmt: skip
+        """names: those of a formula alone, or all but those."""
+        self.is_formula = is_formula
         self.names = names
         self.dropped = dropped
         self.rules = dropped.rules
@@ -65,16 +74,30 @@ class OdfTree:
         if tag in SHELLS:
             self.children(node, False)  # refuses what the rules refuse; the shell itself goes
             return []
-        if tag in UNWRAPPED:
+        if tag in UNWRAPPED and not self.is_formula:
             return self.children(node, True)
+        if tag == FORMULA_TEXT:
+            return self.formula_text(node)
         known = self.names.elements.get(tag)
         if known is None:
             self._unknown(tag)
-            return []
+            # where each child of an element has a place, one that is left out keeps its own
+            return [["math:mrow", {}, []]] if self.is_formula and tag not in ALWAYS_DROPPED else []
         attributes = self.attributes(node, known)
         if attributes is None:
             return self.children(node, True) if tag == LINK else []
         return [[known.name, attributes, self.children(node, known.has_text)]]
+
+    def formula_text(self, node: etree._Element) -> list[CborValue]:
+        """The text by which LibreOffice draws a formula: without it other marks would be seen than
+        the writer saw. Without its comments; other annotations (MathType's are bytes) are dropped.
+        """
+        known = self.names.elements.get(node.tag)
+        if known is None or node.get("encoding") != FORMULA_ENCODING or len(node):
+            self.dropped.note("an annotation of a formula")
+            return []
+        text = _COMMENT.sub(lambda found: found[1] or "", node.text or "")
+        return [[known.name, {"encoding": FORMULA_ENCODING}, [text] if text else []]]
 
     def children(self, node: etree._Element, has_text: bool) -> list[CborValue]:
         """Elements and text in their order, texts that stand together as one."""

@@ -15,6 +15,9 @@ DRAW = f"{{{_NS}drawing:1.0}}"
 FORM = f"{{{_NS}form:1.0}}"
 SCRIPT = f"{{{_NS}script:1.0}}"
 PRESENTATION = f"{{{_NS}presentation:1.0}}"
+MATH = "{http://www.w3.org/1998/Math/MathML}"
+FORMULA_TEXT = f"{MATH}annotation"
+FORMULA_ENCODING = "StarMath 5.0"
 XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
 _DOM = "{http://www.w3.org/2001/xml-events}"
 
@@ -87,6 +90,7 @@ ALWAYS_DROPPED = frozenset(
         *_all(PRESENTATION, "animations"),
         *_all(DRAW, "image-map"),
         *_all(OFFICE, "meta settings"),
+        *_all(MATH, "annotation annotation-xml"),  # but the one text that draws the formula
     )
 )
 FORMULA_ATTRIBUTES = frozenset(

@@ -18,7 +18,12 @@ PARTS_MAX = 4096
 ELEMENTS_MAX = 400_000
 DEPTH_LEVELS_MAX = 100
 OOXML = ("docx", "xlsx", "pptx")
-ODF = ("odt", "ods", "odp", "odg")
+ODF = ("odt", "ods", "odp", "odg", "odf")
+FORMULA, FORMULA_PREFIX, FORMULA_ROOT = "odf", "math:", "math:math"
+FORMULA_CHILDREN = {
+    "math:mfrac": 2, "math:mroot": 2, "math:msub": 2, "math:msup": 2, "math:munder": 2,
+    "math:mover": 2, "math:msubsup": 3, "math:munderover": 3,
+}  # fmt: skip
 
 _LIMITS = CborLimits(
     bytes_max=BYTES_MAX,

@@ -6,7 +6,9 @@ prefixed names (an attribute without a prefix is in no namespace, `#text` stands
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Self
 
 from schemas.errors import Broken
 from schemas.reasons import Reason
@@ -34,6 +36,14 @@ class Names:
     elements: dict[str, Element]
     plain: dict[str, frozenset[str]]
     prefixes: dict[str, str]
+
+    def where(self, is_in: Callable[[str], bool]) -> Self:
+        """Those elements alone whose prefixed name is in."""
+        return replace(
+            self,
+            elements={tag: one for tag, one in self.elements.items() if is_in(one.name)},
+            plain={name: one for name, one in self.plain.items() if is_in(name)},
+        )
 
     def prefixed(self, tag: str) -> str:
         """A name as a person reads it; a foreign namespace is shown by its last word."""

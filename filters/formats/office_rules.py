@@ -50,8 +50,8 @@ class OfficeRules(Parameters):
     odf_document    the table of names of OpenDocument
     """
 
-    kinds: list[Literal["docx", "xlsx", "pptx", "odt", "ods", "odp", "odg"]] = Field(
-        min_length=1, max_length=7
+    kinds: list[Literal["docx", "xlsx", "pptx", "odt", "ods", "odp", "odg", "odf"]] = Field(
+        min_length=1, max_length=8
     )
     macros: Choice = "refuse"
     embedded: Choice = "refuse"

@@ -10,8 +10,10 @@ import unicodedata
 from binascii import Error as NotBase64
 from collections.abc import Iterator
 from functools import lru_cache
+from heapq import merge
 from html import unescape
 from itertools import islice
+from typing import Union
 from urllib.parse import unquote
 
 import re2
@@ -19,6 +21,7 @@ import re2
 BARRIER = "\x01"
 WINDOW_BYTES = 4_000  # a window costs as much as a pass over so many bytes
 _REMEMBERED_MAX = 70_000
+_RARE = 1_000  # bytes of text a sign, at least
 _CONFUSABLE = str.maketrans(
     "аеорсухіјѕԁһӏкмтвнґαβεικνορτυχγ",
     "aeopcyxijsdhlkmtbhgabeikvoptuxy",
@@ -33,11 +36,14 @@ _FOLD = bytes(
     for byte in range(256)
 )  # fmt: skip
 _OTHERS = re2.compile(rb"[\x80-\xff]+", _LATIN)
-_REFERENCE = re2.compile(rb"%[0-9A-Fa-f]{2}|&#|&[A-Za-z][A-Za-z0-9]{1,31};?", _LATIN)
+_REFERENCE_FORM = rb"%[0-9A-Fa-f]{2}|&#|&[A-Za-z][A-Za-z0-9]{1,31};?"
+_REFERENCE = re2.compile(_REFERENCE_FORM, _LATIN)
+_REFERENCE_HERE = re.compile(_REFERENCE_FORM)
 _APART = f" {BARRIER} ".encode()
 _SPACED = re2.compile(r"(?: +[^ \x01]){4,} ")
 _BASE64 = re2.compile(rb"[A-Za-z0-9+/_\-]{16,}(?:[\r\n]+[A-Za-z0-9+/_\-]{4,})*")
 _HEX = re2.compile(rb"(?:[0-9A-Fa-f]{2}[ :\-]?){8,}")
+_Found = Union["re.Match[bytes]", "re2._Match[bytes]"]
 _URL_SIGNS = bytes.maketrans(b"-_", b"+/")
 
 
@@ -98,19 +104,40 @@ def references(text: str) -> str | None:
     """The parts of the text around references and percent escapes, with these resolved, or None."""
     if "&" not in text and "%" not in text:
         return None
-    around = windows(text.encode("utf-8", "surrogatepass"), _REFERENCE)
+    raw = text.encode("utf-8", "surrogatepass")
+    around = windows(raw, _references_in(raw))
     if around is None:
         return None
     return unquote(unescape(unescape(around.decode("utf-8", "surrogatepass"))), errors="ignore")
 
 
-def windows(raw: bytes, pattern: "re2._Regexp[bytes]") -> bytes | None:
+def _references_in(raw: bytes) -> Iterator[_Found]:
+    """What looks like a reference or a percent escape, in order: sign by sign, which is ten times
+    as fast as looking for all while they are rare, and then for all."""
+    looked, most = -1, len(raw) // _RARE + 16
+    for looked in islice(merge(_places(raw, b"%"), _places(raw, b"&")), most):
+        found = _REFERENCE_HERE.match(raw, looked)
+        if found is not None:
+            yield found
+        most -= 1
+    if not most:
+        yield from _REFERENCE.finditer(raw, looked + 1)
+
+
+def _places(raw: bytes, sign: bytes) -> Iterator[int]:
+    at = raw.find(sign)
+    while at >= 0:
+        yield at
+        at = raw.find(sign, at + 1)
+
+
+def windows(raw: bytes, candidates: Iterator[_Found]) -> bytes | None:
     """The text around each match, nine words to both sides; None if there is none.
 
     All of the text where the matches are many.
     """
     most = len(raw) // WINDOW_BYTES + 16
-    matches = list(islice(filter(_resolves, pattern.finditer(raw)), most))
+    matches = list(islice(filter(_resolves, candidates), most))
     if not matches:
         return None
     if len(matches) == most:
@@ -125,9 +152,14 @@ def windows(raw: bytes, pattern: "re2._Regexp[bytes]") -> bytes | None:
     return b"".join((*parts, raw[low:high]))
 
 
-def _resolves(found: "re2._Match[bytes]") -> bool:
+def _resolves(found: _Found) -> bool:
     """Whether a match stands for something else: `&D` of `R&D` does not."""
-    text = found.group().decode()
+    return _stands_for_other(found.group())
+
+
+@lru_cache(maxsize=_REMEMBERED_MAX)
+def _stands_for_other(sign: bytes) -> bool:
+    text = sign.decode()
     return text[0] == "%" or text[1] == "#" or bool(unescape(text) != text)
 
 

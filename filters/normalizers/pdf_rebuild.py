@@ -6,6 +6,7 @@ line; gives the model of docs/spec/pdf-model.md. `way = "raster"`: pages are ren
 without text layer; gives the model of docs/spec/picture-model.md. Sets the metadata's `type`.
 """
 
+import ctypes
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal
@@ -35,6 +36,7 @@ MODEL_LAYOUT = 1
 POINTS_AN_INCH = 72
 _WHITE = (255, 255, 255, 255)
 _FLAGS = pdfium_c.FPDF_ANNOT | pdfium_c.FPDF_REVERSE_BYTE_ORDER
+_NO_FONT_PATHS = (ctypes.POINTER(ctypes.c_char) * 1)()  # ended by a null pointer
 LOSSLESS_BITS_A_PIXEL_MAX = 6
 NOTED_CHARACTERS_MAX = 180
 
@@ -106,6 +108,7 @@ def _raster(
     untrusted: bytes, parameters: PdfRebuildParameters, limits: PdfLimits
 ) -> tuple[bytes, set[str]]:
     bounds = PictureLimits(limits.pixels_max, limits.all_pixels_max, 65_535, limits.pages_max)
+    _begin_anew()
     try:
         document = pypdfium2.PdfDocument(untrusted)
     except pypdfium2.PdfiumError as error:
@@ -118,6 +121,18 @@ def _raster(
         raise Malformed(Reason.SYNTAX, "PDFium cannot render a page") from error
     finally:
         document.close()
+
+
+def _begin_anew() -> None:
+    """PDFium as it is after its start, and without this machine's fonts.
+
+    It remembers which font it took for one that a document names and does not hold, and takes
+    another the next time: what a page looks like would depend on the messages before it.
+    """
+    pdfium_c.FPDF_DestroyLibrary()
+    pdfium_c.FPDF_InitLibraryWithConfig(pdfium_c.FPDF_LIBRARY_CONFIG(
+        version=2, m_pUserFontPaths=_NO_FONT_PATHS, m_pIsolate=None, m_v8EmbedderSlot=0,
+    ))  # fmt: skip
 
 
 def _rendered(

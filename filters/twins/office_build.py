@@ -188,7 +188,8 @@ def _odf(
     for part in parts:
         if part["kind"] == "content" and part["object"]:
             references[f"object:{part['object']}"] = f"./Object {part['object']}"
-            listed.append((f"Object {part['object']}/", ODF_TYPES["chart"]))
+            inner = "odf" if part["tree"][0] == "math:math" else "chart"
+            listed.append((f"Object {part['object']}/", ODF_TYPES[inner]))
     prefixes = {**ODF_PREFIXES, **ODF_FORMULAS}
     for part in parts:
         if part["kind"] == "image":
@@ -197,11 +198,20 @@ def _odf(
         above = "../" if part["object"] else ""
         tree = _referring(part["tree"], references, above)
         name = f"{folder}{part['kind']}.xml"
-        files.append((name, _xml(tree, f"office:document-{part['kind']}", prefixes)))
+        files.append((name, _xml(tree, _odf_root(kind, part), prefixes)))
         listed.append((name, "text/xml"))
     files.sort()
     manifest = ("META-INF/manifest.xml", _manifest(listed))
     return [("mimetype", ODF_TYPES[kind].encode()), manifest, *files]
+
+
+def _odf_root(kind: str, part: dict[str, Any]) -> str:
+    """What a part begins with: a formula stands for itself, or in a document of another kind."""
+    is_content = part["kind"] == "content"
+    if kind == "odf":
+        return "math:math" if is_content and not part["object"] else ""
+    is_formula = is_content and part["object"] and part["tree"][0] == "math:math"
+    return "math:math" if is_formula else f"office:document-{part['kind']}"
 
 
 def _referring(tree: Any, references: dict[str, str], above: str) -> Any:

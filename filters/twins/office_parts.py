@@ -6,6 +6,11 @@ package, and their content and relationship types (ECMA-376, ODF 1.3). Nothing e
 
 from dataclasses import dataclass
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _ML = "application/vnd.openxmlformats-officedocument."
 _WORD, _SHEET, _SHOW = _ML + "wordprocessingml.", _ML + "spreadsheetml.", _ML + "presentationml."
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
@@ -29,6 +34,7 @@ ODF_PREFIXES = {
     "dr3d": _OASIS + "dr3d:1.0",
     "draw": _OASIS + "drawing:1.0",
     "fo": _OASIS + "xsl-fo-compatible:1.0",
+    "math": "http://www.w3.org/1998/Math/MathML",
     "number": _OASIS + "datastyle:1.0",
     "office": _OASIS + "office:1.0",
     "presentation": _OASIS + "presentation:1.0",
@@ -48,11 +54,28 @@ ODF_FORMULAS = {
     "ooow": "http://openoffice.org/2004/writer",
     "oooc": "http://openoffice.org/2004/calc",
 }
+# What an element of a formula may say: nothing that is followed, run, or takes it out of sight.
+FORMULA_ATTRIBUTES = _words(
+    "accent accentunder align background bevelled close color columnalign columnlines "
+    "columnspacing columnspan columnwidth denomalign depth dir display displaystyle edge "
+    "encoding equalcolumns equalrows fence fontfamily fontsize fontstyle fontweight form "
+    "frame framespacing groupalign height largeop linebreak linethickness lquote lspace "
+    "mathbackground mathcolor mathsize mathvariant maxsize minsize movablelimits notation "
+    "numalign open rowalign rowlines rowspacing rowspan rquote rspace scriptlevel "
+    "scriptminsize scriptsizemultiplier separator separators side stretchy subscriptshift "
+    "superscriptshift symmetric voffset width"
+)
+FORMULA_PARTS = {
+    "math:mfrac": 2, "math:mroot": 2, "math:msub": 2, "math:msup": 2, "math:munder": 2,
+    "math:mover": 2, "math:msubsup": 3, "math:munderover": 3,
+}  # fmt: skip
+FORMULA_ENCODING = "StarMath 5.0"
 ODF_TYPES = {
     "odt": "application/vnd.oasis.opendocument.text",
     "ods": "application/vnd.oasis.opendocument.spreadsheet",
     "odp": "application/vnd.oasis.opendocument.presentation",
     "odg": "application/vnd.oasis.opendocument.graphics",
+    "odf": "application/vnd.oasis.opendocument.formula",
     "chart": "application/vnd.oasis.opendocument.chart",
 }
 
@@ -69,7 +92,7 @@ class Place:
 
 
 def _place(path: str, content_type: str, relation: str, root: str, leads_to: str = "") -> Place:
-    return Place(path, content_type, relation, root, frozenset(leads_to.split()))
+    return Place(path, content_type, relation, root, _words(leads_to))
 
 
 _CHART = _ML + "drawingml.chart+xml"

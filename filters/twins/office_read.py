@@ -30,13 +30,13 @@ _CONTROLS = dict.fromkeys(
     [*range(9), 11, 12, *range(14, 32), *range(127, 160), 0xFFFE, 0xFFFF, *range(0xFDD0, 0xFDF0)]
 )
 
-Kinds = Literal["docx", "xlsx", "pptx", "odt", "ods", "odp", "odg"]
+Kinds = Literal["docx", "xlsx", "pptx", "odt", "ods", "odp", "odg", "odf"]
 
 
 class OfficeReadParameters(Parameters):
     """kinds: the documents that are taken. hyperlinks: whether addresses to click on are."""
 
-    kinds: list[Kinds] = Field(min_length=1, max_length=7)
+    kinds: list[Kinds] = Field(min_length=1, max_length=8)
     hyperlinks: Literal["refuse", "keep"] = "refuse"
 
 
@@ -57,7 +57,7 @@ def document(untrusted: bytes, parameters: OfficeReadParameters) -> dict[str, An
     if kind in MAIN:
         _ooxml(kind, parts, parameters)
     else:
-        _odf(parts)
+        _odf(kind, parts)
     elements = sum(_tree(part["tree"]) for part in parts if part["kind"] != "image")
     if elements > ELEMENTS_MAX:
         raise Malformed(Reason.TOO_MANY_ELEMENTS, "the document has too many elements")
@@ -90,7 +90,9 @@ def _ooxml(kind: str, parts: list[dict[str, Any]], parameters: OfficeReadParamet
                 raise Malformed(Reason.OFFICE_PART, "a link to a part that may not be there")
 
 
-def _odf(parts: list[dict[str, Any]]) -> None:
+def _odf(kind: str, parts: list[dict[str, Any]]) -> None:
+    if kind == "odf" and len(parts) != 1:
+        raise _shape("a formula has other parts than itself")
     seen = set()
     for part in parts:
         if part["kind"] == "image":

@@ -15,7 +15,15 @@ from typing import Literal
 from pydantic import Field
 
 from filters.twins.office_danger import check
-from filters.twins.office_parts import MAIN, ODF_TYPES, PLACES, RELATIONS
+from filters.twins.office_parts import (
+    FORMULA_ATTRIBUTES,
+    FORMULA_ENCODING,
+    FORMULA_PARTS,
+    MAIN,
+    ODF_TYPES,
+    PLACES,
+    RELATIONS,
+)
 from filters.twins.office_tree import Tree, parse, walk
 from schemas.errors import Broken, Malformed
 from schemas.message import Message
@@ -180,14 +188,36 @@ def _odf(files: dict[str, bytes], places: Places, links: bool) -> None:
         if not name.endswith(".xml") or name == _MANIFEST:
             continue
         tree = parse(contents)
-        if tree[0] not in ("office:document-content", "office:document-styles"):
+        folder = name.rpartition("/")[0]
+        if tree[0] not in _roots(listed.get(f"{folder}/", "")):
             raise _invalid("a part has another root element")
         _placed(tree, places)
         check(tree)
-        folder = name.rpartition("/")[0]
+        _formula(tree)
         for tag, attributes, _ in walk(tree):
             if "xlink:href" in attributes:
                 _href(tag, attributes["xlink:href"], folder, files, listed, links)
+
+
+def _formula(tree: Tree) -> None:
+    """Elements of formulas say nothing but how they look, and have the parts that they need."""
+    for name, attributes, content in walk(tree):
+        if not name.startswith("math:"):
+            continue
+        if any(key not in FORMULA_ATTRIBUTES and key[:6] != "xmlns:" for key in attributes):
+            raise _invalid("an attribute that no formula has")
+        if name == "math:annotation" and attributes.get("encoding") != FORMULA_ENCODING:
+            raise _invalid("an annotation that draws no formula")
+        inside = [child for child in content if not isinstance(child, str)]
+        if len(inside) != FORMULA_PARTS.get(name, len(inside)):
+            raise _invalid("an element of a formula with more or fewer than its parts")
+
+
+def _roots(media_type: str) -> tuple[str, ...]:
+    """What the parts of a document of this type begin with."""
+    if media_type == ODF_TYPES["odf"]:
+        return ("math:math",)
+    return ("office:document-content", "office:document-styles")
 
 
 def _href(

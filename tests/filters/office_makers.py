@@ -1,7 +1,8 @@
 """Ordinary office documents: flat OpenDocument to be converted, and what Python libraries write.
 
 LibreOffice makes the documents (`apt-get install --no-install-recommends libreoffice-writer
-libreoffice-calc libreoffice-impress libreoffice-draw`), poppler's pdftoppm their pictures.
+libreoffice-calc libreoffice-impress libreoffice-draw libreoffice-math`), poppler's pdftoppm their
+pictures.
 """
 
 import base64
@@ -156,6 +157,27 @@ def slides(kind: str) -> str:
     return _flat(kind, styles, page.format("one") + page.format("two"), masters)
 
 
+FORMULA = (
+    '<math:math xmlns:math="http://www.w3.org/1998/Math/MathML" display="block"><math:semantics>'
+    "<math:mrow><math:mi>E</math:mi><math:mo>=</math:mo><math:mi>m</math:mi><math:msup><math:mi>c"
+    "</math:mi><math:mn>2</math:mn></math:msup><math:mo>+</math:mo><math:munderover><math:mo>∑"
+    "</math:mo><math:mrow><math:mi>i</math:mi><math:mo>=</math:mo><math:mn>1</math:mn></math:mrow>"
+    "<math:mi>n</math:mi></math:munderover><math:mfrac><math:mn>1</math:mn><math:msqrt><math:mi>x"
+    "</math:mi></math:msqrt></math:mfrac></math:mrow>"
+    '<math:annotation encoding="StarMath 5.0">{a over b} + c = vec F + bold v '
+    "sum from {i = 1} to n {1 over sqrt x}"
+    "</math:annotation></math:semantics></math:math>"
+)
+
+
+def with_formula() -> str:
+    """A text with a formula in a line."""
+    place = 'text:anchor-type="as-char" svg:width="5cm" svg:height="1.5cm"'
+    frame = f"<draw:frame {place}><draw:object>{FORMULA}</draw:object></draw:frame>"
+    body = f"<text:p>Before {frame} after.</text:p>"
+    return _flat("text", "", body)
+
+
 # Name of a document -> flat source, and LibreOffice's filter for what is made of it.
 CONVERTED = {
     "text.odt": (text(), "fodt", "odt"),
@@ -165,6 +187,9 @@ CONVERTED = {
     "slides.odp": (slides("presentation"), "fodp", "odp"),
     "slides.pptx": (slides("presentation"), "fodp", "pptx:Impress MS PowerPoint 2007 XML"),
     "drawing.odg": (slides("graphics"), "fodg", "odg"),
+    "formula.odf": (FORMULA.replace("xmlns:math", "xmlns").replace("math:", ""), "mml", "odf"),
+    "formula.odt": (with_formula(), "fodt", "odt"),
+    "formula.docx": (with_formula(), "fodt", "docx:MS Word 2007 XML"),
 }
 
 

@@ -82,6 +82,17 @@ def test_only_the_kept_pages_cross(way: str) -> None:
     assert stopped(made("pdf_rebuild", way=way, pages_first=9), message(payload)) == "model-shape"
 
 
+def test_a_page_looks_the_same_whatever_was_rendered_before_it() -> None:
+    """PDFium remembers which font it took for one that is not there; found by the campaign."""
+
+    def font(name: bytes) -> bytes:
+        return pdf(good(more={5: b"<</Type/Font/Subtype/Type1/BaseFont/%s>>" % name}))
+
+    names = (b"Lelvetica", b"Helvetica", b"Lelvetica", b"Lelvetica", b"Times-Roman", b"Lelvetica")
+    shown = [crossed(font(name), way="raster", dpi=150).payload for name in names]
+    assert len({page for page, name in zip(shown, names, strict=True) if name == names[0]}) == 1
+
+
 def test_what_the_policy_drops_is_gone_and_told() -> None:
     script = b"/OpenAction<</S/JavaScript/JS(app.alert(1))>>"
     payload = pdf(good(catalog=script))

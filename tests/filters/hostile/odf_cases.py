@@ -30,6 +30,12 @@ def attacks(kind: str) -> Iterator[Case]:
     """What must not pass, for `odt`, `ods` or `odp`."""
     yield from _programs(kind)
     yield from _outside(kind)
+    yield from _bodies(kind)
+    yield from packages(kind)
+
+
+def packages(kind: str) -> Iterator[Case]:
+    """Packages, XML and ZIP files that are wrong in any kind of document."""
     yield from _tables(kind)
     yield from _xml(kind)
     yield from _containers(kind)
@@ -166,6 +172,9 @@ def _tables(kind: str) -> Iterator[Case]:
             for entry in entries
         ]  # fmt: skip
         yield Case(f"manifest {what}", zip_of(*changed), reasons)
+
+
+def _bodies(kind: str) -> Iterator[Case]:
     made = package(kind)
     made.parts["content.xml"] = made.parts["content.xml"].replace(
         b"document-content", b"document-styles"

@@ -18,6 +18,7 @@ TYPES = {
     "odt": "application/vnd.oasis.opendocument.text",
     "ods": "application/vnd.oasis.opendocument.spreadsheet",
     "odp": "application/vnd.oasis.opendocument.presentation",
+    "odf": "application/vnd.oasis.opendocument.formula",
 }
 BODIES = {"odt": "text", "ods": "spreadsheet", "odp": "presentation"}
 INSIDE = {
@@ -29,6 +30,7 @@ INSIDE = {
     "<text:p>all is well</text:p></draw:text-box></draw:frame></draw:page>",
 }
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
+FORMULA = f"{_HEAD}<math:math {ALL}><math:mrow><math:mi>a</math:mi></math:mrow></math:math>"
 
 
 @dataclass
@@ -49,7 +51,9 @@ class Package:
     def inside(self, text: str, place: str = "</office:body>") -> "Package":
         """Put markup before a place of the content; the body's end means its last element's end."""
         content = self.parts["content.xml"].decode()
-        if place == "</office:body>":
+        if self.kind == "odf":
+            place = "</math:mrow>"
+        elif place == "</office:body>":
             place = f"</office:{BODIES[self.kind]}></office:body>"
         return self.put("content.xml", content.replace(place, text + place))
 
@@ -83,6 +87,8 @@ def package(kind: str) -> Package:
     """The smallest sound document of a kind."""
     made = Package(kind, mimetype=TYPES[kind].encode())
     made.listed["/"] = TYPES[kind]
+    if kind == "odf":
+        return made.put("content.xml", FORMULA)
     body = f"<office:{BODIES[kind]}>{INSIDE[kind]}</office:{BODIES[kind]}>"
     return made.put(
         "content.xml",

@@ -3,25 +3,31 @@
 Models are written by hand, and pass through the destination's whole chain of the pack `office`.
 """
 
+import io
 import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from filters import catalog
 from filters.formats import office_model
+from filters.formats.office_text import office_texts
 from filters.twins.office_read import OfficeReadParameters, document
+from filters.twins.office_tree import texts
 from schemas.cbor import encode
 from schemas.errors import Malformed
 from schemas.message import Message, Meta
 from tests.filters.conftest import Chain, Outcome
 
+PACK = Path(__file__).parents[3] / "schemas" / "packs" / "office"
 VECTORS = Path(__file__).parents[2] / "vectors" / "office" / "model.json"
 META = Meta(
     id="7" * 32, flow="office", sender="s", name="", accepted_s=1, label="UNCLASSIFIED"
 )  # fmt: skip
-KINDS: list[Any] = ["docx", "xlsx", "pptx", "odt", "ods", "odp", "odg"]
+KINDS: list[Any] = ["docx", "xlsx", "pptx", "odt", "ods", "odp", "odg", "odf"]
 TEXT = ["w:p", {}, [["w:r", {}, [["w:t", {}, ["all is well"]]]]]]
 
 
@@ -155,20 +161,119 @@ def test_the_right_models_beside_them_are_built(destination: Chain) -> None:
         assert found.message.payload.startswith(b"PK")
 
 
-def test_a_word_that_is_cut_into_runs_is_found_on_both_sides() -> None:
-    from filters import catalog
+def formula(*texts: str, number: int = 0) -> dict[str, Any]:
+    """The part of a formula, each text a sign of its own."""
+    row = ["math:mrow", {}, [["math:mi", {}, [text]] for text in texts]]
+    return {"kind": "content", "object": number, "tree": ["math:math", {}, [row]]}
 
-    cut = ["w:p", {}, [["w:r", {}, [["w:t", {}, [piece]]]] for piece in ("HER", "ON")]]
-    crossed = Message.make(replace(META), encode(docx(cut)))
+
+def odf(*parts: Any) -> dict[str, Any]:
+    return {"office": 1, "kind": "odf", "parts": list(parts)}
+
+
+def drawn(*content: Any, **attributes: str) -> dict[str, Any]:
+    """The part of a formula with this in it."""
+    return {"kind": "content", "object": 0, "tree": ["math:math", attributes, list(content)]}
+
+
+def element(name: str, *content: Any, **attributes: str) -> Any:
+    return [f"math:{name}", attributes, list(content)]
+
+
+HERON = [element("mi", "HER"), element("mi", "ON")]
+B = element("mi", "b")
+ROW = element("mrow", *HERON)
+
+
+OBJECT = ["draw:frame", {}, [["draw:object", {"xlink:href": "object:1"}, []]]]
+IN_TEXT = ["text:p", {}, [OBJECT]]
+STYLES_OF_A_TEXT = {"kind": "styles", "object": 0, "tree": ["office:document-styles", {}, []]}
+WORDS = {"kind": "content", "object": 0, "tree": odt()["parts"][0]["tree"]}
+MIXED = formula("a")
+MIXED["tree"] = ["math:math", {}, [["text:p", {}, ["a"]]]]
+
+
+def test_formulas_cross_alone_and_in_a_text(destination: Chain) -> None:
+    for model in (odf(formula("a")), odt(IN_TEXT, more=[formula("a", number=1)])):
+        found = sent(destination, model)
+        assert not found.stage, found.sentence
+        with zipfile.ZipFile(io.BytesIO(found.message.payload)) as made:
+            assert b"math:mi" in b"".join(map(made.read, made.namelist()))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        odf(WORDS),
+        odf(formula("a"), STYLES_OF_A_TEXT),
+        odf(formula("a"), formula("b", number=1)),
+        odf(MIXED),
+        odt(["math:math", {}, []]),
+        odt(IN_TEXT, more=[MIXED | {"object": 1}]),
+        {**odt(), "parts": [formula("a")]},
+        odf(formula("a"), {"kind": "image", "media": "png", "data": b""}),
+        odf(drawn(element("math", B))),
+        odf(drawn(element("mfrac", B))),
+        odf(drawn(element("msubsup", B, B))),
+        odf(drawn(B, altimg="http://192.0.2.1/a.png")),
+        odf(drawn(element("mi", "b", href="http://192.0.2.1"))),
+        odf(drawn(element("mi", "b", style="display:none"))),
+    ],
+)
+def test_formulas_are_formulas_and_nothing_else_is(model: Any, destination: Chain) -> None:
+    assert sent(destination, model).stage
+    stage = catalog.load("office_schema")
+    tables = {name: (PACK / name).read_bytes() for name in ("ooxml-names.txt", "odf-names.txt")}
+    judged = stage.make(stage.parameters.model_validate({"kinds": KINDS}), tables)
+    with pytest.raises(Malformed):
+        judged(Message.make(META, encode(model)))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        docx(["w:p", {}, [["w:r", {}, [["w:t", {}, [piece]]]] for piece in ("HER", "ON")]]),
+        odf(formula("HER", "ON")),
+        odf(formula("1", "heron", "2")),
+        odf(drawn(element("mtable", element("mtr", element("mtd", *HERON), element("mtd", B))))),
+        odf(drawn(element("mfrac", ROW, B))),
+        odf(drawn(element("msub", ROW, B))),
+        odf(drawn(B, element("mspace"), *HERON)),
+        odf(
+            drawn(
+                element(
+                    "semantics", B, element("annotation", "a over heron", encoding="StarMath 5.0")
+                )
+            )
+        ),
+        odt(IN_TEXT, more=[formula("HER", "ON", number=1)]),
+    ],
+)
+def test_a_word_that_is_cut_into_runs_is_found_on_both_sides(model: Any) -> None:
+    crossed = Message.make(replace(META), encode(model))
     documents = {"words.txt": b"heron\n"}
     for stage, message in (
         ("office_words", crossed),
-        ("words_twin", sent(Chain("office", "destination"), docx(cut)).message),
+        ("words_twin", sent(Chain("office", "destination"), model).message),
     ):
         made = catalog.load(stage)
         values = {"form": "container"} if stage == "words_twin" else {}
         answer = made.make(made.parameters.model_validate(values), documents)(message)
         assert getattr(answer, "reason", "") == "dirty-word", stage
+
+
+@pytest.mark.parametrize("encoding", ["", "MathType@MTEF@5@5@+=", "starmath 5.0"])
+def test_only_what_draws_a_formula_annotates_it(encoding: str, destination: Chain) -> None:
+    note = element("annotation", "a", encoding=encoding)
+    assert sent(destination, odf(drawn(element("semantics", B, note)))).stage
+
+
+def test_paragraphs_in_each_other_give_each_text_once() -> None:
+    nested: Any = ["text:p", {}, ["x" * 1000]]
+    for _ in range(90):
+        nested = ["text:p", {}, ["a", nested]]
+    found = office_texts(odt(nested)) + texts(odt(nested)["parts"][0]["tree"])
+    assert sum(map(len, found)) < 10_000
 
 
 def test_the_vectors_are_read_alike_on_both_sides() -> None:
