@@ -19,9 +19,10 @@ from typing import Any
 from guard.core.journey import Journey, May, Role, State
 from guard.edge import policy_install
 from guard.edge.collector import open_syslog
+from guard.edge.endings import AT_FAULT_WITHIN_S, cause_of, domains_ended, ended_together
 from guard.edge.key_watch import KeyWatch
 from guard.edge.listener import open_listener
-from guard.edge.ownership import User, hand_over, users_of
+from guard.edge.ownership import HandedOver, User, users_of
 from guard.edge.policy_memory import PolicyMemory
 from guard.edge.processes import PROGRAM
 from guard.edge.processes import start as start_process
@@ -30,18 +31,19 @@ from guard.edge.rights import MEMORY_BYTES_MAX, write_rights
 from guard.edge.role_keys import keys_for
 from guard.edge.role_values import values_of
 from guard.edge.running_alone import hold_site
-from guard.edge.seats import Seat, seats_of
+from guard.edge.seats import Seat, scanner_folder, seats_of, stage_values
 from guard.edge.site import Site
 from guard.edge.sockets import feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
-from guard.edge.telling import Ended, cause_of, processes_told, tell_numbers, write_status
+from guard.edge.telling import processes_told, tell_numbers, write_status
 from guard.edge.udp import bind_address, open_receiver, open_sender
 from guard.version import VERSION
 from schemas.errors import CheckvalveError
+from schemas.reasons import Reason
 
 Tell = Callable[[dict[str, Any]], None]
 _STOP_WITHIN_S, _LAST_WITHIN_S = 15, 3
-_CALM_S = 1.0  # a domain that ends sooner than this after its start is given pauses
+_CALM_S = 1.0 + AT_FAULT_WITHIN_S  # a domain that ends sooner after its start is given pauses
 _BACKOFF_S_MAX = 5.0
 _LOOK_S = 1.0
 _STOP, _NOTES_MAX = b"s", 4096
@@ -66,8 +68,7 @@ class Supervisor:
         self._insecure = insecure
         self._seats = self._seats_for(site)
         self._users: dict[str, User] = users_of([s.name for s in self._seats], site.file.first_user)
-        self._feed = feed_pair()
-        self._stages_feed = feed_pair()  # what reads content tells numbers on one of its own
+        self._feed, self._stages_feed = feed_pair(), feed_pair()  # the latter: what reads content
         self._udp = self._open_udp()
         self._metrics = open_listener(site.file.metrics, site.folder / "run" / "metrics.sock")
         self._cause = "start"
@@ -78,6 +79,8 @@ class Supervisor:
         self._started_s: dict[str, float] = {}
         self._pause_s: dict[str, float] = {}
         self._due_s: dict[str, float] = {}
+        self._handed = HandedOver(site.folder)
+        self._scanner_folder = scanner_folder(self._seats, site.file.antivirus)
 
     # -- what it opens before any role runs ------------------------------------------------
 
@@ -100,6 +103,8 @@ class Supervisor:
         """Fresh sockets, fresh keys, all processes of a domain; returns when all are ready."""
         seats = [seat for seat in self._seats if seat.role.domain == domain]
         self._site = self._keys.checked(self._site)
+        if domain == _LANE:
+            self._scanner_folder.enter()
         nonce = secrets.token_bytes(16)
         values = values_of(self._site, nonce) | {
             "insecure": int(self._insecure),
@@ -112,7 +117,7 @@ class Supervisor:
         channels = {name: one_way_pair() for seat in seats for name in seat.role.tells}
         try:
             for seat in seats:
-                hand_over(self._site.folder, seat.role, self._users.get(seat.name))
+                self._handed.ensure(seat.name, seat.role, self._users.get(seat.name))
                 seat.process = start_process(self._spec(seat, values, keys, channels), self.program)
         finally:
             for end in (end for pair in channels.values() for end in pair):
@@ -130,29 +135,13 @@ class Supervisor:
               channels: dict[str, tuple[socket.socket, socket.socket]]) -> Spec:  # fmt: skip
         role = seat.role
         memory_bytes_max = MEMORY_BYTES_MAX
+        values = values | stage_values(seat, self._site.chain)
         descriptors = {name: channels[name][0].fileno() for name in role.hears}
         descriptors |= {name: channels[name][1].fileno() for name in role.tells}
+        descriptors = seat.named(descriptors)
         if seat.line is not None:
-            hears, tells = seat.ends
-            descriptors = {
-                end: descriptors[name]
-                for end, name in zip(hears + tells, role.hears + role.tells, strict=True)
-            }
-            limits = seat.line.limits or self._site.chain.limits
-            memory_bytes_max = limits.memory_bytes_max
-            values = (
-                values
-                | limits.model_dump()
-                | {
-                    "isolation": self._site.chain.isolation,
-                    "stage": seat.line.name,
-                    "use": seat.line.catalog_name,
-                    "own": seat.line.pin,
-                    "parameters": seat.line.parameters,
-                    "position": seat.position,
-                }
-            )
-        feed = self._feed if seat.line is None else self._stages_feed
+            memory_bytes_max = (seat.line.limits or self._site.chain.limits).memory_bytes_max
+        feed = self._stages_feed if seat.reads_content else self._feed
         descriptors["feed"] = feed[0 if May.SERVE in role.may else 1].fileno()
         if role.may & (May.SEND_UDP | May.RECEIVE_UDP):
             descriptors |= {f"udp{at}": link.fileno() for at, link in enumerate(self._udp)}
@@ -161,11 +150,12 @@ class Supervisor:
         if May.SERVE in role.may:
             descriptors["listener"] = self._metrics.fileno()
             descriptors["stages-feed"] = self._stages_feed[0].fileno()
-            values = values | {"stage_names": [s.name for s in self._seats if s.line is not None]}
+            values = values | {"stage_names": [s.name for s in self._seats if s.reads_content]}
         user = self._users.get(seat.name)
         rights = write_rights(
             role, seat.kind, self._site.policy.payload_bytes_max,
             user.uid if user else None, user.gid if user else None, memory_bytes_max,
+            root=self._scanner_folder.root,
         )  # fmt: skip
         linked = bool(role.may & (May.SEND_UDP | May.RECEIVE_UDP))
         own = self._site.link_documents if linked else {}
@@ -219,27 +209,14 @@ class Supervisor:
         return self._stop_asked[0] in ready and _STOP in os.read(self._stop_asked[0], _NOTES_MAX)
 
     def _ended_domains(self) -> Iterator[str]:
-        """The domains of which a process has ended, or stands still and does not end."""
-        found: dict[str, list[Ended]] = {}
-        for seat in self._seats:
-            if seat.process is None:
-                continue
-            seat.process.end_if_still()
-            if (code := seat.process.ended()) is not None:
-                ended = Ended(seat.name, seat.line is not None, code, *seat.process.last_words())
-                found.setdefault(seat.role.domain, []).append(ended)
-        for domain, together in found.items():
-            self._cause, reason = cause_of([*together, *self._ending(domain)])
+        """The domains of which a process has ended, each with its cause noted."""
+        for domain in domains_ended(self._seats):
+            ended = ended_together([seat for seat in self._seats if seat.role.domain == domain])
+            self._cause, reason = cause_of(ended)
             self._failures[f"failed_{reason}"] += 1
+            if reason in (Reason.ROLE_FAILED, Reason.DISK):
+                self._handed.doubt()
             yield domain
-
-    def _ending(self, domain: str) -> Iterator[Ended]:
-        """Those that have said why they end, and have not ended yet: others may be quicker."""
-        for seat in self._seats:
-            if seat.role.domain == domain and seat.process and seat.process.ended() is None:
-                words = seat.process.last_words()
-                if any(words):
-                    yield Ended(seat.name, seat.line is not None, 1, *words)
 
     def _restart(self, domain: str) -> None:
         """End what is left of a domain and say when it is started again: at once, unless it ended
@@ -250,6 +227,7 @@ class Supervisor:
         wait_s = self._pause_s.pop(domain, 0.0)
         if time.monotonic() - self._started_s.get(domain, 0.0) < _CALM_S:
             wait_s = self._pause_s[domain] = _longer(wait_s)
+            self._handed.doubt()
         self._due_s[domain] = time.monotonic() + wait_s
         self._write_status("restarting")
 
@@ -262,6 +240,7 @@ class Supervisor:
                 self._start(domain)
             except Exception as error:
                 self._end_domain(domain)
+                self._handed.doubt()
                 self._tell({"event": "failed", "domain": domain, "cause": str(error)})
                 wait_s = self._pause_s[domain] = _longer(self._pause_s.get(domain, 0.0))
                 self._due_s[domain] = time.monotonic() + wait_s
@@ -280,6 +259,9 @@ class Supervisor:
     def _look_for_changes(self) -> None:
         """A posture at once; a policy or key when what was taken under the old one is settled."""
         self._look_at_keys()
+        if _LANE not in self._due_s and self._scanner_folder.is_another():
+            self._cause = "the directory of the scanner's socket is another one"
+            self._restart(_LANE)
         told = self._posture.look(self._site)
         if told is not None:
             self._tell(told)
@@ -336,6 +318,8 @@ class Supervisor:
             if seat.name in kept:
                 seat.process = before[seat.name].process
         self._site, self._seats, self._users = found, seats, users
+        self._handed.doubt()
+        self._scanner_folder = scanner_folder(seats, found.file.antivirus)
         self._cause = cause
         self._due_s |= dict.fromkeys((s.role.domain for s in seats if s.name not in kept), 0.0)
         self._tell({"event": what, "cause": self._cause, "digest": found.policy_digest.hex()})

@@ -24,7 +24,6 @@ from schemas.reasons import Reason
 
 FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
-_FIRST_ENTRY_BYTES = 16 * 1024
 
 
 def elsewhere_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -118,15 +117,6 @@ def not_verified(ledger: Path) -> Malformed:
     return Malformed(
         Reason.LEDGER_TREE, f"{ledger} does not verify: run guard audit verify {ledger}"
     )
-
-
-def is_demonstration(ledger: Path) -> bool:
-    """Whether its first entry says so; in a canonical entry no text can hold these bytes."""
-    first = min(ledger.glob("*.journal"), default=None)
-    if first is None:
-        return False
-    with first.open("rb") as file:
-        return b'"demo":1,' in file.read(_FIRST_ENTRY_BYTES).partition(b"}")[0]
 
 
 def moment(time_ms: Any) -> str:

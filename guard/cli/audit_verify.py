@@ -13,7 +13,6 @@ from guard.cli.audit_options import (
     FOLDER,
     bar,
     elsewhere_options,
-    is_demonstration,
     known_elsewhere,
     moment,
 )
@@ -66,8 +65,7 @@ def _verify(place: Place, heard: list[bytes], *, quiet: bool) -> Verification:
 
 def _as_json(ledger: Path, verification: Verification) -> dict[str, Any]:
     summary = {name: value for name, value in asdict(verification).items() if name not in _NOT_TOLD}
-    demo = is_demonstration(ledger)
-    return {"ledger": str(ledger), "ok": verification.ok, "demo": demo, **summary}
+    return {"ledger": str(ledger), "ok": verification.ok, **summary}
 
 
 def _print(ledger: Path, verification: Verification) -> None:
@@ -86,7 +84,7 @@ def _print(ledger: Path, verification: Verification) -> None:
         console.print(f"  {_word(finding)} {escape(printable(str(finding)))}", soft_wrap=True)
     for note in verification.notes:
         console.print(f"  note {escape(printable(note))}", soft_wrap=True)
-    if is_demonstration(ledger):
+    if verification.demo:
         console.print("  a demonstration's: not for real use")
 
 

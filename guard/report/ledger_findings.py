@@ -40,6 +40,7 @@ class Verification:
     anchored              so many of the first entries are under a checkpoint from elsewhere
     epoch, epoch_begins   whose key signed last, and the first entry under it
     first_ms, last_ms     `time_ms` of the first and last entry; None when there is none
+    demo                  a run says that it is a demonstration's: not for real use
     """
 
     origin: str = ""
@@ -55,6 +56,7 @@ class Verification:
     last_ms: int | None = None
     segments: int = 0
     bytes_read: int = 0
+    demo: bool = False
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

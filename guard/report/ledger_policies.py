@@ -23,14 +23,17 @@ KEPT_POLICIES = "policies"
 
 @dataclass(slots=True)
 class Ran:
-    """What a ledger's runs say: version -> digest, hexadecimal, of each policy and trust root."""
+    """What a ledger's runs say: version -> digest, hexadecimal, of each policy and trust root, and
+    whether any was a demonstration's."""
 
     policies: dict[int, str] = field(default_factory=dict)
     roots: dict[int, str] = field(default_factory=dict)
+    demo: bool = False
 
     def see(self, entry: Mapping[str, int | str]) -> None:
         """An entry of kind `run`."""
         policy, root = entry.get("policy_version"), entry.get("trust_root_version")
+        self.demo = self.demo or bool(entry.get("demo"))
         if isinstance(policy, int):
             self.policies[policy] = str(entry.get("policy_digest"))
         if isinstance(root, int):

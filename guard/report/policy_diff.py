@@ -142,6 +142,10 @@ def _settings(old: Chain, new: Chain) -> Found:
             was, now = getattr(old, name), getattr(new, name)
             if was != now:
                 yield Change(Effect.OPENS if now else Effect.CLOSES, on if now else off)
+        if old.delay_s != new.delay_s:
+            effect = Effect.OPENS if new.delay_s < old.delay_s else Effect.CLOSES
+            told = f"messages wait {new.delay_s:,} s, and waited {old.delay_s:,} s"
+            yield Change(effect, told)
         if old.keep_refused != new.keep_refused:
             kept = "kept" if new.keep_refused else "not kept any more"
             yield Change(Effect.NEUTRAL, f"what is refused is {kept}")

@@ -171,9 +171,11 @@ def keeping_in_words(policy: Policy) -> list[str]:
     source = policy.source
     if source is None:
         return []
+    waits = f"A message waits {source.delay_s:,} s before it is looked at."
     kept = "is kept for operators" if source.keep_refused else "is not kept"
     told = "are told the outcome" if source.replies else "are told nothing"
     return [
+        *([waits] if source.delay_s else []),
         f"What is refused {kept}; what is held is kept for review; both stand in the ledger.",
         f"Senders {told} of their messages"
         + (", never which rule or word decided." if source.replies else "."),

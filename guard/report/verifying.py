@@ -65,7 +65,9 @@ def _judge(sense: Sense, tied: Tied) -> None:
 
 
 def with_sense(place: Place, found: Verification, sense: Sense) -> Verification:
-    """What was found of the tree, and, if that holds, of what the entries say."""
+    """What was found of the tree, and, if that holds, of what the entries say; but for `demo`,
+    which is a warning and told in any case."""
+    found.demo = sense.ran.demo
     if found.ok:
         findings, notes = policy_findings(place.side_folder, sense.ran)
         found.findings += [*sense.findings, *findings]

@@ -94,11 +94,10 @@ def _state(index: Index, each: Indexed) -> LedgerState:
         for finding in told["findings"]
     ]
     findings += [("finding", disagreement)] * bool(disagreement)
-    first = next(index.of_kind(each.ledger, "run"), None)
     return LedgerState(
         each.flow, each.side, each.origin, str(each.directory),
         bool(told["ok"]) and not disagreement,
-        bool(first and first.entry.get("demo")), told["entries"], told["checkpoints"],
+        bool(told["demo"]), told["entries"], told["checkpoints"],
         told["root"], told["epoch"], told["pruned"], anchored, told["first_ms"],
         told["last_ms"], [text for severity, text in findings if severity == "finding"],
         [text for severity, text in findings if severity != "finding"], told["notes"],

@@ -7,7 +7,7 @@ entry stands; what the entry says is read from the ledger, and its link is compa
 import sqlite3
 from pathlib import Path
 
-VERSION = 2
+VERSION = 3
 CHUNK_LEAVES = 1024
 DIGEST_PREFIX_BYTES = 8
 _UNSIGNED = 1 << 8 * DIGEST_PREFIX_BYTES

@@ -29,6 +29,17 @@ def low(tmp_path: Path) -> Path:
     return low
 
 
+@pytest.mark.parametrize("turn", range(8))
+def test_a_demonstrations_ledger_is_said_to_be_one(tmp_path: Path, guard: Guard, turn: int) -> None:
+    """Whatever bytes the salt of its first segment has: each turn has another."""
+    low = make_site(tmp_path / "site", pack_folder("c2"), "127.0.0.1:1", "127.0.0.1:2").low
+    writer = opened(low, segment_bytes_max=3000)
+    writer.append([{"kind": "run", "time_ms": 999, "side": "low", "demo": turn % 2}])
+    writer.append([{"kind": "alarm", "time_ms": 999, "detail": '"demo":1,'}])
+    writer.close()
+    assert told(guard, low / "ledger")["demo"] is bool(turn % 2)
+
+
 def collected(low: Path, target: Path) -> Path:
     batches = [found.payload for found in walk(low / "ledger")]
     target.write_bytes(b"\n".join(messages_of(ORIGIN, batches)) + b"\n<109>1 - half a li")
