@@ -20,17 +20,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A line of the list. kind, side and version are held equal to the stage's own on loading."""
+    """A line of the list. All but the module are held equal to the stage's own on loading.
+
+    asks: whether it asks the side's virus scanner.
+    """
 
     module: str
     kind: Kind
     side: Side
     version: int
+    asks: bool = False
 
 
 _STAGES: dict[str, Listed] = {
     # every format, either side
     "bounds": Listed("filters.checks.bounds", Kind.FILTER, Side.BOTH, 1),
+    "antivirus": Listed("filters.checks.antivirus", Kind.FILTER, Side.BOTH, 1, asks=True),
     # every format, source side
     "check_binding": Listed("filters.checks.check_binding", Kind.FILTER, Side.SOURCE, 1),
     "check_label": Listed("filters.checks.check_label", Kind.FILTER, Side.SOURCE, 1),
@@ -196,8 +201,9 @@ def load(name: str, own: OwnStage | None = None) -> "StageType":
 
         return load_own(name, own)
     stage: StageType = import_module(listed.module).STAGE
-    if (stage.name, stage.kind, stage.side, stage.version) != (
-        name, listed.kind, listed.side, listed.version,
+    asks = stage.make_asking is not None
+    if (stage.name, stage.kind, stage.side, stage.version, asks) != (
+        name, listed.kind, listed.side, listed.version, listed.asks,
     ):  # fmt: skip
         raise Broken(Reason.ARGUMENT, f"{listed.module} does not hold {name} as it is listed")
     return stage

@@ -142,6 +142,11 @@ def mandatory_faults(policy: Policy, root: TrustRoot) -> list[str]:
     return faults
 
 
+def asks(line: StageLine) -> bool:
+    """Whether a stage asks the side's virus scanner."""
+    return catalog.entry(line.catalog_name, line.own_stage).asks
+
+
 def performs(line: StageLine, stage: str) -> bool:
     """Whether a stage is what is required, or checks it; a site's own counts for nothing."""
     if line.own is not None:
@@ -199,6 +204,13 @@ def _line_faults(line: StageLine, chain: Chain, documents: Mapping[str, bytes]) 
     if unnamed:
         yield from (f"it reads {name}, which the chain's documents do not name" for name in unnamed)
         return
+    limit_ms = (line.limits or chain.limits).message_ms_max
+    waits_ms = getattr(parameters, "answer_ms_max", 0)  # of a stage that asks
+    if waits_ms >= limit_ms:
+        yield (
+            f"answer_ms_max is {waits_ms}, and the stage's limit message_ms_max is {limit_ms}:"
+            " it would be ended while it waits"
+        )
     own = {name: documents[name] for name in chain.documents if name in documents}
     try:
         stage.make(parameters, own)

@@ -4,7 +4,7 @@ The mirror image of `guard/low.py`. `receive` is a failure domain of its own: wh
 is in a journal, so a chain that breaks costs the link nothing.
 """
 
-from guard.core.journey import CHAIN, Journey, May, Role, State
+from guard.core.journey import CHAIN, SCANNER, Journey, May, Role, State
 from schemas.kinds import Side
 
 HIGH = Journey(
@@ -35,6 +35,7 @@ HIGH = Journey(
             "audit", "guard.roles.audit:prepare", State.NONE, State.NONE,
             hears=("deliver-entries",), tells=("durable",), writes=("ledger", "sealing"),
         ),
+        SCANNER,
         Role(
             "metrics", "guard.roles.metrics:prepare", State.NONE, State.NONE,
             may=May.SERVE, domain="watch",

@@ -4,7 +4,7 @@ Each row names the code that does the step. The chain's row stands for the polic
 the policy's order, one process each; `fed` and `cleared` are its two ends.
 """
 
-from guard.core.journey import CHAIN, Journey, May, Role, State
+from guard.core.journey import CHAIN, SCANNER, Journey, May, Role, State
 from schemas.kinds import Side
 
 LOW = Journey(
@@ -43,6 +43,7 @@ LOW = Journey(
             hears=("release-entries", "ingest-entries", "send-entries"),
             tells=("durable", "ingest-durable", "witness"), writes=("ledger", "sealing"),
         ),
+        SCANNER,
         Role(
             "metrics", "guard.roles.metrics:prepare", State.NONE, State.NONE,
             may=May.SERVE, domain="watch",

@@ -19,7 +19,7 @@ from typing import Self
 from filters import catalog
 from guard.core.chain import first_frame
 from guard.core.frame import Frame
-from guard.core.journey import CHAIN, Journey, May, Role, State
+from guard.core.journey import CHAIN, SCANNER, Journey, May, Role, State
 from guard.core.notice import Notice, Place, What
 from guard.core.release import Cleared, Expected, Judge, Judgement, Stopped
 from guard.core.sealing import sealer
@@ -30,9 +30,10 @@ from guard.edge.mldsa import mldsa_signer
 from guard.edge.ownership import User
 from guard.edge.processes import Process, start
 from guard.edge.rights import write_rights
+from guard.edge.scanning import QUESTION, SocketFolder
 from guard.edge.seal_key import new_seal_key
 from guard.edge.seals import seal_verifier
-from guard.edge.seats import Seat, seats_of
+from guard.edge.seats import Seat, seats_of, stage_values
 from guard.edge.sockets import Inlet, Outlet, close_descriptor, feed_pair, one_way_pair
 from guard.edge.spec import Spec, Value
 from schemas.errors import Broken, CheckvalveError
@@ -62,12 +63,12 @@ class Outcome:
     queues: tuple[str, ...] = ()
 
 
-def _chain_only(side: Side) -> Journey:
+def _chain_only(side: Side, antivirus: str) -> Journey:
     row = Role(
         CHAIN, "guard.roles.stage:prepare", State.ACCEPTED, State.CLEARED,
         hears=("fed",), tells=("cleared",), may=May.STAGE_KEY,
     )  # fmt: skip
-    return Journey("rehearsal", side, (row,))
+    return Journey("rehearsal", side, (SCANNER, row) if antivirus else (row,))
 
 
 def _token_key(stage: str) -> dict[str, bytes]:
@@ -78,8 +79,10 @@ def _token_key(stage: str) -> dict[str, bytes]:
 class Lane:
     """One side's chain, one process a stage."""
 
-    def __init__(self, policy: Policy, chain: Chain, side: Side,
-                 documents: Mapping[str, bytes]) -> None:  # fmt: skip
+    def __init__(self, policy: Policy, chain: Chain, side: Side, documents: Mapping[str, bytes],
+                 antivirus: str = "") -> None:  # fmt: skip
+        """antivirus: clamd's socket as in site.toml, or "" where there is none to ask."""
+        self._antivirus = antivirus
         self._policy = policy
         self._chain = chain
         self._side = side
@@ -95,7 +98,7 @@ class Lane:
             secrets.token_bytes(16), 0, policy.flow, policy.source_domain,
             policy.destination_domain, bytes(32),
         )  # fmt: skip
-        self._seats = seats_of(_chain_only(self._side), self._chain.stage)
+        self._seats = seats_of(_chain_only(self._side, self._antivirus), self._chain.stage)
         self._head_key = new_secret()
         keys = {seat.name: new_secret() for seat in self._seats}
         channels = {name: one_way_pair() for seat in self._seats for name in seat.role.tells}
@@ -119,36 +122,32 @@ class Lane:
         self._judge = Judge(self._scope, self._head_key, expected)
 
     def _spec(self, seat: Seat, key: bytes, channels: Channels, at: int) -> Spec:
-        line = seat.line
-        if line is None:
-            raise Broken(Reason.ROLE_FAILED, "a chain's seat has no line in the policy")
+        role, line = seat.role, seat.line
         user = User(_FIRST_USER + at, _FIRST_USER + at) if os.geteuid() == 0 else None
-        reading, writing = channels[seat.role.hears[0]][0], channels[seat.role.tells[0]][1]
+        named = seat.ends if line is not None else (role.hears, role.tells)
+        descriptors = {"feed": self._feed[1].fileno()}
+        for end, ours, names in zip((0, 1), named, (role.hears, role.tells), strict=True):
+            descriptors |= {
+                our: channels[name][end].fileno()
+                for our, name in zip(ours, names, strict=True) if name in channels
+            }  # fmt: skip
+        if not self._antivirus:  # nobody is at the other end
+            descriptors.pop(QUESTION, None)
+        values: dict[str, Value] = {
+            "folder": "/",
+            "payload_bytes_max": self._policy.payload_bytes_max,
+            "scope": self._scope.hex(),
+            "antivirus": self._antivirus,
+            "insecure": 0,
+        }
+        values |= stage_values(seat, self._chain) | {"isolation": ""}
+        keys = {"stage": key, **_token_key(line.catalog_name)} if line is not None else {}
         return Spec(
-            seat.name,
-            seat.role.run,
-            self._side,
-            {
-                "inlet": reading.fileno(),
-                "outlet": writing.fileno(),
-                "feed": self._feed[1].fileno(),
-            },
-            {
-                "folder": "/",
-                "stage": line.name,
-                "use": line.catalog_name,
-                "own": line.pin,
-                "parameters": line.parameters,
-                "position": seat.position,
-                "payload_bytes_max": self._policy.payload_bytes_max,
-                "scope": self._scope.hex(),
-                "insecure": 0,
-            },
-            {"stage": key, **_token_key(line.catalog_name)},
-            self._documents,
+            seat.name, role.run, self._side, descriptors, values, keys, self._documents,
             write_rights(
-                seat.role, seat.kind, self._policy.payload_bytes_max,
+                role, seat.kind, self._policy.payload_bytes_max,
                 user.uid if user else None, user.gid if user else None,
+                root=SocketFolder(self._antivirus).root,
             ),
         )  # fmt: skip
 
@@ -220,7 +219,7 @@ def _stopped(judgement: Stopped) -> Outcome:
 class Rehearsal:
     """Both chains of a policy, and the seal between them."""
 
-    def __init__(self, policy: Policy, documents: Mapping[str, bytes]) -> None:
+    def __init__(self, policy: Policy, documents: Mapping[str, bytes], antivirus: str = "") -> None:
         """Starts the processes; the caller closes them, or uses this in a `with`."""
         self._policy = policy
         self._number = 0
@@ -237,7 +236,7 @@ class Rehearsal:
         ):  # fmt: skip
             if chain is not None:
                 own = {name: documents[name] for name in chain.documents}
-                self._lanes[side] = Lane(policy, chain, side, own)
+                self._lanes[side] = Lane(policy, chain, side, own, antivirus)
 
     def __enter__(self) -> Self:
         return self

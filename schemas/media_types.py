@@ -21,6 +21,7 @@ _EXTENSIONS = {
     "application/vnd.oasis.opendocument.spreadsheet": "ods",
     "application/vnd.oasis.opendocument.presentation": "odp",
     "application/vnd.oasis.opendocument.graphics": "odg",
+    "application/vnd.oasis.opendocument.formula": "odf",
 }
 UNKNOWN = "bin"
 

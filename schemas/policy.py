@@ -122,11 +122,13 @@ class SourceChain(Chain):
     name_crosses   whether the dropped file's name is written into the manifest
     keep_refused   whether a refused message's accepted bytes are kept for operators
     replies        whether senders are told what became of their messages
+    delay_s        how long an accepted message waits before the chain sees it, seconds
     """
 
     name_crosses: bool = False
     keep_refused: bool = False
     replies: bool = True
+    delay_s: Annotated[int, Field(ge=0, le=31 * 86_400)] = 0
 
 
 class DestinationChain(Chain):

@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict
 
 from schemas.kinds import Kind, Side
 from schemas.message import Message
+from schemas.scanned import Ask
 from schemas.verdict import Answer
 
-__all__ = ["Documents", "Kind", "Parameters", "Run", "Side", "StageType"]
+__all__ = ["Ask", "Documents", "Kind", "Parameters", "Run", "Side", "StageType"]
 
 
 class Parameters(BaseModel):
@@ -45,6 +46,8 @@ class StageType:
     summary     one line for `guard filters` and the docs
     rechecks    roles it plays in the order rule: any of "bounds", "recognise", "schema", "label",
                 "words", "identify", "sender", "route"; the policy check reads them
+    make_asking (parameters, documents, ask) -> Run, of a stage that asks the side's scanner; its
+                `make` is for where there is none
     """
 
     name: str
@@ -55,3 +58,4 @@ class StageType:
     make: Callable[[Any, Documents], Run]
     summary: str
     rechecks: frozenset[str] = frozenset()
+    make_asking: Callable[[Any, Documents, Ask], Run] | None = None

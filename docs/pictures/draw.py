@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from guard.core.journey import CHAIN, Journey, May, Role, State
+from guard.core.journey import CHAIN, SCANNER, Journey, May, Role, State
 from guard.high import HIGH
 from guard.low import LOW
 
@@ -73,8 +73,9 @@ class Band:
         self.path = [role for role in journey.roles if role.gives is not State.NONE]
         self.bar = next(role for role in journey.roles if role.name == "audit")
         self.others = [
-            role for role in journey.roles if role not in self.path and role is not self.bar
-        ]
+            role for role in journey.roles
+            if role not in (*self.path, self.bar, SCANNER)  # which is there only if a stage asks
+        ]  # fmt: skip
         self.spots: dict[str, Spot] = {}
         for at, role in enumerate(self.path):
             self.spots[role.name] = (self.column(at), top + ROW_1, BOX, BOX_HEIGHT)

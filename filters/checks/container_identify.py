@@ -32,6 +32,7 @@ _OFFICE_TYPES = {
     "ods": _ODF + "spreadsheet",
     "odp": _ODF + "presentation",
     "odg": _ODF + "graphics",
+    "odf": _ODF + "formula",
 }
 _FOUND = {
     "zip": frozenset({"application/zip", "application/java-archive"}) | _NO_OPINION,

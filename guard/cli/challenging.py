@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from filters import catalog
+from filters.policy_check import asks
 from guard.core.release import Cleared, Judgement, Stopped, summary
 from guard.edge.kept_messages import ACCEPTED, HELD, SEALED, KeptMessages, Sealed
 from guard.edge.kept_policies import KeptPolicies, RanPolicy
@@ -34,9 +35,12 @@ _BY_RELEASE = "release"
 _WHY_RELEASE = {
     Reason.POISON: "the lane broke at its turn, twice: no stage decided",
     Reason.POSTURE: "a posture held it, not the chain",
+    Reason.SENDER_NOT_LISTED: "it waited until its sender was in the policy no more",
+    Reason.TOO_LARGE: "it waited until the policy's bound was smaller than it",
     Reason.REVIEW_STALE: "it was held because reviewers had signed under another policy or posture",
     Reason.REVIEW_OUTPUT: "it was held because reviewers had signed another output",
 }
+_BY_SCANNER = "the virus scanner stopped it, and answers by the signatures of the day"
 _RECEIPTS = "its receipts did not add up, or nothing came out: no stage's answer was taken"
 
 
@@ -168,7 +172,9 @@ class Challenge:
         if why := _other_software(ran, runs, begin):
             yield from (_told(run, Answer.NOT_RERUN, why) for run in runs)
             return
-        part = ran.chain.model_copy(update={"stage": ran.chain.stage[begin:]})
+        lines = ran.chain.stage[begin:]
+        asked = frozenset(line.name for line in lines if asks(line))
+        part = ran.chain.model_copy(update={"stage": [it for it in lines if it.name not in asked]})
         if any(line.catalog_name == SEALING_STAGE for line in part.stage):
             why = "it seals pseudonyms with a key of the side, which is not handed out for this"
             yield from (_told(run, Answer.NOT_RERUN, why) for run in runs)
@@ -184,8 +190,10 @@ class Challenge:
             for run, message in self._messages(source, runs):
                 if isinstance(message, Challenged):
                     yield message
+                elif run.found.entry.get("stage") in asked:
+                    yield _told(run, Answer.NOT_RERUN, _BY_SCANNER)
                 else:
-                    yield _rerun(lane, run, message)
+                    yield _rerun(lane, run, message, asked)
         finally:
             with suppress(OSError):
                 lane.close()
@@ -282,12 +290,13 @@ def _as_sealed(run: _Run, record: Sealed) -> Message | Challenged:
     return message
 
 
-def _rerun(lane: Lane, run: _Run, message: Message) -> Challenged:
+def _rerun(lane: Lane, run: _Run, message: Message, asked: frozenset[str]) -> Challenged:
+    """asked: stages that are left out, for they asked the virus scanner; they change nothing."""
     entry = run.found.entry
     failed = entry.get("reason") in (Reason.STAGE_FAILED, Reason.STAGE_OUTPUT_BOUND)
     try:
         judgement, output = lane.judge(run.record, message)
-        wrong = _differs(run, judgement, output)
+        wrong = _differs(run, judgement, output, asked)
     except (CheckvalveError, OSError) as error:
         wrong = f"the chain broke on it: {error}"
     if wrong and failed:
@@ -295,14 +304,15 @@ def _rerun(lane: Lane, run: _Run, message: Message) -> Challenged:
     return _told(run, Answer.DIFFERENT if wrong else Answer.SAME, wrong)
 
 
-def _differs(run: _Run, judgement: Judgement, output: Cleared | None) -> str:
+def _differs(run: _Run, judgement: Judgement, output: Cleared | None, asked: frozenset[str]) -> str:
     """In what the chain's answer is another than the ledger's; "" if in nothing."""
     entry = run.found.entry
     ours = summary(judgement.receipts).splitlines()
-    for said, came in zip([*_lines(entry)[run.begin :], ""], [*ours, ""], strict=False):
+    theirs = [it for it in _lines(entry)[run.begin :] if it.partition("/")[0] not in asked]
+    for said, came in zip([*theirs, ""], [*ours, ""], strict=False):
         if said != came and not (": " in said and came.startswith(said)):
             return f"the ledger says {said or 'no more'!r}, the chain {came or 'no more'!r}"
-    if len(ours) != len(_lines(entry)[run.begin :]):
+    if len(ours) != len(theirs):
         return "the ledger has another number of stages"
     decided = _decision(judgement, output)
     for name, told in _said(entry).items():

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import stat
 import sys
 import time
@@ -17,6 +18,7 @@ from guard.cli.output import EXIT_NO, console, errors, printable, sentences
 from guard.edge.clock import now_s
 from guard.edge.keys import new_id
 from guard.edge.making import pack_folder
+from guard.edge.scanning import SOCKET
 from guard.edge.site import read_documents
 from guard.edge.spool_names import escaped
 from guard.edge.spool_sidecar import NO_SIDECAR, Sidecar, read_sidecar
@@ -72,11 +74,13 @@ class Tried:
 )  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write what would be"
               " delivered into this folder.")  # fmt: skip
+@click.option("--antivirus", default="", help="clamd's socket, unix:PATH, for a policy that asks"
+              " it; without it nobody answers its question.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON line a file.")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True,
                 type=click.Path(path_type=Path, exists=True))  # fmt: skip
-def try_files(pack: str | None, policy_file: Path | None, out: Path | None, as_json: bool,
-              paths: tuple[Path, ...]) -> None:  # fmt: skip
+def try_files(pack: str | None, policy_file: Path | None, out: Path | None, antivirus: str,
+              as_json: bool, paths: tuple[Path, ...]) -> None:  # fmt: skip
     """Run files, and every file under folders, through a policy's chains.
 
     Each stage runs in its own confined process, as on a site; NAME.meta.json beside a file is its
@@ -87,7 +91,7 @@ def try_files(pack: str | None, policy_file: Path | None, out: Path | None, as_j
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
         counts = {"pass": 0, "refuse": 0, "hold": 0}
-        with Rehearsal(policy, documents) as rehearsal:
+        with Rehearsal(policy, documents, _socket(antivirus)) as rehearsal:
             if not as_json:
                 errors.print(f"confined by: {', '.join(rehearsal.layers)}", soft_wrap=True)
             for path in _files(paths):
@@ -99,6 +103,12 @@ def try_files(pack: str | None, policy_file: Path | None, out: Path | None, as_j
     if not as_json:
         console.print(", ".join(f"{count} {name}" for name, count in counts.items()))
     sys.exit(EXIT_NO if counts["refuse"] or counts["hold"] else 0)
+
+
+def _socket(antivirus: str) -> str:
+    if antivirus and not re.fullmatch(SOCKET, antivirus):
+        raise click.UsageError("--antivirus is unix:PATH, with the whole path")
+    return antivirus
 
 
 def _policy_of(pack: str | None, policy_file: Path | None) -> tuple[Policy, dict[str, bytes]]:

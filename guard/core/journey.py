@@ -38,6 +38,7 @@ class May(Flag):
     SEND_UDP = auto()
     RECEIVE_UDP = auto()
     COLLECTOR = auto()  # sends to the collector's socket, if the site names one
+    ASK_SCANNER = auto()  # connects to the virus scanner's socket, if the site names one
     SERVE = auto()  # accepts connections on the metrics socket
     FORK = auto()  # starts children of its own, one at a time, that may do less than it
 
@@ -64,6 +65,12 @@ class Role:
 
 CHAIN = "chain"
 """The name of the row that stands for the policy's stages, one process each."""
+
+
+SCANNER = Role(
+    "scanner", "guard.roles.scanner:prepare", State.NONE, State.NONE, may=May.ASK_SCANNER
+)
+"""On either side the row that stands for the virus scanner's askers, one a stage that asks."""
 
 
 @dataclass(frozen=True, slots=True)

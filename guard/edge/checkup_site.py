@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from guard.edge.checkup_scanner import scanner_findings
 from guard.edge.findings import Finding, fail, ok, warn
 from guard.edge.link_memory import check_destination, check_source
 from guard.edge.policy_files import faults_of, read_policy_file, root_of
@@ -97,6 +98,7 @@ def site_findings(folder: Path, file: SiteFile) -> Iterator[Finding]:
     yield _neighbours(folder)
     yield _reachable(folder, file)
     yield _users(folder, file)
+    yield from scanner_findings(file.antivirus)
     if file.demo:
         yield warn("demo keys", "the keys of both sides were made in one place",
                    "for real traffic make each side's keys on its own host")  # fmt: skip

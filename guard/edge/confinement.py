@@ -24,6 +24,7 @@ class Confinement:
     files_max           descriptor numbers it may have open at once
     uid, gid            dropped to when started as root; None keeps the user
     network_namespace   give it an empty network of its own when started as root
+    root                the directory that becomes its root when started as root; None: an empty one
     """
 
     read: tuple[Path, ...]
@@ -37,6 +38,7 @@ class Confinement:
     gid: int | None
     network_namespace: bool
     memfd_bytes_max: int | None = None
+    root: Path | None = None
 
     def __post_init__(self) -> None:
         """Hold the bounds together. Raises `ValueError`."""

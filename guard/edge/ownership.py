@@ -16,6 +16,7 @@ from guard.core.journey import Role
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER_MODE = 0o2750
 _SENDER_MODE = 0o2770
+_NO_FOLDER = ("stage:", "scanner:")
 _ADDED = {"decisions"}  # what a site lacks that an older version made
 _NOT_THERE = (FileNotFoundError, NotADirectoryError)  # gone meanwhile, or a link: not ours
 
@@ -31,15 +32,35 @@ class User:
 def users_of(names: Sequence[str], first_user: int) -> dict[str, User]:
     """A user for each process, as root and unless `first_user` is 0; else none.
 
-    `first_user` itself is the side's group; a stage is in a group of its own instead.
+    `first_user` itself is the side's group; who has no folder (a stage, the scanner) is in a group
+    of its own instead.
     """
     if os.geteuid() != 0 or first_user == 0:
         return {}
     uids = {name: first_user + at for at, name in enumerate(names, start=1)}
     return {
-        name: User(uid, uid if name.startswith("stage:") else first_user)
+        name: User(uid, uid if name.startswith(_NO_FOLDER) else first_user)
         for name, uid in uids.items()
     }
+
+
+class HandedOver:
+    """Which processes were given their folders in this run: once, for a folder may hold millions of
+    files, and what comes into it is made by its process itself."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names: set[str] = set()
+
+    def ensure(self, name: str, role: Role, user: User | None) -> None:
+        """Give a process its folders, unless it has them."""
+        if name not in self._names:
+            hand_over(self._folder, role, user)
+            self._names.add(name)
+
+    def doubt(self) -> None:
+        """Somebody's file may be in the way: give everything again."""
+        self._names.clear()
 
 
 def hand_over(folder: Path, role: Role, user: User | None) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from guard.edge import durable
 from guard.edge.policy_memory import PolicyMemory, check_memory
-from guard.edge.site import Site, load_site
+from guard.edge.site import Site, check_scanner, load_site
 from guard.edge.trust import SIGNATURE
 from schemas.errors import Broken, Malformed
 from schemas.policy import read_policy
@@ -112,6 +112,7 @@ def next_site(site: Site, memory: PolicyMemory) -> Site:
     """
     found = load_site(site.folder, policy_folder=site.folder / NEXT)
     check_next(site, found, memory)
+    check_scanner(site.file, found.chain)
     return replace(found, file=site.file, software=site.software)
 
 

@@ -37,6 +37,8 @@ def calls_of(role: Role, kind: Kind | None = None) -> frozenset[Calls]:
         calls.add(Calls.FORK)
     if May.SERVE in role.may:
         calls.add(Calls.UNIX_LISTEN)
+    if May.ASK_SCANNER in role.may:
+        calls.add(Calls.UNIX_CONNECT)
     makes_payloads = kind in (Kind.NORMALIZE, Kind.TRANSFORM) or May.HEAD_KEY in role.may
     if makes_payloads and (role.name == CHAIN or "fed" in role.tells):
         calls.add(Calls.MEMFD)
@@ -45,9 +47,12 @@ def calls_of(role: Role, kind: Kind | None = None) -> frozenset[Calls]:
 
 def write_rights(
     role: Role, kind: Kind | None, payload_bytes_max: int, user: int | None, group: int | None,
-    memory_bytes_max: int = MEMORY_BYTES_MAX,
+    memory_bytes_max: int = MEMORY_BYTES_MAX, *, root: str = "",
 ) -> dict[str, Value]:  # fmt: skip
-    """The rights of one process, for its spec. `user` and `group` are None without root."""
+    """The rights of one process, for its spec. `user` and `group` are None without root.
+
+    root: the one directory that a role which connects must name something in.
+    """
     owns_network = bool(role.may & (May.SEND_UDP | May.RECEIVE_UDP | May.SERVE))
     return {
         "calls": sorted(calls_of(role, kind)),
@@ -59,6 +64,7 @@ def write_rights(
         "user": user,
         "group": group,
         "network_namespace": not owns_network,
+        "root": root if May.ASK_SCANNER in role.may else "",
     }
 
 
@@ -93,4 +99,5 @@ def confinement_of(spec: Spec) -> Confinement:
         gid=number("group"),
         network_namespace=bool(rights["network_namespace"]),
         memfd_bytes_max=number("memfd_bytes_max"),
+        root=Path(str(rights["root"])) if rights.get("root") else None,
     )

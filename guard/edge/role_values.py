@@ -42,6 +42,7 @@ def values_of(site: Site, nonce: bytes) -> dict[str, Value]:
         "links": list(site.file.links),
         "link_copies": int(site.file.link_mode == "copies"),
         "link_from": site.file.link_from,
+        "antivirus": site.file.antivirus,
         "origin": f"checkvalve/{policy.flow}/{site.file.side}",
         "trust_root": site.root.digest(),
         "trust_root_version": site.root.version,
@@ -59,6 +60,7 @@ def values_of(site: Site, nonce: bytes) -> dict[str, Value]:
             "name_crosses": int(chain.name_crosses),
             "keep_refused": int(chain.keep_refused),
             "replies": int(chain.replies),
+            "delay_s": chain.delay_s,
             "limits": {name: limit.model_dump() for name, limit in policy.limits.items()},
             "reviewers": reviewer_values(site.root, site.signers, policy),
         }

@@ -13,6 +13,7 @@ import resource
 import socket
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 from guard.edge import landlock, seccomp
 from guard.edge.confinement import Confinement, Layer, Report, State
@@ -165,13 +166,21 @@ def _network(confinement: Confinement, root: bool) -> Layer:
 
 
 def _empty_root(confinement: Confinement, root: bool) -> Layer:
-    """For a role with no files: a root directory that is empty and already removed."""
+    """For a role with no files: a root directory that is empty and already removed, or the one
+    directory that it must name something in."""
     name = "empty root"
     if confinement.read or confinement.write:
         return Layer(name, State.NOT_ASKED, "the role works on files")
     if not root:
         return Layer(name, State.NOT_ROOT, "sees the host's root directory, and may open nothing")
+    if (folder := confinement.root) is not None:
+        return _try(name, f"its root directory is {folder}", lambda: _enter(folder))
     return _try(name, "its root directory is empty and removed", _enter_removed_directory)
+
+
+def _enter(folder: Path) -> None:
+    os.chdir(folder)
+    os.chroot(".")
 
 
 def _enter_removed_directory() -> None:

@@ -22,13 +22,14 @@ _PROT_READ_EXEC, _MAP_PRIVATE_ANONYMOUS = 5, 0x22
 
 # refused to every role; arguments are all -1
 _NEVER = (
-    "socket socketpair connect bind listen pipe2 dup dup3 recvmmsg sendmmsg setsockopt ioctl"
+    "socket socketpair bind listen pipe2 dup dup3 recvmmsg sendmmsg setsockopt ioctl"
     " clone3 execve execveat ptrace process_vm_readv process_vm_writev mount chroot unshare bpf"
     " keyctl io_uring_setup io_uring_enter pidfd_open pidfd_getfd kill tgkill setuid capset prctl"
     " personality clock_settime fchmod fchmodat fchown fsetxattr utimensat flock linkat symlinkat"
     " openat2 close_range pkey_mprotect seccomp"
 )
 _ONLY_WITH = {
+    "connect": Calls.UNIX_CONNECT,
     "memfd_create": Calls.MEMFD,
     "getdents64": Calls.READ_FILES,
     "renameat2": Calls.WRITE_FILES,

@@ -20,6 +20,7 @@ import errno
 import fcntl
 import os
 import signal
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -40,6 +41,7 @@ class Calls(StrEnum):
     UDP_SEND = "udp-send"  # its internet datagram socket is written and never read
     UDP_RECEIVE = "udp-receive"  # its internet datagram socket is read and never written
     UNIX_LISTEN = "unix-listen"  # accept on a listening socket it was given
+    UNIX_CONNECT = "unix-connect"  # connect by Unix streams, to what it can name
     FORK = "fork"  # start a child, wait for it, kill it; the child confines itself further
 
 
@@ -74,6 +76,7 @@ _PROT_EXEC = 4
 _PR_SET_PDEATHSIG = 1
 _AS_FORK_DOES = 0x01200011  # CLONE_CHILD_SETTID, CLONE_CHILD_CLEARTID, SIGCHLD: no thread, no share
 _AT_EMPTY_PATH = 0x1000
+_STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 
 _PLAIN = {
     Calls.BASE: (
@@ -93,6 +96,7 @@ _PLAIN = {
     Calls.UDP_SEND: "getsockopt getsockname",
     Calls.UDP_RECEIVE: "getsockopt getsockname",
     Calls.UNIX_LISTEN: "getsockopt getsockname shutdown",
+    Calls.UNIX_CONNECT: "",
     Calls.FORK: "wait4 rt_sigtimedwait",
 }
 _RECEIVING = ("recvmsg", "recvfrom")
@@ -150,7 +154,7 @@ def _checked(groups: frozenset[Calls], descriptors: Descriptors) -> dict[str, Pr
     """The calls whose arguments are looked at, each with the end of the program for it.
 
     A role that opens files cannot know their numbers, so it may read (write) any descriptor but
-    the socket that it must never read (write); the same for connections that it accepts.
+    the socket that it must never read (write); the same for connections that it accepts or makes.
     """
     read = descriptors.kept - descriptors.never_read
     written = descriptors.kept - descriptors.never_written
@@ -161,6 +165,11 @@ def _checked(groups: frozenset[Calls], descriptors: Descriptors) -> dict[str, Pr
         rules[name] = _one_of(0, written)
     if Calls.UNIX_LISTEN in groups:
         rules["accept4"] = _one_of(0, read)
+    if Calls.UNIX_CONNECT in groups:
+        rules["socket"] = _both(socket.AF_UNIX, _STREAM)
+        rules["connect"] = _none_of(0, descriptors.kept)
+        rules["recvfrom"] = _none_of(0, descriptors.never_read)
+        rules["sendto"] = _none_of(0, descriptors.never_written)  # but not sendmsg: no descriptor
     if groups & {Calls.UNIX_LISTEN, Calls.READ_FILES}:
         rules["read"] = rules["readv"] = _none_of(0, descriptors.never_read)
     if groups & {Calls.UNIX_LISTEN, Calls.WRITE_FILES}:
@@ -235,6 +244,11 @@ def _choose(
         return [miss]
     tests = [(_EQUAL, len(listed) - at, 0, value) for at, value in enumerate(listed)]
     return [_low(argument), *tests, miss, hit]
+
+
+def _both(first: int, second: int) -> Program:
+    """Allowed with exactly these as the first two arguments."""
+    return [_low(0), (_EQUAL, 0, 2, first), _low(1), (_EQUAL, 1, 0, second), _DENY, _ALLOW]
 
 
 def _no_bit(argument: int, bits: int) -> Program:

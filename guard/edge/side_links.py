@@ -11,9 +11,10 @@ from typing import Self
 
 from guard.edge.spec import Spec
 from guard.edge.udp import ReceiverSocket, SenderSocket
+from guard.link.params import READS_TOGETHER
 from schemas.errors import Overload
 
-WATCH_READS = 32
+WATCH_READS = 32 // READS_TOGETHER
 
 
 class SendingLinks:
@@ -105,18 +106,26 @@ class ReceivingLinks:
         """Reads that came from another address than the sender's."""
         return sum(socket.foreign for socket in self._sockets)
 
-    def read(self, wait_ms: int) -> list[tuple[memoryview, int, int]]:
+    def read(
+        self, wait_ms: int, room: memoryview | None = None
+    ) -> list[tuple[memoryview, int, int]]:
         """(buffer, bytes a datagram, link): one read of each link that has something, after
-        waiting at most so long for the first. To poll again costs less than a read in vain."""
+        waiting at most so long for the first, which may read into `room` (`Receiver.room`). Where
+        only one has something its full reads are taken together: no link is to wait for another's.
+        To poll again costs less than a read in vain."""
         self._unwatched += 1
         if self._unwatched >= WATCH_READS:
             self.watch()
         found = []
-        for descriptor, _ in self._poll.poll(wait_ms):
+        ready = self._poll.poll(wait_ms)
+        for descriptor, _ in ready:
             link = self._links[descriptor]
-            taken = self._sockets[link].receive()
-            if taken is not None:
-                found.append((*taken, link))
+            if room is not None and len(ready) == 1:
+                taken = self._sockets[link].receive_together(room)
+                found += [(buffer, segment_bytes, link) for buffer, segment_bytes in taken]
+            elif (one := self._sockets[link].receive(room)) is not None:
+                found.append((*one, link))
+            room = None
         return found
 
     def watch(self) -> None:

@@ -20,9 +20,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from filters.policy_check import check_mandatory, check_policy
+from filters.policy_check import asks, check_mandatory, check_policy
 from guard.edge.identity import Identity
 from guard.edge.old_identities import NEVER_S, OldKey
+from guard.edge.scanning import SOCKET
 from guard.edge.side_keys import side_keys
 from guard.edge.spec import Value
 from guard.edge.trust import policy_signers, read_trust
@@ -51,6 +52,7 @@ class SiteFile(Closed):
     first_user  as root, roles run as this user id and the next ones; 0: all as one user
     ledger_epoch_s  seconds until the ledger's sealing key is followed by the next and destroyed
     export      collector of the ledger: "" none, "file" export/ledger.log, or unix:PATH (syslog)
+    antivirus   clamd's socket, unix:PATH, for the stages that ask it; "" none
     resend_days  low: sealed messages that were sent are let go after so many days; 0: never
     resend_mb   low: the same of the oldest while all are more than so many MB; 0: no bound
     keep_days   what is held or was refused, and replies, are removed after so many days; 0: never
@@ -70,6 +72,7 @@ class SiteFile(Closed):
     first_user: Annotated[int, Field(ge=0, le=2**31)] = 61_000
     ledger_epoch_s: Annotated[int, Field(ge=1, le=31_536_000)] = 3600
     export: Annotated[str, Field(pattern=r"^(|file|unix:/[^\x00]{1,100})$")] = ""
+    antivirus: Annotated[str, Field(pattern=rf"^(|{SOCKET})$", max_length=112)] = ""
     resend_days: Annotated[int, Field(ge=0, le=36_500)] = 0
     resend_mb: Annotated[int, Field(ge=0, le=10**9)] = 0
     keep_days: Annotated[int, Field(ge=0, le=36_500)] = 0
@@ -172,6 +175,7 @@ def load_site(folder: Path, at_s: int | None = None, policy_folder: Path | None 
     check_policy(policy)
     check_mandatory(policy, root)
     chain = chain_of(policy, file.side)
+    check_scanner(file, chain)
     documents = {name: _read(place / "documents" / name) for name in chain.documents}
     digest = policy_digest(policy_bytes, documents)
     signers = policy_signers(place, policy, file.side, digest, root)
@@ -182,6 +186,17 @@ def load_site(folder: Path, at_s: int | None = None, policy_folder: Path | None 
         folder, file, policy, digest, chain, documents, keys.secrets, keys.source, root, signers,
         ledger_public, source_ledger, old_keys=keys.old_keys, link_sessions=keys.link_sessions,
     )  # fmt: skip
+
+
+def check_scanner(file: SiteFile, chain: Chain) -> None:
+    """Raises `Malformed(SITE_MALFORMED)` where the chain asks a scanner that the side has not."""
+    asking = [line.name for line in chain.stage if asks(line)]
+    if asking and not file.antivirus:
+        raise Malformed(
+            Reason.SITE_MALFORMED, f"the policy's stage {asking[0]} asks a virus scanner, and this"
+            ' side has none: add antivirus = "unix:/run/clamav/clamd.ctl" to site.toml, and start'
+            " the side with it",
+        )  # fmt: skip
 
 
 def with_keys_of_now(site: Site, at_s: int | None = None) -> Site:

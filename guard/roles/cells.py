@@ -16,8 +16,9 @@ from guard.core.custody import NO_KEY, NO_SCOPE
 from guard.core.frame import Frame
 from guard.core.watch import Spent, Watch
 from guard.edge.clock import monotonic_ns
-from guard.edge.forking import Children, Ended
+from guard.edge.forking import EXIT_ALONE, Children, Ended
 from guard.edge.rights import confinement_of
+from guard.edge.scanning import ANSWER, QUESTION
 from guard.edge.sockets import Inlet, Mouth, Outlet, close_descriptor
 from guard.edge.spec import Spec
 from guard.roles.stage import step_of
@@ -39,7 +40,9 @@ class Cells:
 
     def __init__(self, spec: Spec) -> None:
         asked, given = spec.descriptors["asked"], spec.descriptors["given"]
-        keeps = frozenset({asked, given, _STANDARD_ERROR})
+        self._answer_end = spec.descriptors.get(ANSWER)
+        scanner = (spec.descriptors[n] for n in (QUESTION, ANSWER) if n in spec.descriptors)
+        keeps = frozenset({asked, given, _STANDARD_ERROR, *scanner})
         self._children = Children(confinement_of(spec), keeps)
         self._asked = Inlet(asked, spec.number("payload_bytes_max"))
         self._given = Outlet(given)
@@ -81,6 +84,8 @@ class Cells:
         watch = Watch(*self._limits)
         while True:
             ended = self._children.wait(watch.look_ms)
+            if ended == Ended(code=EXIT_ALONE) and self._scanner_is_gone():
+                raise BrokenPipeError
             if ended is not None and not ended.stopped:
                 return "" if ended == Ended() else f"its process {ended.words}"
             why = watch.look(Spent(1, 0, self._children.cpu_ns()), monotonic_ns())
@@ -89,6 +94,14 @@ class Cells:
             if why:
                 self._children.kill()
                 return why
+
+    def _scanner_is_gone(self) -> bool:
+        """Whether that is why a cell ended, as it says: a stage that asks gives no verdict then."""
+        if self._answer_end is None:
+            return False
+        poller = select.poll()
+        poller.register(self._answer_end, select.POLLIN)
+        return bool(dict(poller.poll(0)).get(self._answer_end, 0) & select.POLLHUP)
 
     def _drop_unread(self) -> None:
         """A question that its cell did not read is nobody's: taken off unread."""

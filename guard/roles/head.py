@@ -104,6 +104,11 @@ class Feeder:
             self.settled = int(json.loads(packet)["settled"])
         return packet is not None
 
+    @property
+    def newest_fed(self) -> int:
+        """The number of the last message that was fed, as far as that is known; -1 for none."""
+        return -1 if self._newest_fed.value is None else self._newest_fed.value
+
     def settled_fileno(self) -> int:
         """For poll."""
         return self._settled.fileno()

@@ -5,7 +5,8 @@ batch durable, removes the drops, and feeds the chain. What is no message (a lin
 that is no name) is moved to `spool/refused/` and reported. Nothing here looks inside a file. Held
 messages on which reviewers have decided (`guard.roles.reviews`) come in again the same way.
 
-After a start it first feeds again, one at a time, what the ledger does not have yet.
+After a start it first feeds again, one at a time, what the ledger does not have yet. Where the
+policy has messages wait (`delay_s`), they wait in the journal (`guard.roles.delayed`).
 """
 
 import json
@@ -20,6 +21,8 @@ from guard.core.notice import Place
 from guard.core.review import reviewed, takes_chain
 from guard.core.sender_limits import Limiter
 from guard.edge.clock import monotonic_ns, now_ms, now_s
+from guard.edge.durable import make_directory
+from guard.edge.durable_number import DurableNumber
 from guard.edge.journal import JournalReader, JournalWriter, Position
 from guard.edge.keys import new_id
 from guard.edge.limits_file import keep, take_up
@@ -30,6 +33,7 @@ from guard.edge.spool import Refused, Spool, Taken
 from guard.edge.spool_arrivals import Candidate
 from guard.edge.sweeping import Sweeper, removed
 from guard.edge.waiting import wait_readable
+from guard.roles.delayed import Delayed
 from guard.roles.feed import Feed
 from guard.roles.head import Fed, Feeder
 from guard.roles.reviews import ReviewDesk
@@ -44,6 +48,7 @@ SENDER_SIGNATURE = "sender_signature"
 """The stage that reads a sender's signature: where no chain has it, none is carried."""
 BATCH_MAX = 64
 BATCH_BYTES_MAX = 4 * 1024 * 1024
+_CLEAR_EVERY = 4096  # messages that a start may have to look through for drops that came back
 _IDLE_MS = 200
 
 
@@ -77,6 +82,7 @@ class Ingest:
         self._sweepers = [Sweeper(refused / name, days, now_ns) for name in self._senders]
         self._limiter = Limiter(_limits(spec))
         self._counted = 0
+        self._delay_s = spec.number("delay_s")
         self._feed = Feed(spec)
         self._stopping = False
         signal.signal(signal.SIGTERM, self._stop)
@@ -87,11 +93,14 @@ class Ingest:
     def work(self) -> None:
         """Feed what is left over, then take what is dropped until asked to stop."""
         self._spool = Spool(self._spool_folder, self._senders, self._bytes_max)
-        self._journal = JournalWriter.open(self._journal_folder)
+        make_directory(self._journal_folder)
+        self._clear = DurableNumber(self._journal_folder / "clear")
+        self._journal = JournalWriter.open(self._journal_folder, known=self._cleared)
         self._journal.mark(self._journal.next_number)
         self._feeder.first_settled()
         self._counted = take_up(self._spool_folder, self._limiter) if self._limiter else 0
-        known = self._refeed()
+        known = self._known()
+        delayed = self._refeed()
         waiting: list[Candidate] = []
         while not self._stopping:
             self._take_decisions(known)
@@ -102,16 +111,14 @@ class Ingest:
             waiting += stopped
             if batch:
                 self._accept(batch)
-            elif idle:
+            if delayed is not None and self._feed_due(delayed):
+                idle = False
+            if not batch and idle:
                 wait_readable(self._spool.fileno(), self._feeder.settled_fileno(), wait_ms=_IDLE_MS)
             if not self._feeder.hear_settled():
                 return
-            forgets = self._journal.segments_below(self._feeder.settled) and not waiting
-            if forgets and self._spool.all_offered:
-                if self._limiter:
-                    keep(self._spool_folder, self._limiter, self._journal.next_number)
-                self._spool.sync()  # no power cut may bring back a drop that nobody knows any more
-                self._journal.drop_below(self._feeder.settled)
+            if not waiting and self._spool.all_offered:
+                self._forget()
             self._let_go_refused()
             self._feed.counters["depth_drop"] = len(waiting)
             self._feed.counters["depth_accepted"] = self._journal.next_number - self._feeder.settled
@@ -125,14 +132,29 @@ class Ingest:
         stopped = [it for it in waiting if orders.stops(it.sender)]
         return stopped, [it for it in waiting if not orders.stops(it.sender)]
 
-    def _refeed(self) -> set[bytes]:
-        """Feed again what is not settled; gives the origins that the journal still knows."""
-        reader = JournalReader(self._journal_folder, 0)
-        known: set[bytes] = set()
-        self._feeder.refeed(self._unsettled(reader, known), lambda: self._stopping)
-        return known
+    def _forget(self) -> None:
+        """Let go of what is settled; or, where much waits, of what a start would look for."""
+        ends = self._journal.segments_below(self._feeder.settled)
+        much = self._delay_s and self._journal.next_number - self._cleared >= _CLEAR_EVERY
+        if not ends and not much:
+            return
+        if self._limiter:
+            keep(self._spool_folder, self._limiter, self._journal.next_number)
+        self._spool.sync()  # no power cut may bring back a drop that nobody knows any more
+        if ends:
+            self._journal.drop_below(self._feeder.settled)
+        if self._delay_s:
+            self._clear.set(self._journal.next_number)
 
-    def _unsettled(self, reader: JournalReader, known: set[bytes]) -> Iterator[Fed]:
+    @property
+    def _cleared(self) -> int:
+        """No drop that was accepted below this number can come back: its removal is on disk."""
+        return self._clear.value or 0
+
+    def _known(self) -> set[bytes]:
+        """The origins of what was accepted, as far back as a drop may still be there; counts it."""
+        known: set[bytes] = set()
+        reader = JournalReader(self._journal_folder, self._cleared)
         while records := reader.take(BATCH_MAX):
             for number, record in records:
                 meta_bytes, origin, payload = read_accepted(record)
@@ -140,10 +162,37 @@ class Ingest:
                 if number >= self._counted and not reviewed(origin):
                     meta = Message(meta_bytes, payload).meta
                     self._limiter.count(meta.sender, payload, meta.accepted_s)
-                if number >= self._feeder.settled:
-                    place = reader.position(number)
-                    message = Message(meta_bytes, payload)
-                    yield self._fed(number, message.meta, message, place, origin)
+        reader.close()
+        return known
+
+    def _refeed(self) -> Delayed | None:
+        """Feed again what is not settled; where messages wait, only what the lane had already, and
+        what is to come of the others."""
+        begin = self._feeder.settled
+        end = max(begin, self._feeder.newest_fed + 1) if self._delay_s else None
+        self._feeder.refeed(self._unsettled(begin, end), lambda: self._stopping)
+        return None if end is None else Delayed(self._journal_folder, end, self._delay_s)
+
+    def _unsettled(self, begin: int, end: int | None) -> Iterator[Fed]:
+        reader = JournalReader(self._journal_folder, begin)
+        while records := reader.take(BATCH_MAX):
+            for number, record in records:
+                if end is not None and number >= end:
+                    return
+                meta_bytes, origin, payload = read_accepted(record)
+                message = Message(meta_bytes, payload)
+                yield self._fed(number, message.meta, message, reader.position(number), origin)
+
+    def _feed_due(self, delayed: Delayed) -> bool:
+        """Feed what has waited long enough, unless the flow is stopped; whether there was any."""
+        if self._orders.now().stop:
+            return False
+        fed = False
+        for each in delayed.due(now_s()):
+            meta = each.message.meta
+            self._feeder.feed(self._fed(each.number, meta, each.message, each.place, each.origin))
+            fed = True
+        return fed
 
     def _take_decisions(self, known: set[bytes]) -> None:
         """What reviewers decided goes on: durable first, then the decisions go, then it is fed."""
@@ -163,6 +212,8 @@ class Ingest:
         self._journal.sync()
         self._journal.mark(self._journal.next_number)
         self._reviews.remove(name for each in ready for name in each.names)
+        if self._delay_s:
+            return  # it takes its turn behind what waits
         for position, each in accepted:
             meta = each.message.meta
             self._feeder.feed(self._fed(position.number, meta, each.message, position, each.origin))
@@ -200,6 +251,7 @@ class Ingest:
     def _accept(self, batch: list[Taken]) -> None:
         """Durable first, then the drops go, then the chain has them."""
         accepted = []
+        carried = self._signed or self._delay_s > 0  # by then a policy may ask for it
         for taken in batch:
             sidecar = taken.sidecar
             meta = Meta(
@@ -212,7 +264,7 @@ class Ingest:
                 label=sidecar.label,
                 precedence=sidecar.precedence,
                 destination=sidecar.destination,
-                signature=b64encode(taken.signature).decode() if self._signed else "",
+                signature=b64encode(taken.signature).decode() if carried else "",
                 binding=sidecar.binding,
             )
             message = Message.make(meta, taken.payload)
@@ -226,11 +278,12 @@ class Ingest:
         for taken in batch:
             self._spool.discard(taken)
         self._feed.add("accepted", len(batch))
+        if self._delay_s:
+            return
         for position, meta, message, origin in accepted:
             self._feeder.feed(self._fed(position.number, meta, message, position, origin))
 
-    @staticmethod
-    def _fed(number: int, meta: Meta, message: Message, at: Position, origin: bytes) -> Fed:
+    def _fed(self, number: int, meta: Meta, message: Message, at: Position, origin: bytes) -> Fed:
         place = Place(at.segment, at.offset, at.length)
         told = origin.decode("ascii")
         about: dict[str, int | str] = {
@@ -240,6 +293,10 @@ class Ingest:
             "origin": told,
         }
         chain = takes_chain(told)
+        if len(message.payload) > self._bytes_max:  # it waited, and the bound is smaller now
+            sentence = f"it has more than {self._bytes_max:,} bytes"
+            about |= {"verdict": "hold", "reason": Reason.TOO_LARGE.value, "sentence": sentence}
+            chain = False
         return Fed(number, bytes.fromhex(meta.id), message, place, about, chain)
 
     def _refuse(self, refused: list[tuple[Candidate, Refused]]) -> None:

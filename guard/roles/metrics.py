@@ -31,7 +31,12 @@ _NAMES_MAX = 128
 _PACKETS_A_TURN_MAX = 256  # a feed that is flooded keeps no client waiting
 _COUNTERS_MAX = 512
 _NUMBER_MAX = 2**63 - 1
-_OF_A_STAGE = frozenset({"messages", "busy_ns", "malformed_frames", "cells_failed"})
+_OF_A_STAGE = frozenset(
+    {
+        "messages", "busy_ns", "malformed_frames", "cells_failed",
+        "scanned_clean", "scanned_found", "not_scanned", "malformed_questions",
+    }
+)  # fmt: skip
 _NAME = re.compile(r"[a-z][a-z0-9_:-]{0,79}")
 _COUNTER = re.compile(r"[a-z][a-z0-9_-]{0,63}|entry(\|[a-z0-9_:-]{0,64}){3}")
 _BUCKETS_US = (1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000)

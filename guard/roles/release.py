@@ -42,6 +42,7 @@ RELEASE, REVIEW = "release", "review"
 AGAIN: dict[str, str] = {
     Reason.REVIEW_STALE: "another policy or posture is in force than was decided under",
     Reason.REVIEW_OUTPUT: "its output is another than was decided on",
+    Reason.SENDER_NOT_LISTED: "it waited, and its sender is in the policy no more",
 }
 _LET_GO_NS = 10_000_000_000
 
@@ -76,6 +77,8 @@ class Release:
         self._let_go_ns = now_ns + _LET_GO_NS
         self._orders = OrdersFile(folder)
         self._reviews = ReviewJudge(spec)
+        senders = spec.values["senders"]
+        self._senders = frozenset(senders if isinstance(senders, list) else ())
         self._feed = Feed(spec)
         self._sequence = 0
 
@@ -208,6 +211,8 @@ class Release:
         why = self._posture_holds(notice, cleared) if cleared else ""
         if why:
             holds.append(Held(RELEASE, Reason.POSTURE))
+        if cleared and str(notice.about["sender"]) not in self._senders:
+            holds.append(Held(RELEASE, Reason.SENDER_NOT_LISTED))
         if cleared and decided is None and not holds:
             return self._commit(notice, frame, cleared)
         if decided is not None:

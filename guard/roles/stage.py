@@ -16,9 +16,11 @@ from collections.abc import Callable
 from filters.catalog import load
 from guard.core.chain import Place, Step
 from guard.core.watch import Spent, Watch
+from guard.edge.asking import asker_of
 from guard.edge.clock import monotonic_ns
 from guard.edge.forking import EXIT_ALONE, Children, Ended, Page
 from guard.edge.rights import confinement_of
+from guard.edge.scanning import ANSWER, QUESTION
 from guard.edge.sockets import Inlet, Outlet, close_descriptor
 from guard.edge.spec import Spec
 from guard.roles.feed import Feed
@@ -102,7 +104,7 @@ class Pool:
     """The process that starts the workers and reads no message."""
 
     def __init__(self, spec: Spec, work: Work) -> None:
-        names = ("inlet", "outlet", "feed")
+        names = {"inlet", "outlet", "feed", QUESTION, ANSWER} & spec.descriptors.keys()
         keeps = frozenset({_STANDARD_ERROR, *(spec.descriptors[name] for name in names)})
         self._children = Children(confinement_of(spec), keeps)
         self._numbers = Page().numbers
@@ -145,7 +147,11 @@ def step_of(spec: Spec, key: bytes, scope: bytes) -> Step:
     stage = load(spec.text("use"), own_stage(spec))
     parameters = stage.parameters.model_validate(spec.values["parameters"])
     tokens = {name: key for name, key in spec.keys.items() if name.startswith(KEY_PREFIX)}
-    run = stage.make(parameters, {**spec.documents, **tokens})
+    documents = {**spec.documents, **tokens}
+    if stage.make_asking is not None:
+        run = stage.make_asking(parameters, documents, asker_of(spec))
+    else:
+        run = stage.make(parameters, documents)
     place = Place(
         spec.text("stage"), stage.version, stage.kind, spec.number("position"),
         output_bytes_max(spec),

@@ -86,18 +86,22 @@ class Verify:
         self._stopping = True
 
     def work(self) -> None:
-        """Feed what is not settled one at a time, then follow the journal until asked to stop."""
+        """Feed what the lane had one at a time, then follow the journal until asked to stop."""
         self._feeder.first_settled()
         self._policies = _read_policies(self._attempt_folder / SOURCE_POLICIES)
         settled = DurableNumber(self._attempt_folder / "settled")
         self._witness = Witness(self._spec, self._attempt_folder, self._params)
         self._told = self._feeder.settled - 1
-        reader = JournalReader(self._landed_folder, self._feeder.settled)
-        self._feeder.refeed(self._batch(reader, whole=True), lambda: self._stopping)
+        # What waited while the flow was stopped was never fed, and waits on.
+        end = max(self._feeder.settled, self._feeder.newest_fed + 1)
+        fed = JournalReader(self._landed_folder, self._feeder.settled)
+        self._feeder.refeed(self._again(fed, end), lambda: self._stopping)
+        reader = JournalReader(self._landed_folder, min(end, fed.next_number))
+        fed.close()
         while not self._stopping:
             before = reader.next_number
             stopped = self._orders.now().stop  # what lands meanwhile waits in the journal
-            for message in () if stopped else self._batch(reader, whole=False):
+            for message in () if stopped else self._messages(reader, reader.take(_BATCH)):
                 self._feeder.feed(message)
                 self._feed.add("verified")
             if reader.next_number == before:
@@ -113,30 +117,32 @@ class Verify:
             self._feed.counters["depth_landed"] = reader.next_number - self._feeder.settled
             self._feed.tell_if_due()
 
-    def _batch(self, reader: JournalReader, *, whole: bool) -> Iterator[Fed]:
+    def _again(self, reader: JournalReader, end: int) -> Iterator[Fed]:
+        """Messages to feed again, below this number."""
+        while reader.next_number < end and (records := reader.take(_BATCH)):
+            yield from self._messages(reader, [it for it in records if it[0] < end])
+
+    def _messages(self, reader: JournalReader, records: list[tuple[int, bytes]]) -> Iterator[Fed]:
         """Messages to feed; what is no message has gone to the tail on the way."""
-        while records := reader.take(_BATCH):
-            for number, record in records:
-                try:
-                    kind, sequence, content = read_landed(record)
-                    event = self._event(number, content) if kind is Landed.EVENT else None
-                    if sequence > INTEGER_MAX:
-                        raise Malformed(Reason.RECORD_MALFORMED, "a sequence is out of bounds")
-                except Malformed as error:  # `receive` hears the network: it is not believed
-                    event = alarm(now_ms(), error.reason, error.sentence)
-                if event is not None and event:
-                    self._feeder.event(number, event)
-                    self._told = number
-                if event is not None:
-                    continue
+        for number, record in records:
+            try:
+                kind, sequence, content = read_landed(record)
+                event = self._event(number, content) if kind is Landed.EVENT else None
+                if sequence > INTEGER_MAX:
+                    raise Malformed(Reason.RECORD_MALFORMED, "a sequence is out of bounds")
+            except Malformed as error:  # `receive` hears the network: it is not believed
+                event = alarm(now_ms(), error.reason, error.sentence)
+            if event is not None and event:
+                self._feeder.event(number, event)
                 self._told = number
-                at = reader.position(number)
-                place = Place(at.segment, at.offset, at.length)
-                fed = self._open(number, sequence, content, place)
-                if fed is not None:
-                    yield fed
-            if not whole:
-                return
+            if event is not None:
+                continue
+            self._told = number
+            at = reader.position(number)
+            place = Place(at.segment, at.offset, at.length)
+            fed = self._open(number, sequence, content, place)
+            if fed is not None:
+                yield fed
 
     def _event(self, number: int, untrusted_content: bytes) -> About:
         """What the ledger gets of an event; empty for a statement that adds nothing."""

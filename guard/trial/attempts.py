@@ -112,6 +112,7 @@ def _network() -> Iterator[tuple[str, Attempt]]:
     """Real sockets, so that the layers behind seccomp have something to stop."""
     yield "reach the host's network", lambda: _socket(socket.SOCK_DGRAM, "connect")
     yield "connect by TCP", _connecting
+    yield "connect to a Unix socket", _connecting_to_a_path
     yield "bind a TCP port", lambda: _socket(socket.SOCK_STREAM, "bind")
 
 
@@ -124,6 +125,15 @@ def _connecting() -> None:
     """A refusal by the port that nobody listens on comes after it was asked whether one may."""
     with contextlib.suppress(ConnectionRefusedError):
         _socket(socket.SOCK_STREAM, "connect")
+
+
+def _connecting_to_a_path() -> None:
+    """Of the one form that a role may have the right to; nobody is there."""
+    with (
+        contextlib.suppress(FileNotFoundError, ConnectionRefusedError),
+        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as made,
+    ):
+        made.connect("/nobody.is.here")
 
 
 def _processes(other_pid: int) -> Iterator[tuple[str, Attempt]]:

@@ -15,6 +15,7 @@ ENDS = {  # what the processes of a stage hear and tell
     KEEPER: (("inlet", "given", "ended"), ("outlet", "asked")),
     CELLS: (("asked",), ("given", "ended")),
 }
+ASKING = frozenset({"question", "answer"})  # of a stage that asks the virus scanner, besides
 
 _FILE_CALLS = ("getdents64", "statx", "lseek", "look at a path")  # Landlock does not know stat(2)
 _WRITE_CALLS = (
@@ -54,6 +55,8 @@ def _calls(role: Role, kind: Kind | None) -> Iterable[str]:
         yield from _MEMFD_CALLS
     if May.FORK in role.may:
         yield "fork a process"
+    if May.ASK_SCANNER in role.may:
+        yield from ("connect", "connect to a Unix socket")
 
 
 def keys(role: Role, stage_names: Iterable[str]) -> frozenset[str]:
@@ -76,9 +79,14 @@ def second_keys(role: Role) -> frozenset[str]:
     return frozenset(name for may, name in second if may in role.may)
 
 
-def descriptors(role: Role, links: int, group: str) -> frozenset[str]:
-    """The names of the channels that its row gives it; `feed` and `ready` are everyone's."""
+def descriptors(role: Role, links: int, group: str, *, asks: bool) -> frozenset[str]:
+    """The names of the channels that its row gives it; `feed` and `ready` are everyone's.
+
+    asks: it runs the code of a stage that asks the virus scanner.
+    """
     names = set().union(*ENDS.get(group, (role.hears, role.tells)))
+    if asks:
+        names |= ASKING
     if role.may & (May.SEND_UDP | May.RECEIVE_UDP):
         names |= {f"udp{at}" for at in range(links)}
     if May.SERVE in role.may:

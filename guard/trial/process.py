@@ -30,6 +30,7 @@ from guard.edge.confinement import Confinement
 from guard.edge.processes import ENVIRONMENT
 from guard.edge.rights import confinement_of
 from guard.edge.sandbox import confine, confine_by, self_test
+from guard.edge.scanning import ANSWER, QUESTION
 from guard.edge.spec import Spec
 from guard.edge.system_calls import call
 from guard.high import HIGH
@@ -101,14 +102,18 @@ def place_of(spec: Spec, confinement: Confinement) -> Place:
     journey = LOW if spec.side == "low" else HIGH
     row = next(
         role for role in journey.roles
-        if role.name == (CHAIN if spec.name.startswith("stage:") else spec.name)
+        if role.name == (
+            CHAIN if spec.name.startswith("stage:") else spec.name.partition(":")[0]
+        )
     )  # fmt: skip
     serves = "listener" in channels
     ends = (row.hears, row.tells)
     if row.name == CHAIN:
         ends = ENDS[spec.run.removeprefix("guard.roles.").removesuffix(":prepare")]
-    tells = {*ends[1], *(() if serves else ("feed",))}
-    hears = {*ends[0], *(("feed", "stages-feed") if serves else ())}
+    tells = {*ends[1], *(() if serves else ("feed",)), QUESTION}
+    hears = {*ends[0], *(("feed", "stages-feed") if serves else ()), ANSWER}
+    tells |= {name for name in channels if name.startswith(f"{ANSWER}-")}
+    hears |= {name for name in channels if name.startswith(f"{QUESTION}-")}
     udp = {name: number for name, number in channels.items() if name.startswith("udp")}
     folder = Path(spec.text("folder"))
     return Place(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from filters.policy_check import asks
 from guard.core.journey import Journey, May
 from guard.edge.collector import FILE
 from guard.edge.confinement import State
@@ -28,6 +29,7 @@ from guard.supervise import Supervisor
 from guard.trial import expected
 from guard.trial.outside import faults_from_outside
 from guard.trial.process import HOST, LAYERS
+from schemas.policy import StageLine
 from schemas.token_names import KEY_PREFIX, SEALING_STAGE
 
 _NOWHERE = "127.0.0.1:9"
@@ -124,10 +126,12 @@ def trials(pack: str = "c2", starting: type[Trying] = Trying) -> Iterator[Trial]
 
 
 def _site_of(folder: Path, **chain: str) -> Site:
-    """The site, with the one role that not every site has."""
+    """The site, with the roles that not every site has, and a stage that asks the scanner."""
     site = load_site(folder)
-    file = site.file.model_copy(update={"export": FILE})
-    return replace(site, file=file, chain=site.chain.model_copy(update=chain))
+    scanner = f"unix:{folder}/run/scanner.sock"
+    file = site.file.model_copy(update={"export": FILE, "antivirus": scanner})
+    stages = [StageLine(name="antivirus"), *site.chain.stage]
+    return replace(site, file=file, chain=site.chain.model_copy(update={"stage": stages, **chain}))
 
 
 def _trials_of(starting: type[Trying], journey: Journey, site: Site) -> Iterator[Trial]:
@@ -153,6 +157,10 @@ def _trials_of(starting: type[Trying], journey: Journey, site: Site) -> Iterator
             )  # fmt: skip
 
 
+def _asks(seat: Seat) -> bool:
+    return seat.kind is not None and seat.line is not None and asks(seat.line)
+
+
 def _code_of(seat: Seat) -> str:
     """The role whose code it runs: a stage is one process of the chain, or two."""
     return seat.role.run.removeprefix("guard.roles.").removesuffix(":prepare")
@@ -173,7 +181,7 @@ def _given(seat: Seat, report: dict[str, Any], stages: list[str], links: int) ->
     for what, wanted in (
         ("keys", expected.keys(seat.role, stages)),
         ("descriptors",
-         expected.descriptors(seat.role, links, _code_of(seat))),
+         expected.descriptors(seat.role, links, _code_of(seat), asks=_asks(seat))),
     ):  # fmt: skip
         besides = expected.second_keys(seat.role) if what == "keys" else frozenset()
         if what == "keys" and seat.line is not None and seat.line.catalog_name == SEALING_STAGE:

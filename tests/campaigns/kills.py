@@ -109,9 +109,7 @@ class Campaign:
             self._turn()
             time.sleep(0.5)
         self._taken.take(self._flow.made.high / "queue")
-        figures = self._figures()
-        self._check()
-        return figures
+        return {**self._figures(), "ledger_entries": self._check()}
 
     def _turn(self) -> None:
         flow, now_s = self._flow, time.monotonic()
@@ -193,7 +191,8 @@ class Campaign:
 
     # -- what must hold ----------------------------------------------------------------------
 
-    def _check(self) -> None:
+    def _check(self) -> list[int]:
+        """Gives the entries of both ledgers, low and high. Raises `PromiseBrokenError`."""
         account, taken = self._flow.account, self._taken
         wrong = list(taken.wrong)
         if account.decided != len(self._flow.dropped):
@@ -210,13 +209,16 @@ class Campaign:
             wrong.append("something was delivered that was not committed")
         if len(taken.contents) > len(self._good):
             wrong.append("other contents came out than the policy lets pass")
+        entries = []
         for side in SIDES:
             folder = self._flow.folder / side
             found = verify_ledger(folder / "ledger", folder / "trust" / "ledger.pub")
             if not found.ok:
                 wrong.append(f"the {side} ledger: {found.findings[0]}")
+            entries.append(found.entries)
         if wrong:
             raise PromiseBrokenError("; ".join(wrong[:10]))
+        return entries
 
     def _figures(self) -> dict[str, Any]:
         account, taken_s = self._flow.account, time.monotonic() - self._began_s
@@ -228,7 +230,6 @@ class Campaign:
             "delivered": len(account.delivered), "held_high": len(account.held_high),
             "gaps": account.gaps, "lost": account.lost, "duplicates": account.duplicates,
             "messages_per_s": round(len(self._flow.dropped) / taken_s),
-            "ledger_entries": [self._status(side).get("ledger_entries") for side in SIDES],
         }  # fmt: skip
 
 

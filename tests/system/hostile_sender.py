@@ -39,17 +39,18 @@ class HostileSender:
         shape = self._params.shape(at)
         end = shape[0] * shape[2] - SEAL_TAG_BYTES
         plain[at:end] = bytes(end - at)
-        group = self._maker.group(self._blocks, shape, 1)
+        bursts = self._maker.group(self._blocks, shape, 1)
         self._blocks += 1
-        for start in range(0, len(group.buffer), group.datagram_bytes):
-            self._socket.sendto(group.buffer[start : start + group.datagram_bytes], self._to)
+        for buffer, size, *_ in bursts:
+            for start in range(0, len(buffer), size):
+                self._socket.sendto(buffer[start : start + size], self._to)
 
     def claim(self, blocks_complete: int, complete_below: int) -> None:
         """A heartbeat."""
         beat = Heartbeat(blocks_complete, complete_below, (0,) * 5, 0)
-        group = self._maker.heartbeat(self._beats, beat.write())
+        burst = self._maker.heartbeat(self._beats, beat.write())
         self._beats += 1
-        self._socket.sendto(group.buffer, self._to)
+        self._socket.sendto(burst.buffer, self._to)
 
     def close(self) -> None:
         self._socket.close()

@@ -30,11 +30,13 @@ SHARED = {
     "schemas.own_stage": "nouns: how a policy pins a site's own stage",
     "schemas.reasons": "nouns",
     "schemas.receipt": "nouns",
+    "schemas.scanned": "nouns: what a virus scanner is asked and answers",
     "schemas.stage": "nouns",
     "schemas.token_names": "nouns: how the keys of tokens are called",
     "schemas.verdict": "nouns",
     "filters.catalog": "the list of names",
     "filters.checks.bounds": "sizes only; it has no twin, and docs/architecture.md says so",
+    "filters.checks.antivirus": "asks a scanner, looks into nothing; each side has its own",
     "pydantic": "reads the policy's parameters before any message; a validator of content on the"
     " destination side only",
     "pydantic_core": "the same",

@@ -195,6 +195,7 @@ def test_one_person_stops_a_running_flow_and_two_let_it_go_on(flow: Demonstratio
     flow.end()
     flow.start_side("high").await_line("event", "running")
     flow.start_side("low").await_line("event", "running")  # it holds after a restart too
+    wait_for(lambda: [e["kind"] for e in entries(low)].count(Kind.POSTURE) == 2)
     assert "stop = true" in guard("policy", "posture", "show", "--site", low).stdout
     assert len(list((low / "spool/drop/alpha").glob("*.cot"))) == 3
     assert flow.follow().decided == 1

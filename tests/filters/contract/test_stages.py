@@ -66,7 +66,12 @@ def sealing_row() -> tuple[str, str, Row, Documents]:
     return "content-source-pseudonymize", "source", row, {"token:1": bytes(32)}
 
 
-ROWS = [*rows(), signing_row(), sealing_row()]
+def asking_row() -> tuple[str, str, Row, Documents]:
+    """The one stage that asks: here nobody answers, which it has to live with as well."""
+    return "content-source-antivirus", "source", {"name": "antivirus"}, {}
+
+
+ROWS = [*rows(), signing_row(), sealing_row(), asking_row()]
 # No pack marks, binds, shrinks or blurs; tests/filters holds these to the same rules, 2026-11-26
 IN_NO_PACK = {
     "check_binding",

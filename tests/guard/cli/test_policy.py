@@ -52,6 +52,18 @@ def test_every_fault_is_a_sentence(policy: Path, guard: Guard) -> None:
     assert shown.stderr.endswith("2 faults\n")
 
 
+def test_a_stage_that_would_wait_longer_than_its_limit_is_a_fault(
+    policy: Path, guard: Guard
+) -> None:
+    asking = '[[source.stage]]\nname = "antivirus"\nparameters = { answer_ms_max = 10000 }\n\n'
+    words = '[[source.stage]]\nname = "words"\n'
+    change(policy, words, asking + words)
+    (told,) = json.loads(guard("policy", "check", policy, "--json").stdout)["faults"]
+    assert "answer_ms_max is 10000, and the stage's limit message_ms_max is 10000" in told
+    change(policy, "answer_ms_max = 10000", "answer_ms_max = 9000")
+    assert guard("policy", "check", policy).exit_code == 0
+
+
 def test_a_document_that_is_not_there_is_named(policy: Path, guard: Guard) -> None:
     (policy.parent / "words.txt").unlink()
     result = guard("policy", "check", policy)

@@ -153,6 +153,17 @@ def test_what_changes_nothing_that_comes_through_exits_0(
     assert [said in it["sentence"] for it in told["changes"]] == [True]
 
 
+def test_messages_that_wait_longer_stop_more_and_shorter_let_more_through(
+    changed: Changed, guard: Guard
+) -> None:
+    one, other = changed("[source]\n", "[source]\ndelay_s = 86400\n")
+    code, told = between(guard, one, other)
+    assert (code, told["lets_more_through"]) == (0, False)
+    assert [it["sentence"] for it in told["changes"]] == ["messages wait 86,400 s, and waited 0 s"]
+    assert between(guard, other, one)[0] == 1
+    assert "A message waits 86,400 s" in guard("policy", "explain", other).stdout
+
+
 def test_a_person_who_may_not_review_any_more_stops_more_and_back(
     changed: Changed, guard: Guard
 ) -> None:

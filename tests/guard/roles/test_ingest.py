@@ -79,15 +79,17 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def start(
-    folder: Path, limits: dict[str, dict[str, int]] | None = None, settled_before: int = 0
-) -> Running:
+    folder: Path, limits: dict[str, dict[str, int]] | None = None, settled_before: int = 0,
+    delay_s: int = 0, payload_bytes_max: int = 1000,
+) -> Running:  # fmt: skip
     pairs = {name: one_way_pair() for name in NAMES[:3]} | {"feed": feed_pair()}
     settled, durable = one_way_pair(), one_way_pair()
     descriptors = {name: pair[1].detach() for name, pair in pairs.items()}
     descriptors |= {"settled": settled[0].detach(), "ingest-durable": durable[0].detach()}
     values: dict[str, Value] = {
-        "folder": str(folder), "flow": "c2", "senders": ["patrol"], "payload_bytes_max": 1000,
+        "folder": str(folder), "flow": "c2", "senders": ["patrol"],
         "keep_days": 0, "scope": SCOPE.hex(), "policy_version": 1, "policy_digest": "",
+        "delay_s": delay_s, "payload_bytes_max": payload_bytes_max,
         "limits": dict(limits or {}),
         "reviewers": {"keys": {}, "quorum": 2, "authors": [], "senders": [], "persons": {}},
     }  # fmt: skip

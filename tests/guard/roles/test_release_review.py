@@ -151,6 +151,17 @@ def test_what_was_kept_and_the_ledger_never_heard_of_is_judged_anew(
         assert list((side / "held").iterdir()) == []
 
 
+def test_what_waited_is_held_when_its_sender_is_in_the_policy_no_more(side: Path) -> None:
+    lane = Releasing.start(side, senders=["bravo"])
+    notice = lane.accept(MESSAGE, "fd00.1.2.3.61")
+    (entry,) = lane.feed(notice, MESSAGE, None)
+    lane.stop()
+    assert (entry["kind"], entry["stage"], entry["reason"]) == (
+        "held", "release", "sender-not-listed",
+    )  # fmt: skip
+    assert (side / "held" / META.id).is_dir()
+
+
 @pytest.mark.parametrize(
     ("names", "seed_of", "reason"),
     [

@@ -157,9 +157,11 @@ def test_while_the_flow_is_stopped_nothing_is_fed(folder: Path) -> None:
         PersonKey("alice", keys["alice"]), seeds["alice"], Reason.POSTURE_UNSIGNED
     )
     write_orders(folder, succeed(read_posture_note(note.write(), "it"), "", root))
+    land(folder, Form.FULL, (1, OLD))  # it was there before a start too: it waits on
     running = Running(folder, Form.FULL, 0)
-    land(folder, Form.FULL, (1, OLD))
+    assert running.silent()
+    land(folder, Form.FULL, (2, OLD))
     assert running.silent()
     write_orders(folder, None)
-    assert running.notice().what is What.FED
+    assert [running.notice().what for _ in range(2)] == [What.FED, What.FED]
     running.end()
