@@ -9,7 +9,7 @@ import click
 from guard.cli.link_options import Rate, block_symbols
 from guard.cli.output import console, errors, print_json, sentences
 from guard.link.params import LinkParams
-from guard.measurement import Bench, measure
+from guard.measurement.link import Bench, measure
 
 
 @click.group(epilog="Example: guard bench link --size 256 --runs 5")

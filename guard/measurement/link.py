@@ -6,7 +6,6 @@ sockets; and how long a small message takes. May write below one folder, and sen
 """
 
 import hashlib
-import multiprocessing as mp
 import os
 import select
 import shutil
@@ -20,31 +19,20 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from guard.edge.isal import best_codec
 from guard.edge.keys import new_secret, write_secret
 from guard.edge.naming import FileToSend, files_below
-from guard.edge.stream_landing import Landing
-from guard.edge.stream_source import FileSource
-from guard.edge.udp import ReceiverSocket, SenderSocket, open_receiver, open_sender
-from guard.link.arrivals import ReceiverState
-from guard.link.events import Landed
+from guard.edge.udp import ReceiverSocket, SenderSocket, open_sender
 from guard.link.params import HEADER_BYTES, LinkParams
-from guard.link.receiver import Receiver
-from guard.link.sender import Sender
+from guard.measurement.latency import MESSAGE_BYTES, alone_ms, beside_file_ms, spread
+from guard.measurement.loopback import FORK, listen, received
 from guard.transfer import LinkKey, ReceiveOrder, Receiving, Sending, SendOrder
 from schemas.errors import Broken
-from schemas.message import Precedence
 from schemas.reasons import Reason
 
 MESSAGES = 500
-MESSAGE_BYTES = 1000
-_MESSAGE_GAP_NS = 2_000_000
-_BULK_GAP_NS = 10_000_000
-_SHORT_NS = 20_000
 _GIVE_UP_S = 60.0
 _SLOWEST_BYTES_PER_S = 20e6
 _QUIET_S = 0.5
-_RATE_MBIT_BUFFER = 10_000
 _PACE_BITS_PER_S = 1_500_000_000
 _PACE_BYTES = 256 * 2**20
 _PACE_MOST_BITS_PER_S = 200_000_000_000
@@ -52,7 +40,6 @@ _PACE_STEPS = (1.1, 1.25)  # the last is taken first
 _PACE_GAIN_MIN = 1.03
 _PACE_SPARE = 1.05  # records are whole pages: a part of each block is empty
 _PACES_MAX = 5
-_FORK = mp.get_context("fork")
 
 Tell = Callable[[str], None]
 
@@ -159,11 +146,13 @@ def _figures(
     copies: list[float], tell: Tell,
 ) -> dict[str, Any]:  # fmt: skip
     tell(f"{bench.messages} messages of {MESSAGE_BYTES} bytes")
-    latency = message_latency_ms(bench.params, bench.messages, bench.folder)
+    latency = spread(alone_ms(bench.params, bench.folder, bench.messages))
     tell("FLASH messages beside a file at full rate")
-    if bench.warm:
-        _warm_memory(bench.folder, bench.size_bytes)
-    flash = message_latency_ms(bench.params, bench.messages, bench.folder, source)
+    flash: list[float] = []
+    for _ in range(bench.runs):
+        if bench.warm:
+            _warm_memory(bench.folder, bench.size_bytes)
+        flash += beside_file_ms(bench.params, bench.folder, source)
     found: dict[str, Any] = {
         name: round(statistics.median(run[name] for run in runs), 3)
         for name in ("goodput_mb_s", "cpu_s", "cpu_send_s", "cpu_receive_s")
@@ -176,7 +165,7 @@ def _figures(
         "bare_file_mb_s": round(copy, 1),
         "ratio_file": round(found["goodput_mb_s"] / copy, 3) if copy else None,
         "latency_ms": latency,
-        "flash_ms": flash,
+        "flash_ms": spread(flash),
         "intact": sum(run["intact"] for run in runs),
         "runs": bench.runs,
         "rate_bits_per_s": bench.params.rate_bits_per_s,
@@ -230,15 +219,6 @@ def _follow(sending: Sending, told: dict[str, Any]) -> None:
         told.update({fact["what"]: fact for fact in sending.facts()})
 
 
-def _received(pipe: Connection) -> Any:
-    """What the other process gives. Raises `Broken` if it ended: it has said why."""
-    try:
-        return pipe.recv()
-    except EOFError as error:
-        sentence = "a process of the measurement ended: see what it said"
-        raise Broken(Reason.ROLE_FAILED, sentence) from error
-
-
 def _await_file(receiving: Receiving, size_bytes: int) -> dict[str, Any] | None:
     """The `landed` fact, once the file has its name; None if it is lost."""
     landed: dict[str, Any] | None = None
@@ -266,12 +246,6 @@ def _digest(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def _listen() -> tuple[ReceiverSocket, str]:
-    receiver = ReceiverSocket(open_receiver("127.0.0.1:0", _RATE_MBIT_BUFFER))
-    host, port = receiver.address
-    return receiver, f"{host}:{port}"
-
-
 def _drain(pipe: Connection, socket: ReceiverSocket, target: Path | None) -> None:
     """Empty the socket until nothing comes, into a file if one is named; tell the MB/s."""
     out = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600) if target else -1
@@ -289,12 +263,12 @@ def _drain(pipe: Connection, socket: ReceiverSocket, target: Path | None) -> Non
 
 def _bare(params: LinkParams, size: int, source: Path | None, target: Path | None) -> float:
     """MB/s that arrive when nothing is done to the bytes: from memory, or from file to file."""
-    socket, to = _listen()
-    here, there = _FORK.Pipe()
-    far = _FORK.Process(target=_drain, args=(there, socket, target))
+    socket, to = listen()
+    here, there = FORK.Pipe()
+    far = FORK.Process(target=_drain, args=(there, socket, target))
     far.start()
     there.close()  # so that its end is seen
-    _received(here)
+    received(here)
     socket.close()
     segment = params.datagram_bytes_max
     buffer = memoryview(bytearray(os.urandom(min(64, 65_507 // segment) * segment)))
@@ -306,90 +280,8 @@ def _bare(params: LinkParams, size: int, source: Path | None, target: Path | Non
         near.send(buffer, segment)
     if file >= 0:
         os.close(file)
-    rate: float = _received(here)
+    rate: float = received(here)
     here.close()
     far.join()
     near.close()
     return rate
-
-
-def _echo(
-    pipe: Connection, socket: ReceiverSocket, params: LinkParams, key: bytes, folder: Path
-) -> None:
-    """Receive messages, and streams into a folder; tell when each message was there."""
-    landing = Landing(folder, bytes(16))
-    receiver = Receiver(params, key, 1, best_codec(), ReceiverState(), sink=landing)
-    pipe.send("ready")
-    times: dict[int, int] = {}
-    while select.select([socket], [], [], 2.0)[0]:
-        while found := socket.receive_together(receiver.room):
-            for buffer, segment_bytes in found:
-                for event in receiver.take(buffer, segment_bytes, time.monotonic_ns()):
-                    if isinstance(event, Landed):
-                        times[event.sequence] = time.monotonic_ns()
-        landing.flush()
-    pipe.send(times)
-
-
-def message_latency_ms(
-    params: LinkParams, count: int, folder: Path, bulk: Path | None = None
-) -> dict[str, float]:
-    """From the sender's call to the receiver's event, of messages over loopback: lone ones, or
-    FLASH ones while a file is sent at full rate."""
-    socket, to = _listen()
-    key = new_secret()
-    here, there = _FORK.Pipe()
-    params = replace(params, heartbeat_ms=60_000, silence_ms=600_000)
-    landing = folder / "pieces"
-    shutil.rmtree(landing, ignore_errors=True)
-    landing.mkdir()
-    wide = replace(params, k_max=252, r_max=254)
-    far = _FORK.Process(target=_echo, args=(there, socket, wide, key, landing))
-    far.start()
-    there.close()  # so that its end is seen
-    _received(here)
-    socket.close()
-    called = _send_messages(SenderSocket(open_sender(to), to), params, key, count, bulk)
-    times = _received(here)
-    here.close()
-    far.join()
-    took = sorted((times[one] - at) / 1e6 for one, at in called.items() if one in times)
-    if not took:
-        return {"p50": 0.0, "p99": 0.0, "max": 0.0, "arrived": 0}
-    return {
-        "p50": round(took[len(took) // 2], 3),
-        "p99": round(took[len(took) * 99 // 100], 3),
-        "max": round(took[-1], 3),
-        "arrived": len(took),
-    }
-
-
-def _send_messages(
-    socket: SenderSocket, params: LinkParams, key: bytes, count: int, bulk: Path | None
-) -> dict[int, int]:
-    """Offer a message every 2 ms, 10 ms beside a file; gives when each was offered."""
-    sender = Sender(params, key, 1, 1, best_codec())
-    message = os.urandom(MESSAGE_BYTES)
-    called: dict[int, int] = {}
-    gap_ns = _MESSAGE_GAP_NS if bulk is None else _BULK_GAP_NS
-    if bulk is not None:
-        sender.offer_stream(count + 1, 0, FileSource(bulk, bulk.stat().st_size, b""))
-    next_ns = time.monotonic_ns() + gap_ns
-    while len(called) < count or not (bulk or sender.idle):
-        now_ns = time.monotonic_ns()
-        if now_ns >= next_ns and len(called) < count:
-            next_ns = now_ns + gap_ns
-            called[len(called) + 1] = time.monotonic_ns()
-            sender.offer(len(called), Precedence.FLASH, message)
-        for burst in sender.due(time.monotonic_ns()):
-            socket.send(burst.buffer, burst.segment_bytes)
-        if bulk is not None and sender.idle:
-            break
-        wait_ns = min(sender.wake_ns(now_ns), next_ns) - time.monotonic_ns()
-        if wait_ns > _SHORT_NS:
-            time.sleep(wait_ns / 1e9)
-    while not sender.idle and bulk is None:
-        for burst in sender.due(time.monotonic_ns()):
-            socket.send(burst.buffer, burst.segment_bytes)
-    socket.close()
-    return called
