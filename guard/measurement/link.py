@@ -61,6 +61,20 @@ class Bench:
     warm: bool = True
 
 
+def _make_ready(bench: Bench) -> None:
+    """Remove what the run before wrote, have the rest on disk, and memory for the next file.
+
+    Else the kernel writes to disk during a run what came before it, and holds up who writes now
+    for a quarter of a second at a time: that would be the disk's figure.
+    """
+    for name in ("link", "pieces"):
+        shutil.rmtree(bench.folder / name, ignore_errors=True)
+    (bench.folder / "copied").unlink(missing_ok=True)
+    os.sync()
+    if bench.warm:
+        _warm_memory(bench.folder, bench.size_bytes)
+
+
 def _warm_memory(folder: Path, size_bytes: int) -> None:
     """Have the memory that the next file will be written to: write one of its size and remove it.
 
@@ -91,8 +105,7 @@ def measure(bench: Bench, tell: Tell) -> dict[str, Any]:
         for run in range(bench.runs):
             tell(f"run {run + 1} of {bench.runs}, {bench.params.rate_bits_per_s / 1e9:.1f} Gbit/s")
             bares.append(_bare(bench.params, bench.size_bytes, None, None))
-            if bench.warm:
-                _warm_memory(bench.folder, bench.size_bytes)
+            _make_ready(bench)
             copies.append(_bare(bench.params, bench.size_bytes, source, bench.folder / "copied"))
             runs.append(_transfer(bench, source, expected))
             if not runs[-1]["intact"] and not bench.params_paced and attempt < _PACES_MAX - 1:
@@ -150,8 +163,7 @@ def _figures(
     tell("FLASH messages beside a file at full rate")
     flash: list[float] = []
     for _ in range(bench.runs):
-        if bench.warm:
-            _warm_memory(bench.folder, bench.size_bytes)
+        _make_ready(bench)
         flash += beside_file_ms(bench.params, bench.folder, source)
     found: dict[str, Any] = {
         name: round(statistics.median(run[name] for run in runs), 3)
@@ -178,9 +190,7 @@ def _figures(
 def _transfer(bench: Bench, source: Path, expected: bytes, name: str = "source") -> dict[str, Any]:
     """One file through the link, with processes, key and folder of its own."""
     folder = bench.folder / "link"
-    shutil.rmtree(folder, ignore_errors=True)
-    if bench.warm:
-        _warm_memory(bench.folder, bench.size_bytes)
+    _make_ready(bench)
     folder.mkdir()
     key = folder / "key"
     LinkKey(key).make_counters()
