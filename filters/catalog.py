@@ -62,7 +62,7 @@ _STAGES: dict[str, Listed] = {
     "label_twin": Listed("filters.twins.label_twin", Kind.FILTER, Side.DESTINATION, 1),
     "personal_twin": Listed("filters.twins.personal_twin", Kind.FILTER, Side.DESTINATION, 1),
     "route_twin": Listed("filters.twins.route_twin", Kind.ROUTE, Side.DESTINATION, 1),
-    "words_twin": Listed("filters.twins.words_twin", Kind.FILTER, Side.DESTINATION, 2),
+    "words_twin": Listed("filters.twins.words_twin", Kind.FILTER, Side.DESTINATION, 3),
     # plain text and CSV
     "text_identify": Listed("filters.checks.text_identify", Kind.FILTER, Side.SOURCE, 1),
     "text_recognise": Listed("filters.checks.text_recognise", Kind.FILTER, Side.SOURCE, 1),

@@ -103,6 +103,9 @@ def policy_faults(policy: Policy) -> list[str]:
         faults += unknown
         if not unknown:
             faults += order_faults(side, [_step(line) for line in chain.stage])
+    crosses = policy.source is not None and policy.source.name_crosses
+    if crosses and policy.destination is not None and not policy.destination.name_crosses:
+        faults.append("the source chain lets a file's name cross, the destination takes none")
     return faults
 
 

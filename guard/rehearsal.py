@@ -172,14 +172,17 @@ class Lane:
         """
         frame = first_frame(number, message, self._scope, self._head_key)
         digest = message_digest(message.meta_bytes, message.payload)
-        notice = Notice(What.FED, number, frame.id, digest, Place(0, 0, 0), monotonic_ns(), {})
+        kept = message.meta.kept_digest()
+        notice = Notice(
+            What.FED, number, frame.id, digest, kept, Place(0, 0, 0), monotonic_ns(), {}
+        )
         try:
             self._outlet.give(frame)
             came = self._await_frame()
             judgement = self._judge(came, notice)
             if isinstance(judgement, Cleared):
                 return judgement, judgement
-            return judgement, self._judge.if_released(came, judgement)
+            return judgement, self._judge.if_released(came, notice, judgement)
         except (CheckvalveError, OSError):
             self.close()
             self._start()
@@ -277,6 +280,7 @@ class Rehearsal:
             bytes.fromhex(meta.id), hashlib.sha256(message.payload).digest(),
             len(message.payload), meta.type, meta.label, meta.precedence, ",".join(queues),
             meta.accepted_s, now_s(), bytes(32), bytes(32), 0, bytes(32),
+            name=meta.name if policy.source and policy.source.name_crosses else "",
         )  # fmt: skip
         form = Form(policy.link.manifest)
         seal = sealer(form, self._sign_second)
@@ -284,10 +288,11 @@ class Rehearsal:
         accepts = Accepts(
             policy.flow, policy.source_domain, policy.destination_domain, {bytes(32)},
             policy.payload_bytes_max, form, signatures=Signatures(policy.link.signatures),
+            names=bool(policy.destination and policy.destination.name_crosses),
         )  # fmt: skip
         opened, payload = open_envelope(envelope, self._number, accepts, self._verify)
         crossed = Meta(
-            id=opened.id.hex(), flow=opened.flow, sender="", name="",
+            id=opened.id.hex(), flow=opened.flow, sender="", name=opened.name,
             accepted_s=opened.accepted_s, type=opened.type, label=opened.label,
             precedence=opened.precedence,
         )  # fmt: skip

@@ -6,6 +6,7 @@ got, and a receipt can bind them by digest. `Meta.read` is strict: an unknown ke
 another type or a value beyond its bound is `Malformed`.
 """
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass, fields
@@ -78,6 +79,11 @@ class Meta:
                 del values[key]
         return _canonical(values).encode("ascii")
 
+    def kept_digest(self) -> bytes:
+        """SHA-256 of what no stage may change: everything but type, label and queues."""
+        values = {key: getattr(self, key) for key in _TYPES if key not in _CHANGEABLE}
+        return hashlib.sha256(_canonical(values).encode("ascii")).digest()
+
     @classmethod
     def read(cls, untrusted_bytes: bytes) -> Self:
         """Read back what `write` gave; anything else raises `Malformed`."""
@@ -121,6 +127,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE = b"\\ud"
 _OPTIONAL = frozenset({"signature", "binding"})  # not written when empty
+_CHANGEABLE = frozenset({"type", "label", "queues"})  # by normalizers, transforms and routes
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _LONGEST = {
     "id": ID_HEX_DIGITS,

@@ -136,10 +136,12 @@ class DestinationChain(Chain):
 
     extension  of the files in the output queue; "" takes that of each one's type
     accepts    VERSION:DIGEST of each source policy whose messages are taken; empty takes none
+    name_crosses  whether a message may bring the dropped file's name; else it is held
     """
 
     extension: Annotated[str, Field(pattern=r"^[a-z0-9]{0,8}$")] = "bin"
     accepts: Annotated[list[Accepted], Field(max_length=16)] = []
+    name_crosses: bool = False
 
     @model_validator(mode="after")
     def _a_version_is_one_policy(self) -> Self:

@@ -71,6 +71,7 @@ class _Letters(dict[int, str]):
 class WordsTwinParameters(Parameters):
     """document: the list. form: what the payload is. found: what becomes of it.
 
+    names   whether the name, type and label that crossed are searched too
     spaced  whether letters one by one are read as a word, for entries of five and more letters
     leet    signs that stand for letters too: ASCII character -> lower-case letter
     decode  encodings that are looked behind, once
@@ -79,6 +80,7 @@ class WordsTwinParameters(Parameters):
     document: str = Field(default="words.txt", max_length=64)
     form: Literal["xml", "json", "text", "container"]
     found: Literal["refuse", "hold"] = "refuse"
+    names: bool = True
     spaced: bool = True
     leet: dict[str, str] = Field(default={}, max_length=64)
     decode: list[Literal["references", "base64", "hex"]] = Field(
@@ -92,7 +94,11 @@ def make(parameters: WordsTwinParameters, documents: Documents) -> Run:
     verdict = Refuse if parameters.found == "refuse" else Hold
 
     def run(message: Message) -> Answer:
-        number = search(_BETWEEN.join(texts(message.payload, parameters.form)))
+        held = [*texts(message.payload, parameters.form)]
+        if parameters.names:
+            meta = message.meta
+            held += [meta.name, meta.type, meta.label]
+        number = search(_BETWEEN.join(held))
         if number == _NONE:
             return Pass()
         return verdict(Reason.DIRTY_WORD, f"entry {number} of {parameters.document} was found")
@@ -205,7 +211,7 @@ def _readable(raw: bytes) -> str:
 
 STAGE = StageType(
     name="words_twin",
-    version=2,
+    version=3,
     kind=Kind.FILTER,
     side=Side.DESTINATION,
     parameters=WordsTwinParameters,

@@ -17,7 +17,7 @@ from schemas.errors import Broken, Malformed
 from schemas.reasons import Reason
 
 ABOUT_BYTES_MAX = 8192
-_FIXED = struct.Struct(">BQ16s32sQQQI")
+_FIXED = struct.Struct(">BQ16s32s32sQQQI")
 NOTICE_BYTES_MAX = _FIXED.size + ABOUT_BYTES_MAX
 
 About = dict[str, int | str]
@@ -42,12 +42,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One notice; `digest` is `message_digest` of what was fed, `accepted_ns` a monotonic time."""
+    """One notice.
+
+    digest       `message_digest` of what was fed
+    kept         `Meta.kept_digest` of it
+    accepted_ns  a monotonic time
+    """
 
     what: What
     number: int
     id: bytes
     digest: bytes
+    kept: bytes
     place: Place
     accepted_ns: int
     about: About
@@ -56,7 +62,7 @@ class Notice:
         """At most `NOTICE_BYTES_MAX` bytes. Raises `Broken`: no reader would take a longer one."""
         place = self.place
         fixed = _FIXED.pack(
-            self.what, self.number, self.id, self.digest,
+            self.what, self.number, self.id, self.digest, self.kept,
             self.accepted_ns, place.segment, place.offset, place.length,
         )  # fmt: skip
         about = json.dumps(self.about, separators=(",", ":")).encode("ascii")
@@ -69,9 +75,8 @@ def read_notice(untrusted_bytes: bytes) -> Notice:
     """Read back what `Notice.write` gave. Raises `Malformed`."""
     if not _FIXED.size < len(untrusted_bytes) <= NOTICE_BYTES_MAX:
         raise Malformed(Reason.FRAME_MALFORMED, "a notice has a length out of bounds")
-    what, number, ident, digest, accepted_ns, segment, offset, length = _FIXED.unpack_from(
-        untrusted_bytes
-    )
+    fixed = _FIXED.unpack_from(untrusted_bytes)
+    what, number, ident, digest, kept, accepted_ns, segment, offset, length = fixed
     try:
         about = json.loads(untrusted_bytes[_FIXED.size :])
         kind = What(what)
@@ -80,4 +85,4 @@ def read_notice(untrusted_bytes: bytes) -> Notice:
     if type(about) is not dict or not all(type(v) in (int, str) for v in about.values()):
         raise Malformed(Reason.FRAME_MALFORMED, "a notice says something that is no text or number")
     place = Place(segment, offset, length)
-    return Notice(kind, number, ident, digest, place, accepted_ns, about)
+    return Notice(kind, number, ident, digest, kept, place, accepted_ns, about)

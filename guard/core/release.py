@@ -123,16 +123,17 @@ class Judge:
                 decisive.verdict, decisive.stage, decisive.reason, decisive.words,
                 frame.message, receipts,
             )  # fmt: skip
-        return Cleared(frame.message, self._checked_meta(frame), _queues(receipts), receipts)
+        meta = self._checked_meta(frame, notice)
+        return Cleared(frame.message, meta, _queues(receipts), receipts)
 
-    def if_released(self, frame: Frame, stopped: Stopped) -> Cleared | None:
+    def if_released(self, frame: Frame, notice: Notice, stopped: Stopped) -> Cleared | None:
         """What a held message is if people release it; None where the chain gave no output.
 
         Raises as the judging of a cleared one does.
         """
         if frame.stopped or stopped.verdict is not Said.HOLD:
             return None
-        meta, receipts = self._checked_meta(frame), stopped.receipts
+        meta, receipts = self._checked_meta(frame, notice), stopped.receipts
         return Cleared(frame.message, meta, _queues(receipts), receipts)
 
     def _checked_receipts(self, frame: Frame, notice: Notice) -> tuple[tuple[Receipt, ...], bytes]:
@@ -217,10 +218,16 @@ class Judge:
             )
 
     @staticmethod
-    def _checked_meta(frame: Frame) -> Meta:
+    def _checked_meta(frame: Frame, notice: Notice) -> Meta:
+        """# receipt §4 (10), (11)"""
         meta = frame.message.meta
         if bytes.fromhex(meta.id) != frame.id:
             raise Forged(Reason.RECEIPT_OTHER_MESSAGE, "the metadata names another message")
+        if meta.kept_digest() != notice.kept:
+            sentence = (
+                "the metadata differs in what no stage may change: name, sender, time or such"
+            )
+            raise Forged(Reason.RECEIPT_CHANGED_BY_FILTER, sentence)
         return meta
 
 

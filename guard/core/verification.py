@@ -8,6 +8,7 @@ docs/spec/manifest.md; a compact envelope is read in `guard.core.compact_verific
 
 import hashlib
 import io
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -58,6 +59,7 @@ _CONTENT_BYTES_MAX = 8116
 _CBOR_MAP = 5
 _MAX = 2**63
 _OPTIONAL = (Key.NAME, Key.DEMONSTRATION)
+_NAME = re.compile("[ -.0-~]{1,255}")  # printable ASCII, what else it had escaped; never a path
 _FIELDS: dict[Key, tuple[type, int, int]] = {
     Key.FORMAT: (int, FORMAT, FORMAT),
     Key.FLOW: (str, 1, 64),
@@ -89,6 +91,7 @@ class Accepts:
     form: the weakest form of a manifest that is taken; a compact one only where the policy says so.
     demonstration: 1 where this side is a demonstration's: only there a demonstration's are taken.
     signatures: hybrid where only what is signed twice is taken.
+    names: whether a manifest may bring the name of the dropped file.
     """
 
     flow: str
@@ -99,6 +102,7 @@ class Accepts:
     form: Form = Form.FULL
     demonstration: int = 0
     signatures: Signatures = Signatures.ED25519
+    names: bool = False
 
 
 def open_envelope(
@@ -110,6 +114,17 @@ def open_envelope(
     MANIFEST_OTHER_FLOW, MANIFEST_DEMONSTRATION, MANIFEST_SEQUENCE, MANIFEST_POLICY or
     MANIFEST_DIGEST for what does not verify or is not for this side.
     """
+    manifest, payload = _opened(untrusted_envelope, sequence, accepts, verify)
+    if manifest.name and not accepts.names:
+        raise Forged(Reason.MANIFEST_POLICY, "it brings a file's name, and none is taken here")
+    if manifest.name and _NAME.fullmatch(manifest.name) is None:
+        raise Malformed(Reason.MANIFEST_MALFORMED, "its name is not written as names are")
+    return manifest, payload
+
+
+def _opened(
+    untrusted_envelope: bytes, sequence: int, accepts: Accepts, verify: VerifySignature
+) -> tuple[Manifest, bytes]:
     hybrid = accepts.signatures is Signatures.HYBRID
     if accepts.form is Form.COMPACT and not hybrid and is_compact(untrusted_envelope):
         return _open_compact(untrusted_envelope, sequence, accepts, verify)

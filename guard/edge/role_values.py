@@ -66,7 +66,11 @@ def values_of(site: Site, nonce: bytes) -> dict[str, Value]:
         }
     if isinstance(chain, DestinationChain):
         accepts = {digest.hex(): it for digest, it in chain.accepted_versions().items()}
-        values |= {"extension": chain.extension, "accepts": accepts}
+        values |= {
+            "extension": chain.extension,
+            "accepts": accepts,
+            "name_crosses": int(chain.name_crosses),
+        }
     return values
 
 

@@ -134,14 +134,10 @@ def _link(old: Policy, new: Policy) -> Found:
 def _settings(old: Chain, new: Chain) -> Found:
     """What a chain has beside its stages."""
     if isinstance(old, SourceChain) and isinstance(new, SourceChain):
-        switches = (
+        yield from _switches(old, new, (
             ("name_crosses", "the dropped file's name crosses", "it does not cross any more"),
             ("replies", "senders are told the outcome", "senders are told nothing any more"),
-        )
-        for name, on, off in switches:
-            was, now = getattr(old, name), getattr(new, name)
-            if was != now:
-                yield Change(Effect.OPENS if now else Effect.CLOSES, on if now else off)
+        ))  # fmt: skip
         if old.delay_s != new.delay_s:
             effect = Effect.OPENS if new.delay_s < old.delay_s else Effect.CLOSES
             told = f"messages wait {new.delay_s:,} s, and waited {old.delay_s:,} s"
@@ -150,11 +146,22 @@ def _settings(old: Chain, new: Chain) -> Found:
             kept = "kept" if new.keep_refused else "not kept any more"
             yield Change(Effect.NEUTRAL, f"what is refused is {kept}")
     if isinstance(old, DestinationChain) and isinstance(new, DestinationChain):
+        yield from _switches(old, new, (
+            ("name_crosses", "a dropped file's name is taken", "no name is taken any more"),
+        ))  # fmt: skip
         what = "messages are taken of source policy"
         yield from _members(what, old.accepts, new.accepts, Effect.OPENS)
         if old.extension != new.extension:
             told = f"files are delivered as .{new.extension}, not .{old.extension}"
             yield Change(Effect.UNCLEAR, told)
+
+
+def _switches(old: Chain, new: Chain, switches: tuple[tuple[str, str, str], ...]) -> Found:
+    """Each as its name, and what is told where it is on now, or off."""
+    for name, on, off in switches:
+        was, now = getattr(old, name), getattr(new, name)
+        if was != now:
+            yield Change(Effect.OPENS if now else Effect.CLOSES, on if now else off)
 
 
 def _chain(side: str, old: Chain, new: Chain) -> Found:

@@ -30,11 +30,13 @@ NOWHERE = Place(0, 0, 0)
 class Fed:
     """A message to feed: its number in this side's journal, id, itself, where its bytes stand.
 
+    kept: the digest of what no stage may change of its metadata.
     chain: whether the chain sees it; else the tail is told of it alone.
     """
 
     number: int
     id: bytes
+    kept: bytes
     message: Message
     place: Place
     about: About
@@ -71,20 +73,20 @@ class Feeder:
         message = fed.message
         digest = message_digest(message.meta_bytes, message.payload)
         frame = first_frame(fed.number, message, self._scope, self._key, fed.id)
-        self._tell(What.FED, fed.number, fed.id, digest, fed.place, fed.about)
+        self._tell(What.FED, fed.number, fed.id, fed.place, fed.about, digest, fed.kept)
         self._fed.give(frame)
 
     def stop(self, number: int, ident: bytes, place: Place, about: About) -> None:
         """Tell the tail of a message that takes no chain: refused or held at the head."""
-        self._tell(What.STOPPED, number, ident, NO_DIGEST, place, about)
+        self._tell(What.STOPPED, number, ident, place, about)
 
     def event(self, number: int, about: About) -> None:
         """Tell the tail of something for the ledger that is no message."""
-        self._tell(What.EVENT, number, NO_ID, NO_DIGEST, NOWHERE, about)
+        self._tell(What.EVENT, number, NO_ID, NOWHERE, about)
 
-    def _tell(self, what: What, number: int, ident: bytes, digest: bytes, place: Place,
-              about: About) -> None:  # fmt: skip
-        notice = Notice(what, number, ident, digest, place, monotonic_ns(), about)
+    def _tell(self, what: What, number: int, ident: bytes, place: Place, about: About,
+              digest: bytes = NO_DIGEST, kept: bytes = NO_DIGEST) -> None:  # fmt: skip
+        notice = Notice(what, number, ident, digest, kept, place, monotonic_ns(), about)
         self._accepted.tell(notice.write())
 
     def first_settled(self) -> dict[str, int | str]:

@@ -297,7 +297,8 @@ class Ingest:
             sentence = f"it has more than {self._bytes_max:,} bytes"
             about |= {"verdict": "hold", "reason": Reason.TOO_LARGE.value, "sentence": sentence}
             chain = False
-        return Fed(number, bytes.fromhex(meta.id), message, place, about, chain)
+        ident, kept = bytes.fromhex(meta.id), meta.kept_digest()
+        return Fed(number, ident, kept, message, place, about, chain)
 
     def _refuse(self, refused: list[tuple[Candidate, Refused]]) -> None:
         """In the ledger first, then moved away; a crash in between tells it twice, by one id."""

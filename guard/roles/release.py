@@ -206,7 +206,7 @@ class Release:
         elif judgement.verdict is Said.REFUSE:
             return self._refuse(notice, judgement)
         else:
-            cleared = self._judge.if_released(frame, judgement)
+            cleared = self._judge.if_released(frame, notice, judgement)
         holds = holds_in(judgement)
         why = self._posture_holds(notice, cleared) if cleared else ""
         if why:

@@ -54,7 +54,7 @@ class Resending:
             spec.text("flow"), spec.text("source_domain"), spec.text("destination_domain"),
             {bytes.fromhex(spec.text("policy_digest"))}, spec.number("payload_bytes_max"),
             Form(spec.text("manifest")), spec.number("demo"),
-            Signatures(str(spec.values.get("signatures", Signatures.ED25519))),
+            Signatures(str(spec.values.get("signatures", Signatures.ED25519))), names=True,
         )  # fmt: skip
         self._verify = seal_verifier(spec)
         self._order: ResendOrder | None = None

@@ -71,6 +71,7 @@ class Verify:
             Form(spec.text("manifest")),
             spec.number("demo"),
             Signatures(str(spec.values.get("signatures", Signatures.ED25519))),
+            bool(spec.number("name_crosses")),
         )
         self._verify = seal_verifier(spec)
         self._feeder = Feeder(spec, self._attempt_folder)
@@ -175,8 +176,9 @@ class Verify:
             told = self._policies.text().encode()
             durable.replace(self._attempt_folder / SOURCE_POLICIES, told)
         self._witness.covers(manifest.ledger_size, monotonic_ns())
-        message = Message.make(meta_of(manifest), payload)
-        return Fed(number, manifest.id, message, place, about_of(manifest))
+        meta = meta_of(manifest)
+        message = Message.make(meta, payload)
+        return Fed(number, manifest.id, meta.kept_digest(), message, place, about_of(manifest))
 
 
 def statement_in(untrusted_content: bytes) -> str | None:

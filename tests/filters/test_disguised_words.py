@@ -150,6 +150,9 @@ def test_names_and_declarations_are_searched() -> None:
         message = Message.make(meta, encode({"json": 1, "value": []}))
         assert isinstance(OWN(message), Refuse)
         assert made("words", names=False)(message) == Pass()
+        native = Message.make(meta, b"[]")
+        assert isinstance(TWIN(native), Refuse) == (field != "destination")  # it does not cross
+        assert made("words_twin", form="json", names=False)(native) == Pass()
 
 
 def test_a_search_is_whole_over_the_bounds_of_its_pieces() -> None:

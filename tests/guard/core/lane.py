@@ -79,4 +79,5 @@ def make_lane(scope: bytes = SCOPE, **instead: Run) -> Lane:
 def fed(message: Message = MESSAGE, number: int = 7) -> Notice:
     """What the head tells of a message."""
     digest = message_digest(message.meta_bytes, message.payload)
-    return Notice(What.FED, number, bytes.fromhex(message.meta.id), digest, Where(0, 24, 99), 5, {})
+    ident, kept = bytes.fromhex(message.meta.id), message.meta.kept_digest()
+    return Notice(What.FED, number, ident, digest, kept, Where(0, 24, 99), 5, {})

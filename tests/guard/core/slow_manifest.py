@@ -126,7 +126,15 @@ def content(data: bytes) -> dict[str, Value]:
         name for name, *_ in FIELDS.values()
     }:
         raise WrongError("fields")
-    return found
+    return named(found)
+
+
+def named(fields: dict[str, Value]) -> dict[str, Value]:
+    """The fields, if the name among them is written as names are."""
+    for character in str(fields.get("name", "")):
+        if not 32 <= ord(character) <= 126 or character == "/":
+            raise WrongError("name")
+    return fields
 
 
 def signed(data: bytes) -> bytes:
@@ -187,7 +195,7 @@ def compact(
     payload = reader.left
     fields |= {"payload_digest": hashlib.sha256(payload).hexdigest(), "payload_bytes": len(payload)}
     fields["id"] = hashlib.sha256(envelope).hexdigest()[:32]
-    return fields, payload
+    return named(fields), payload
 
 
 def head(major: int, argument: int) -> bytes:

@@ -26,7 +26,7 @@ KEYS: dict[str, Value] = {"seal_public": public_of(SEED).hex(),
                           "seal_mldsa": mldsa_public_of(SECOND).hex()}  # fmt: skip
 VERIFY = seal_verifier(Spec("verify", "x:y", "high", {}, KEYS))
 BOTH = Accepts("tracks", "NORTH", "SOUTH", {envelopes.POLICY}, 1000,
-               signatures=Signatures.HYBRID)  # fmt: skip
+               signatures=Signatures.HYBRID, names=True)  # fmt: skip
 EITHER = replace(BOTH, signatures=Signatures.ED25519)
 MANIFEST = envelopes.manifest(b"hello")
 

@@ -21,7 +21,7 @@ PUBLIC = bytes.fromhex(ANSWERS["public"])
 def accepting(fields: dict[str, Any]) -> Accepts:
     return Accepts(
         fields["flow"], fields["source_domain"], fields["destination_domain"],
-        {envelopes.POLICY}, 1000,
+        {envelopes.POLICY}, 1000, names=True,
     )  # fmt: skip
 
 

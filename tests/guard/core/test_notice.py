@@ -12,11 +12,11 @@ from schemas.errors import Broken, Malformed
 NUMBERS = st.integers(0, 2**64 - 1)
 NOTICES = st.builds(
     Notice, st.sampled_from(What), NUMBERS, st.binary(min_size=16, max_size=16),
-    st.binary(min_size=32, max_size=32),
+    st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32),
     st.builds(Place, NUMBERS, NUMBERS, st.integers(0, 2**32 - 1)), NUMBERS,
     st.dictionaries(st.text(max_size=9), st.integers() | st.text(max_size=30), max_size=6),
 )  # fmt: skip
-SOME = Notice(What.FED, 1, bytes(16), bytes(32), Place(0, 0, 0), 0, {})
+SOME = Notice(What.FED, 1, bytes(16), bytes(32), bytes(32), Place(0, 0, 0), 0, {})
 FIXED = SOME.write()[:-2]
 
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard.core.sealing import seal
+from guard.core.sealing import seal, sealer
 from guard.core.verification import Accepts, open_envelope
 from guard.edge.keys import new_secret, public_of, signer, verifier
 from schemas.errors import CheckvalveError, Forged, Malformed
-from schemas.manifest import Manifest
+from schemas.manifest import Form
 from schemas.message import Meta
 from schemas.reasons import Reason
 from tests.guard.core import envelopes
@@ -162,8 +162,9 @@ def test_any_signed_map_is_a_manifest_or_malformed(extra: dict[Any, Any], fill: 
 def test_what_verifies_fits_the_metadata_of_this_sides_chain() -> None:
     """The longest fields a signed manifest may have are metadata that every stage can read."""
     wide = "\U0001f600"
-    told = replace(TOLD, label=wide * 256, name=wide * 255, type=wide * 127)
-    opened, _ = open_envelope(seal(told, PAYLOAD, SIGN), 7, ACCEPTS, VERIFY)
+    told = replace(TOLD, label=wide * 256, name="\\" * 255, type=wide * 127)
+    accepts = replace(ACCEPTS, names=True)
+    opened, _ = open_envelope(seal(told, PAYLOAD, SIGN), 7, accepts, VERIFY)
     meta = Meta(
         id=opened.id.hex(), flow=opened.flow, sender="", name=opened.name,
         accepted_s=opened.accepted_s, type=opened.type, label=opened.label,
@@ -176,9 +177,19 @@ def test_a_label_that_utf8_cannot_hold_is_not_sealed() -> None:
         seal(replace(TOLD, label="\ud800"), PAYLOAD, SIGN)
 
 
-def test_the_name_crosses_only_if_it_is_there() -> None:
-    def opened(told: Manifest) -> str:
-        return open_envelope(seal(told, PAYLOAD, SIGN), 7, ACCEPTS, VERIFY)[0].name
+@pytest.mark.parametrize("form", [Form.FULL, Form.COMPACT])
+def test_a_name_crosses_where_both_sides_let_it_and_it_is_written_as_names_are(form: Form) -> None:
+    accepts = replace(ACCEPTS, names=True, form=form)
 
-    assert opened(TOLD) == ""
-    assert opened(replace(TOLD, name="a.xml")) == "a.xml"
+    def opened(name: str, accepts: Accepts = accepts) -> str:
+        envelope = sealer(form)(replace(TOLD, name=name), PAYLOAD, SIGN)
+        return open_envelope(envelope, 7, accepts, VERIFY)[0].name
+
+    assert opened("") == opened("", replace(accepts, names=False)) == ""
+    assert opened("a b\\xfc~.xml") == "a b\\xfc~.xml"
+    with pytest.raises(Forged) as caught:
+        opened("a.xml", replace(accepts, names=False))
+    assert caught.value.reason == Reason.MANIFEST_POLICY
+    for name in ("../a", "a\x1b[2J", "a\u202eb", "\u00fc", "a\nb", "\x7f"):
+        with pytest.raises(Malformed):
+            opened(name)

@@ -134,7 +134,7 @@ class Releasing:
             "origin": origin,
         }
         notice = Notice(
-            what, position.number, bytes.fromhex(meta.id), digest,
+            what, position.number, bytes.fromhex(meta.id), digest, meta.kept_digest(),
             Where(position.segment, position.offset, position.length), 1, {**told, **about},
         )  # fmt: skip
         self.ends["accepted"].tell(notice.write())

@@ -53,7 +53,7 @@ class Site:
         durable.tell(json.dumps(state | {"delivered": int(delivered)}).encode())
         durable.tell(DURABLE.pack(1, 1, bytes(32), 0))
         for number, about in enumerate(events):
-            notice = Notice(What.EVENT, number, NO_ID, NO_DIGEST, NOWHERE, 1, about)
+            notice = Notice(What.EVENT, number, NO_ID, NO_DIGEST, NO_DIGEST, NOWHERE, 1, about)
             hears["accepted"][1].send(notice.write())
         for name in ("cleared", "accepted"):
             hears[name][1].close()

@@ -25,6 +25,7 @@ def to_feed(number: int) -> Fed:
     return Fed(
         number,
         number.to_bytes(16, "big"),
+        message.meta.kept_digest(),
         message,
         Place(0, number * 100, 100),
         {"sender": "alpha"},

@@ -28,7 +28,7 @@ def compact() -> dict[str, object]:
     first = envelopes.manifest(b"hello")
     ends = replace(
         first, flow="f" * 32, sequence=2**62, label="SECRET \u00c5", precedence=4,
-        name="\u00e9.xml", queues=",".join(f"q{n:02}".ljust(32, "x") for n in range(16)),
+        name="a ~\\xc3\\xa9.xml", queues=",".join(f"q{n:02}".ljust(32, "x") for n in range(16)),
         accepted_s=2**32 - 1, released_s=2**32 - 1, ledger_size=2**32 - 1,
     )  # fmt: skip
     least = replace(
@@ -72,6 +72,9 @@ def compact() -> dict[str, object]:
         "true": odd(True, *values[1:]),
         "accepted before 1970": odd(1_700_000_002, *values[1:]),
         "accepted too late": odd(-(2**40), *values[1:]),
+        "a name that is a path": odd(*values[:4], "../a.xml"),
+        "a name with an escape": odd(*values[:4], "a\x1b[2J"),
+        "a name that is not escaped": odd(*values[:4], "\u00e9.xml"),
         "no type": odd(1, "", *values[2:]),
         "a long label": odd(1, "x", "l" * 257, "", ""),
         "long queues": odd(1, "x", "", "q" * 528, ""),
@@ -110,7 +113,7 @@ def main() -> None:
     first = envelopes.manifest(b"hello")
     last = replace(
         first, flow="f" * 32, sequence=2**63, label="SECRET \u00c5", precedence=4,
-        name="\u00e9.xml",
+        name="a ~\\xc3\\xa9.xml",
         queues=",".join(f"q{n:02}".ljust(32, "x") for n in range(16)), accepted_s=2**40,
         ledger_size=2**63,
     )  # fmt: skip
@@ -156,6 +159,9 @@ def main() -> None:
         "a short id": seal(replace(first, id=bytes(15)), b"hello", sign),
         "no type": seal(replace(first, type=""), b"hello", sign),
         "a long name": seal(replace(first, name="n" * 256), b"hello", sign),
+        "a name that is a path": seal(replace(first, name="../a.xml"), b"hello", sign),
+        "a name with an escape": seal(replace(first, name="a\x1b[2J"), b"hello", sign),
+        "a name that is not escaped": seal(replace(first, name="\u00e9.xml"), b"hello", sign),
         "another algorithm": whole.replace(b"\x43\xa1\x01\x27", b"\x43\xa1\x01\x26"),
         "an unprotected header": whole.replace(b"\x27\xa0\x58", b"\x27\xa1\x58"),
         "no tag": (int.from_bytes(whole[:4], "big") - 1).to_bytes(4, "big") + whole[5:],

@@ -36,7 +36,7 @@ def rewrapped(cose: bytes) -> bytes:
 def main() -> None:
     first = envelopes.manifest(b"hello")
     last = replace(
-        first, sequence=2**63, label="SECRET \u00c5", precedence=4, name="\u00e9.xml",
+        first, sequence=2**63, label="SECRET \u00c5", precedence=4, name="a ~\\xc3\\xa9.xml",
         accepted_s=2**40, ledger_size=2**63,
     )  # fmt: skip
     good = {"an ordinary one": (first, b"hello"), "fields at their end": (last, b"hello"),
