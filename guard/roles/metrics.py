@@ -1,10 +1,10 @@
 """Metrics: what the roles count, for Prometheus and `guard status`, on a socket of its own.
 
-Hears two feeds (numbers only, one way): that of the stages, which may tell four numbers each under
-their own names, and that of the other roles. Answers `GET /metrics` in Prometheus text form and
-`GET /status` in JSON, one connection at a time. The listening socket is a Unix socket or a
-management address, given by the supervisor; never a domain interface. Nothing that a client sends
-reaches any other process.
+Hears two feeds (numbers only, one way): that of what reads content, on which four numbers can be
+told under the name of each such process, and that of the other roles. Answers `GET /metrics` in
+Prometheus text form and `GET /status` in JSON, one connection at a time. The listening socket is a
+Unix socket or a management address, given by the supervisor; never a domain interface. Nothing that
+a client sends reaches any other process.
 """
 
 import json
@@ -31,12 +31,8 @@ _NAMES_MAX = 128
 _PACKETS_A_TURN_MAX = 256  # a feed that is flooded keeps no client waiting
 _COUNTERS_MAX = 512
 _NUMBER_MAX = 2**63 - 1
-_OF_A_STAGE = frozenset(
-    {
-        "messages", "busy_ns", "malformed_frames", "cells_failed",
-        "scanned_clean", "scanned_found", "not_scanned", "malformed_questions",
-    }
-)  # fmt: skip
+_OF_A_STAGE = frozenset({"messages", "busy_ns", "malformed_frames", "cells_failed"})
+_OF_A_SCANNER = frozenset({"scanned_clean", "scanned_found", "not_scanned", "malformed_questions"})
 _NAME = re.compile(r"[a-z][a-z0-9_:-]{0,79}")
 _COUNTER = re.compile(r"[a-z][a-z0-9_-]{0,63}|entry(\|[a-z0-9_:-]{0,64}){3}")
 _BUCKETS_US = (1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 500_000, 1_000_000, 5_000_000)
@@ -65,9 +61,12 @@ class Board:
 
     def note_stage(self, untrusted_packet: bytes) -> None:
         """Take one packet of the stages' feed: a stage that was taken over wrote it, for all we
-        know. It can give wrong numbers, and neither names nor words of its own."""
+        know. It can give wrong numbers, another stage's too, and neither names nor words of its
+        own."""
         told = _read(untrusted_packet)
-        if told is not None and told[0] in self._stages and told[1].keys() <= _OF_A_STAGE:
+        if told is None or told[0] not in self._stages:
+            return
+        if told[1].keys() <= (_OF_A_SCANNER if told[0].startswith("scanner:") else _OF_A_STAGE):
             self._counters[told[0]] = told[1]
 
     def _note_latency(self, name: str, latency: list[int]) -> None:

@@ -117,6 +117,7 @@ class Pool:
         self._children.prove()
         while True:
             due = self._numbers[_BEGUN] + self._messages_max
+            self._turn_page()
             self._children.start(
                 lambda: self._worker.until_replaced(self._numbers, self._messages_max)
             )
@@ -127,6 +128,12 @@ class Pool:
                 return
             if ended != Ended(code=_REPLACE_ME) or self._numbers[_BEGUN] < due:
                 raise Broken(Reason.STAGE_FAILED, f"its worker {ended.words} before it was due")
+
+    def _turn_page(self) -> None:
+        """A page that no worker has written to, with the counts and nothing else of the last."""
+        counts = self._numbers[:_NUMBERS]
+        self._numbers = Page().numbers
+        self._numbers[:_NUMBERS] = counts
 
     def _await_end(self) -> Ended:
         while True:

@@ -23,15 +23,16 @@ pytestmark = pytest.mark.long
 # Each is done to two messages a run: to one that the policy passes, and to one that it refuses.
 DEEDS = (
     "nothing", "forward", "refuse", "hold", "change_and_say_so", "swap_whole", "swap_label",
-    "queue", "another_queue", "change", "change_label", "swap_payload", "swap_metadata",
-    "swap_receipts", "forge_own", "forge_next", "forge_before", "another_scope", "another_id",
-    "no_receipt", "twice_signed", "stop_it", "revive", "twice", "drop", "reorder", "flood",
-    "largest_number", "half", "noise", "descriptors", "exfiltrate", "smuggle_out", "smuggle_in",
+    "set_the_time", "queue", "another_queue", "change", "change_label", "swap_payload",
+    "swap_metadata", "swap_receipts", "forge_own", "forge_next", "forge_before",
+    "another_scope", "another_id", "no_receipt", "twice_signed", "stop_it", "revive",
+    "twice", "drop", "reorder", "flood", "largest_number", "half", "noise",
+    "descriptors", "exfiltrate", "smuggle_out", "smuggle_in",
 )  # fmt: skip
 # What no stage may do to a message and have it released, whatever its kind.
 NEVER_RELEASED = {
-    "refuse", "hold", "queue", "another_queue", "change", "change_label", "swap_payload",
-    "swap_metadata", "swap_receipts", "forge_own", "forge_next", "forge_before",
+    "refuse", "hold", "set_the_time", "queue", "another_queue", "change", "change_label",
+    "swap_payload", "swap_metadata", "swap_receipts", "forge_own", "forge_next", "forge_before",
     "another_scope", "another_id", "no_receipt", "twice_signed", "stop_it", "drop",
     "largest_number", "half",
 }  # fmt: skip
@@ -172,6 +173,17 @@ def test_two_stages_that_work_together_get_nothing_past_the_checks_after_them(
         flow.settle()
         check_delivered(flow, oracle)
         assert not flow.account.delivered
+
+
+def test_a_worker_finds_nothing_that_the_one_before_it_left(open_folder: Path) -> None:
+    pack = pack_with(open_folder / "pack", "pooled", process_messages_max=7)
+    hostile = {"low": {"stage:words": ["look_for_a_note"]}}
+    with TakenOverFlow(open_folder / "site", pack, hostile=hostile) as flow:
+        for at in range(40):
+            flow.drop(good_drops()[at % len(good_drops())], "event.cot")
+        flow.settle()
+        assert len(flow.account.delivered) == 40
+        assert sum(entry["kind"] == Kind.RUN for entry in flow.entries("low")) == 1
 
 
 def test_workers_are_replaced_and_what_is_in_flight_goes_on(open_folder: Path) -> None:

@@ -13,7 +13,7 @@ def packet(name: str, **counters: object) -> bytes:
 
 
 def board() -> Board:
-    return Board("c2", "low", frozenset({"stage:words"}))
+    return Board("c2", "low", frozenset({"stage:words", "scanner:av"}))
 
 
 def told(by: Board) -> dict[str, dict[str, int]]:
@@ -27,7 +27,11 @@ def told(by: Board) -> dict[str, dict[str, int]]:
 def test_a_stage_tells_its_numbers() -> None:
     by = board()
     by.note_stage(packet("stage:words", messages=3, busy_ns=900))
-    assert told(by) == {"stage:words": {"messages": 3, "busy_ns": 900}}
+    by.note_stage(packet("scanner:av", scanned_clean=2))
+    assert told(by) == {
+        "stage:words": {"messages": 3, "busy_ns": 900},
+        "scanner:av": {"scanned_clean": 2},
+    }
 
 
 @pytest.mark.parametrize(
@@ -36,6 +40,8 @@ def test_a_stage_tells_its_numbers() -> None:
         packet("audit", messages=3),
         packet("stage:other", messages=3),
         packet("stage:words", secret=3),
+        packet("stage:words", scanned_clean=3),
+        packet("scanner:av", messages=3),
         packet("stage:words", **{"entry|committed||": 3}),
         packet("stage:words", messages=-1),
         packet("stage:words", messages=2**64),

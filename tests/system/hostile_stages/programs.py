@@ -20,7 +20,7 @@ from guard.edge.sockets import Outlet, close_descriptor
 from guard.edge.spec import Spec
 from guard.edge.system_calls import call
 from guard.roles.cells import Cells
-from guard.roles.stage import Pool, Work
+from guard.roles.stage import _REPLACE_ME, Pool, Work
 from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.receipt import Receipt, Said, message_digest, split_legs, write_leg
@@ -56,6 +56,7 @@ class Deeds:
         self._before: Frame | None = None
         self._kept: Frame | None = None
         self.honest: Callable[[Frame], Frame]
+        self.found = False  # whether the page held more than counts when this worker began
 
     def do(self, frame: Frame) -> None:
         kind = self._kinds[frame.number % len(self._kinds)]
@@ -90,6 +91,18 @@ class Deeds:
         before = self._before or frame
         message = Message(frame.message.meta_bytes, before.message.payload)
         self._outlet.give(self._receipts.changed(frame, self._digest(frame), message, ""))
+
+    def _set_the_time(self, frame: Frame) -> None:
+        """Accepted in a year in which every certificate and clearance holds."""
+        meta = replace(frame.message.meta, accepted_s=2**40 - 1)
+        message = Message.make(meta, frame.message.payload)
+        self._outlet.give(self._receipts.changed(frame, self._digest(frame), message, ""))
+
+    def _look_for_a_note(self, frame: Frame) -> None:
+        if self.found:
+            self._hold(frame)
+        else:
+            self._forward(frame)
 
     def _swap_label(self, frame: Frame) -> None:
         label = "KESTRIA UNCLASSIFIED//REL TO USA || ALLIANCE UNCLASSIFIED//REL TO USA"
@@ -345,8 +358,11 @@ class HostileWork(Work):
     def until_replaced(
         self, numbers: "memoryview | list[int] | None" = None, messages_max: int = 0
     ) -> int:
-        counts = [0] * 4 if numbers is None else numbers
-        while True:
+        counts = [0] * 16 if numbers is None else numbers
+        self._deeds.found = any(counts[4:])
+        counts[15] = 1  # a note for the worker after this one
+        last = counts[0] + messages_max
+        while counts[0] != last:
             try:
                 taken = self._inlet.take()
             except BlockingIOError:
@@ -357,6 +373,7 @@ class HostileWork(Work):
             self._deeds.do(taken[0])
             close_descriptor(taken[1])
             counts[1] = counts[0]
+        return _REPLACE_ME
 
 
 class HostileCells(Cells):
