@@ -11,10 +11,13 @@ import sys
 from pathlib import Path
 
 from bench.peer_run import Missing, Peer, Place, Start
+from guard.cli.link_options import block_symbols
+from guard.link.params import repair_share
 from guard.version import VERSION
 
 GUARD = [sys.executable, "-m", "guard", "link"]
 ASK_S = 120
+REPAIR_PERCENT = 10  # what it takes where nobody names it
 
 
 class Ours(Peer):
@@ -35,7 +38,9 @@ class Ours(Peer):
 
     def setting(self, pace_mbit: int, mtu_bytes: int) -> str:
         """The options that matter."""
-        return f"40+4 symbols a block, --rate {pace_mbit}Mbit/s --mtu {mtu_bytes}"
+        k = block_symbols(mtu_bytes, REPAIR_PERCENT)
+        symbols = f"{k}+{repair_share(k, REPAIR_PERCENT)} symbols a block"
+        return f"{symbols}, --rate {pace_mbit}Mbit/s --mtu {mtu_bytes}"
 
     def prepare(self, place: Place) -> None:
         """The folder that it writes into, and a key of this place alone."""

@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Self
 
 from bench.peer_net import bound_hosts, fragments_made
+from guard.measurement.loopback import warm_memory
 
 READY_S = 15.0  # until a receiver has bound its port
 GRACE_S = 5.0  # for a receiver whose sender has ended
@@ -217,7 +218,10 @@ _next_port = PORT_FIRST
 
 
 def transfer(peer: Peer, base: Path, source: Source, pace_mbit: int, mtu_bytes: int) -> Run:
-    """Send one file once."""
+    """Send one file once, with what came before on disk and memory for what comes: the disk is not
+    what is measured, nor where a virtual machine gets its memory."""
+    os.sync()
+    warm_memory(base, source.size_bytes)
     with new_place(base, mtu_bytes) as place:
         try:
             peer.prepare(place)

@@ -27,10 +27,10 @@ from guard.edge.processes import Process, start
 from guard.edge.rights import write_rights
 from guard.edge.sockets import Ear, one_way_pair
 from guard.edge.spec import Spec, Value
+from guard.edge.stream_landing import INCOMING
 from guard.edge.told import Fact, read_receiver, read_sender
 from guard.edge.udp import open_receiver, open_sender
 from guard.link.params import LinkParams
-from guard.roles.link_receive import INCOMING
 from schemas.errors import Broken, Malformed
 from schemas.reasons import Reason
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from guard.edge.spec import Spec
-from guard.link.compression import Coder, Coding
+from guard.link.compression import CODINGS, Coder
 from guard.link.params import LinkParams
 from schemas.errors import Malformed
 from schemas.manifest import COMPACT_HEAD, HYBRID_BYTES_MAX, LENGTH_BYTES
@@ -12,12 +12,6 @@ from schemas.reasons import Reason
 
 _SILENCE_MS_MIN = 2000
 _SILENCE_HEARTBEATS = 5  # so many may be lost before anyone is told
-_CODINGS = {
-    "off": Coding.NONE,
-    "lz4": Coding.LZ4,
-    "zstd": Coding.ZSTD,
-    "dictionary": Coding.ZSTD_DICTIONARY,
-}
 
 
 def link_line(spec: Spec) -> LinkLine:
@@ -48,11 +42,6 @@ def link_params(spec: Spec) -> LinkParams:
     )
 
 
-def plain_coder(compression: str) -> Coder:
-    """The compression of a link without a policy: "off", "lz4" or "zstd"."""
-    return Coder(_CODINGS[compression])
-
-
 def coder_of(line: LinkLine, documents: Mapping[str, bytes]) -> Coder:
     """The link's compression. Raises `Malformed` when the dictionary is missing or is none.
 
@@ -66,7 +55,7 @@ def coder_of(line: LinkLine, documents: Mapping[str, bytes]) -> Coder:
             )
         content = documents[line.dictionary]
     head_of = _compact_head if line.manifest == "compact" else _full_head
-    return Coder(_CODINGS[line.compression], content, head_of)
+    return Coder(CODINGS[line.compression], content, head_of)
 
 
 def _compact_head(_: bytes | memoryview) -> int:

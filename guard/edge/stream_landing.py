@@ -18,6 +18,7 @@ from guard.link.events import Piece
 from guard.link.streams import STREAMS_MAX, Stream
 from schemas.sequences import RangeSet
 
+INCOMING = "incoming"  # the folder, within that of the receiver's state
 PIECES_HELD = 3  # the receiver keeps the data of so many valid beside the newest
 _NEW = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _HEAD = struct.Struct("=4sI16sQ")  # magic, precedence, boot, total + 1 (0: not known)

@@ -37,6 +37,14 @@ class Coding(IntEnum):
     ZSTD_DICTIONARY = 3  # the same, with the policy's dictionary
 
 
+CODINGS = {
+    "off": Coding.NONE,
+    "lz4": Coding.LZ4,
+    "zstd": Coding.ZSTD,
+    "dictionary": Coding.ZSTD_DICTIONARY,
+}
+"""What people call them."""
+
 HeadOf = Callable[[bytes | memoryview], int]
 
 

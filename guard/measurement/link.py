@@ -24,7 +24,7 @@ from guard.edge.naming import FileToSend, files_below
 from guard.edge.udp import ReceiverSocket, SenderSocket, open_sender
 from guard.link.params import HEADER_BYTES, LinkParams
 from guard.measurement.latency import MESSAGE_BYTES, alone_ms, beside_file_ms, spread
-from guard.measurement.loopback import FORK, listen, received
+from guard.measurement.loopback import FORK, listen, received, warm_memory
 from guard.transfer import LinkKey, ReceiveOrder, Receiving, Sending, SendOrder
 from schemas.errors import Broken
 from schemas.reasons import Reason
@@ -72,22 +72,7 @@ def _make_ready(bench: Bench) -> None:
     (bench.folder / "copied").unlink(missing_ok=True)
     os.sync()
     if bench.warm:
-        _warm_memory(bench.folder, bench.size_bytes)
-
-
-def _warm_memory(folder: Path, size_bytes: int) -> None:
-    """Have the memory that the next file will be written to: write one of its size and remove it.
-
-    A virtual machine gets memory from its host at the first touch, which costs five times what
-    writing costs (1.3 s of processor time for 1 GiB instead of 0.23), and may give back what has
-    been free for two seconds: so it is done right before each run.
-    """
-    path = folder / "warm"
-    part = bytes(2**20)
-    with path.open("wb", buffering=0) as file:
-        for _ in range(0, size_bytes, len(part)):
-            file.write(part)
-    path.unlink()
+        warm_memory(bench.folder, bench.size_bytes)
 
 
 def measure(bench: Bench, tell: Tell) -> dict[str, Any]:

@@ -19,13 +19,13 @@ import numpy as np
 from guard.edge import durable
 from guard.edge.clock import monotonic_ns
 from guard.edge.isal import best_codec
-from guard.edge.link_parameters import plain_coder
 from guard.edge.side_links import ReceivingLinks
 from guard.edge.sockets import Mouth
 from guard.edge.spec import Spec
-from guard.edge.stream_landing import Landing
+from guard.edge.stream_landing import INCOMING, Landing
 from guard.edge.udp import buffer_bytes
 from guard.link.arrivals import ReceiverState
+from guard.link.compression import CODINGS, Coder
 from guard.link.events import (
     Alarm,
     Checkpoint,
@@ -46,7 +46,6 @@ from schemas.reasons import Reason
 from schemas.sequences import RangeSet
 
 STATE_FILE = "state.json"
-INCOMING = "incoming"
 RANGES_TOLD_MAX = 1000
 COMPLETE_TOLD_MAX = 5000  # in one packet
 UNTOLD_MAX = 50_000
@@ -117,7 +116,7 @@ class LinkReceive:
         state = ReceiverState.rebuild_ranges(before.session, landed, before.gaps)
         self._receiver = Receiver(
             self._params, self._spec.keys["link"], self._spec.number("flow"), self._codec, state,
-            coder=plain_coder(self._spec.text("compression")), sink=self._landing,
+            coder=Coder(CODINGS[self._spec.text("compression")]), sink=self._landing,
             links=self._spec.number("link_count"),
             streams=[one for one in streams if one.sequence not in landed],
         )  # fmt: skip

@@ -15,12 +15,12 @@ from typing import Any
 
 from guard.edge.clock import monotonic_ns
 from guard.edge.isal import best_codec
-from guard.edge.link_parameters import plain_coder
 from guard.edge.side_links import SendingLinks
 from guard.edge.sockets import Mouth
 from guard.edge.spec import Spec
 from guard.edge.stream_source import FileSource, PipeSource
 from guard.link.blocks import Burst
+from guard.link.compression import CODINGS, Coder
 from guard.link.params import PIECE_BYTES_MAX, LinkParams
 from guard.link.sender import Sender
 from guard.link.trailer import Trailer
@@ -56,7 +56,7 @@ class LinkSend:
         self._sender = Sender(
             params, spec.keys["link"], spec.number("session"), spec.number("flow"), codec,
             complete_below=spec.number("first_sequence"),
-            coder=None if compression == "off" else plain_coder(compression),
+            coder=None if compression == "off" else Coder(CODINGS[compression]),
         )  # fmt: skip
         self._sources: dict[int, FileSource | PipeSource] = {}
         self._pipe: PipeSource | None = None

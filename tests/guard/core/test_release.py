@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -31,7 +30,7 @@ from schemas.receipt import (
     write_leg,
 )
 from schemas.stage import Run
-from schemas.verdict import Answer, Changed, Hold, Pass, Refuse
+from schemas.verdict import Changed, Hold, Pass, Refuse
 from tests.guard.core.lane import (
     HEAD_KEY,
     MESSAGE,
@@ -318,40 +317,6 @@ def test_a_transform_that_gives_metadata_of_another_kind(meta_bytes: bytes) -> N
     )
     with pytest.raises((Forged, Malformed)):
         lane.judged(lane.run())
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"accepted_s": 2**40 - 1}, {"accepted_s": META.accepted_s + 1}, {"sender": "bravo"},
-        {"name": "b.xml"}, {"flow": "events"}, {"precedence": 4}, {"destination": "maps"},
-        {"signature": "AAAA"}, {"binding": "AAAA"},
-    ],
-    ids=str,
-)  # fmt: skip
-def test_a_stage_that_changes_what_no_stage_may(change: dict[str, Any]) -> None:
-    def changing(message: Message) -> Answer:
-        return Changed(Message.make(replace(message.meta, **change), message.payload))
-
-    lane = make_lane(upper=changing)
-    with pytest.raises(Forged) as caught:
-        lane.judged(lane.run())
-    assert caught.value.reason == Reason.RECEIPT_CHANGED_BY_FILTER
-    holding = make_lane(upper=changing, look=lambda _: Hold(Reason.LABEL_MISSING, "look"))
-    frame = holding.run()
-    judgement = holding.judged(frame)
-    assert isinstance(judgement, Stopped)
-    with pytest.raises(Forged):
-        holding.judge.if_released(frame, fed(), judgement)
-
-
-def test_a_stage_may_change_type_label_and_queues() -> None:
-    def changing(message: Message) -> Answer:
-        meta = replace(message.meta, type="text/plain", label="NATO|UNCLASSIFIED", queues="x")
-        return Changed(Message.make(meta, message.payload))
-
-    lane = make_lane(upper=changing, route=lambda _: Pass())
-    assert isinstance(lane.judged(lane.run()), Cleared)
 
 
 def test_a_head_that_fed_something_else_than_it_told() -> None:
