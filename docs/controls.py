@@ -23,6 +23,13 @@ What only hardware or an organisation can give is never called satisfied.
 """
 
 
+_CHECKS = """## Gateway checks
+
+DISA and ISM. A check is in the state of the control beside it, unless it asks for more: then its
+own state stands here, with the reason.
+"""
+
+
 def page(content: dict[str, Any]) -> str:
     """The whole page."""
     controls, checks = content["control"], content["check"]
@@ -31,16 +38,21 @@ def page(content: dict[str, Any]) -> str:
     told = ", ".join(f"{count} {state}" for state, count in counts.items())
     parts = [_HEAD, f"## NIST SP 800-53\n\n{len(controls)} controls: {told}.\n"]
     parts += [_control(each) for each in controls]
-    parts.append("## Gateway checks\n\nDISA and ISM; each stands and falls with a control above.\n")
-    parts.append("| check | about | state | shown by |\n|---|---|---|---|")
+    parts.append(_CHECKS)
+    parts.append("| check | about | state | control |\n|---|---|---|---|")
     for each in checks:
         by = each["shown_by"]
         link = f"[{by}](#{_anchor(named[by])})"
-        parts.append(f"| {each['id']} | {each['title']} | {named[by]['state']} | {link} |")
+        parts.append(f"| {each['id']} | {each['title']} | {_state(each, named[by])} | {link} |")
     parts.append("\n## Not claimed\n\n| state | why | controls |\n|---|---|---|")
     for each in content["elsewhere"]:
         parts.append(f"| {each['state']} | {each['reason']} | {', '.join(each['ids'])} |")
     return "\n".join(parts) + "\n"
+
+
+def _state(check: dict[str, Any], control: dict[str, Any]) -> str:
+    """A check's own state with its reason, or the control's."""
+    return f"{check['state']}: {check['lacks']}" if "state" in check else str(control["state"])
 
 
 def _heading(control: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ ready, and runs until its inlets end.
 """
 
 import contextlib
+import errno
 import gc
 import json
 import os
@@ -26,6 +27,7 @@ from schemas.reasons import Reason
 
 EXIT_BROKEN = 70  # sysexits(3): internal software error
 GARBAGE_THRESHOLD = 50_000  # messages make no cycles: look for them seldom
+_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -51,7 +53,8 @@ def main(argv: list[str]) -> int:
         return 0  # the neighbour is gone: the supervisor has seen it too
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        _say_why(spec, Reason.ROLE_FAILED, f"{error.strerror}{where}")
+        reason = Reason.DISK if error.errno in _OF_THE_DISK else Reason.ROLE_FAILED
+        _say_why(spec, reason, f"{error.strerror}{where}")
         return EXIT_BROKEN
     return 0
 

@@ -29,6 +29,8 @@ def install(folder: Path, side: Path) -> None:
     """
     with sentences():
         site = load_site(side.absolute())
+        # Its signatures first: looking for faults runs a site's own stages.
+        load_site(site.folder, policy_folder=folder.absolute())
         new = read_policy_file(folder.absolute() / "policy.toml")
         new = new.for_side(site.file.side)
         faults = faults_of(new, site.root)

@@ -88,8 +88,16 @@ def test_every_metric_and_event_that_is_asked_for_is_documented() -> None:
     asked = rules + (GRAFANA / "checkvalve.json").read_text("utf-8").replace('\\"', '"')
     for metric in set(re.findall(r"checkvalve_[a-z_]+", asked)):
         assert f"`{metric.removesuffix('_bucket')}`" in METRICS, metric
-    events = {name for found in re.findall(r'event=~?"([a-z_|]+)"', asked)
+    events = {name for found in re.findall(r'event=~?"([a-z_|-]+)"', asked)
               for name in found.split("|")}  # fmt: skip
     assert len(events) > 8
     for event in events:
         assert f"`{event}`" in METRICS, event
+
+
+def test_the_page_says_when_each_alert_is_raised() -> None:
+    rules = (PROMETHEUS / "checkvalve.rules.yml").read_text("utf-8")
+    raised = [found.partition(" or (")[0] for found in re.findall(r"^ +expr: (.+)$", rules, re.M)]
+    told = METRICS.partition("\n## Worth an alert\n")[2].replace(r"\|", "|")
+    assert [when for when in raised if f"| `{when}` |" not in told] == []
+    assert told.count("\n| `") == len(raised) == rules.count("- alert: ")

@@ -18,6 +18,11 @@ CHECKS: list[dict[str, Any]] = CONTENT["check"]
 STATES = {"satisfied", "partly", "not", "not applicable"}
 CATALOGUES = ROOT.parent / "shared" / "data"
 ONLY_OTHERS = {"AC-4(7)", "AC-4(20)", "SC-3(1)", "SC-49", "SC-51", "SI-7(9)"}
+ASKS_FOR_MORE = (
+    "SRG-NET-000326-ALG-000076", "SRG-NET-000032-ALG-000082", "SRG-NET-000318-ALG-000014",
+    "SRG-NET-000318-ALG-000151", "SRG-NET-000510-ALG-000040", "SRG-NET-000510-ALG-000111",
+    "SRG-NET-000510-ALG-000025", "ism-0643", "ism-0645", "ism-1157", "ism-1158", "ism-1293",
+)  # fmt: skip
 FILES = {"controls.json", "alg_srg.json", "ism_gateways.json"}
 
 
@@ -53,6 +58,22 @@ def test_a_state_says_what_it_must() -> None:
         else:
             assert each["lacks"], each["id"]
         assert (each["state"] == "partly") == bool(each["by"] and each.get("lacks")), each["id"]
+
+
+def test_a_checks_own_state_is_no_better_than_the_controls_and_says_why() -> None:
+    states = {each["id"]: each["state"] for each in CONTROLS}
+    worse = {"satisfied": {"partly", "not"}, "partly": {"not"}}
+    for each in CHECKS:
+        assert each.keys() <= {"id", "title", "shown_by", "state", "lacks"}, each["id"]
+        assert ("state" in each) == bool(each.get("lacks")), each["id"]
+        if "state" in each:
+            assert each["state"] in worse[states[each["shown_by"]]], each["id"]
+
+
+def test_a_check_that_asks_for_what_is_not_given_is_not_shown_as_given() -> None:
+    states = {each["id"]: each["state"] for each in CONTROLS}
+    shown = {each["id"]: each.get("state", states[each["shown_by"]]) for each in CHECKS}
+    assert {name: shown[name] for name in ASKS_FOR_MORE} == dict.fromkeys(ASKS_FOR_MORE, "not")
 
 
 def test_what_only_hardware_or_an_organisation_gives_is_not_claimed() -> None:

@@ -238,3 +238,18 @@ def test_to_sign_runs_none_of_a_sites_own_stage(site: Made, guard: Guard) -> Non
     assert guard("policy", "check", policy).exit_code == 1  # which would have run it
     done = guard("policy", "sign", policy, "--key", site.low.parent / "author-1.key")
     assert done.exit_code == 0, done.stderr
+
+
+def test_to_install_runs_none_of_what_nobody_signed(
+    site: Made, guard: Guard, tmp_path: Path
+) -> None:
+    new = tmp_path / "new"
+    shutil.copytree(site.low, new, ignore=shutil.ignore_patterns("spool", "*.sock", "ledger"))
+    words = '[[source.stage]]\nname = "words"\n'
+    pin = f'{{kind = "filter", side = "source", version = 1, sha256 = "{"d" * 64}"}}'
+    own = f'[[source.stage]]\nname = "not_installed_here"\nown = {pin}\n\n{words}'
+    change(new / "policy.toml", words, own)
+    done = guard("policy", "install", new, "--site", site.low)
+    assert done.exit_code != 0
+    assert "sign" in done.stderr
+    assert "not_installed_here" not in done.stderr
