@@ -1,9 +1,9 @@
-"""Accepted messages that are to wait: they stand in the journal, and are fed when old enough.
+"""Accepted messages that the lane has not had: they stand in the journal until their time comes.
 
 Takes the `accepted` journal, gives its records in order, each when its time has come; the first
 that is too young holds up those behind it, which are younger, or were decided on by reviewers
 since. So nothing is kept but the place in the journal, and a start finds it again by what is not
-settled.
+settled. Where the policy has nothing wait, what a stop of the flow has left here goes at once.
 """
 
 from collections.abc import Iterator
@@ -34,29 +34,52 @@ class Delayed:
         self._reader = JournalReader(folder, begin)
         self._delay_s = delay_s
         self._next: Accepted | None = None
-        self._since_s = 0  # when it was first seen
+        self._behind_since_s = 0  # what the clock said when it was first seen to be behind
+        self._behind_below = 0  # the records below this number were there by then
 
-    def due(self, now_s: int) -> Iterator[Accepted]:
-        """At most 64 of those whose time has come, in order. Raises `Malformed` as the journal."""
+    def due(self, now_s: int, end: int) -> Iterator[Accepted]:
+        """At most 64 of those whose time has come, in order. Raises `Malformed` as the journal.
+
+        end: the number that the journal's next record gets.
+        """
         for _ in range(AT_ONCE_MAX):
             if self._next is None:
                 self._next = self._read()
-                self._since_s = now_s
-            if self._next is None or self._too_young(self._next.message, now_s):
+            if self._next is None or self._too_young(self._next, now_s, end):
                 return
             found, self._next = self._next, None
             yield found
 
-    def _too_young(self, message: Message, now_s: int) -> bool:
+    def is_empty(self, end: int) -> bool:
+        """Whether all were given. end: as for `due`, which looked before."""
+        return self._next is None and self._reader.next_number >= end
+
+    def close(self) -> None:
+        """Let the journal go."""
+        self._reader.close()
+
+    def _too_young(self, head: Accepted, now_s: int, end: int) -> bool:
         """Whether it may have been accepted less than so many seconds ago: both are whole seconds.
 
         One whose time is yet to come was accepted by a clock that was ahead: its time counts from
-        when the clock is seen to be behind it, so that it blocks the flow for no longer.
+        when the clock was first seen to be behind, if it was there by then. So all that such a
+        clock has left block the flow for no longer than one of them.
         """
-        accepted_s = message.meta.accepted_s
-        self._since_s = min(self._since_s, now_s)
-        begin_s = accepted_s if accepted_s <= now_s else self._since_s
+        if self._delay_s == 0:
+            return False
+        begin_s = head.message.meta.accepted_s
+        if begin_s > now_s:
+            begin_s = self._behind_s(head.number, now_s, end)
+        elif begin_s > self._behind_since_s:
+            self._behind_below = 0  # the clock has come to it, or was set forward: it counts anew
         return begin_s + self._delay_s >= now_s
+
+    def _behind_s(self, number: int, now_s: int, end: int) -> int:
+        """When the clock was seen to be behind: now, for a record that was not there before."""
+        if number >= self._behind_below:
+            self._behind_since_s, self._behind_below = now_s, end
+        self._behind_since_s = min(self._behind_since_s, now_s)
+        return self._behind_since_s
 
     def _read(self) -> Accepted | None:
         for number, record in self._reader.take(1):

@@ -5,8 +5,9 @@ batch durable, removes the drops, and feeds the chain. What is no message (a lin
 that is no name) is moved to `spool/refused/` and reported. Nothing here looks inside a file. Held
 messages on which reviewers have decided (`guard.roles.reviews`) come in again the same way.
 
-After a start it first feeds again, one at a time, what the ledger does not have yet. Where the
-policy has messages wait (`delay_s`), they wait in the journal (`guard.roles.delayed`).
+After a start it first feeds again, one at a time, what the lane had and the ledger has not. What
+the lane had not waits in the journal (`guard.roles.delayed`): for its time where the policy has
+messages wait (`delay_s`), and while the flow is stopped.
 """
 
 import json
@@ -27,6 +28,7 @@ from guard.edge.journal import JournalReader, JournalWriter, Position
 from guard.edge.keys import new_id
 from guard.edge.limits_file import keep, take_up
 from guard.edge.orders import OrdersFile
+from guard.edge.segments import first_numbers
 from guard.edge.sockets import Ear, Mouth
 from guard.edge.spec import Spec
 from guard.edge.spool import Refused, Spool, Taken
@@ -83,6 +85,7 @@ class Ingest:
         self._limiter = Limiter(_limits(spec))
         self._counted = 0
         self._delay_s = spec.number("delay_s")
+        self._delayed: Delayed | None = None
         self._feed = Feed(spec)
         self._stopping = False
         signal.signal(signal.SIGTERM, self._stop)
@@ -100,7 +103,7 @@ class Ingest:
         self._feeder.first_settled()
         self._counted = take_up(self._spool_folder, self._limiter) if self._limiter else 0
         known = self._known()
-        delayed = self._refeed()
+        self._delayed = self._refeed()
         waiting: list[Candidate] = []
         while not self._stopping:
             self._take_decisions(known)
@@ -111,7 +114,7 @@ class Ingest:
             waiting += stopped
             if batch:
                 self._accept(batch)
-            if delayed is not None and self._feed_due(delayed):
+            if self._feed_due():
                 idle = False
             if not batch and idle:
                 wait_readable(self._spool.fileno(), self._feeder.settled_fileno(), wait_ms=_IDLE_MS)
@@ -141,10 +144,9 @@ class Ingest:
         if self._limiter:
             keep(self._spool_folder, self._limiter, self._journal.next_number)
         self._spool.sync()  # no power cut may bring back a drop that nobody knows any more
-        if ends:
-            self._journal.drop_below(self._feeder.settled)
-        if self._delay_s:
+        if self._delay_s or self._clear.value is not None:  # first: a start reads from it on
             self._clear.set(self._journal.next_number)
+        self._journal.drop_below(self._feeder.settled)
 
     @property
     def _cleared(self) -> int:
@@ -152,9 +154,13 @@ class Ingest:
         return self._clear.value or 0
 
     def _known(self) -> set[bytes]:
-        """The origins of what was accepted, as far back as a drop may still be there; counts it."""
+        """The origins of what was accepted, as far back as a drop may still be there; counts it.
+
+        Nor can a drop come back of which the journal has let go: `clear` may say less.
+        """
         known: set[bytes] = set()
-        reader = JournalReader(self._journal_folder, self._cleared)
+        begin = max(self._cleared, first_numbers(self._journal_folder)[0])
+        reader = JournalReader(self._journal_folder, begin)
         while records := reader.take(BATCH_MAX):
             for number, record in records:
                 meta_bytes, origin, payload = read_accepted(record)
@@ -165,33 +171,38 @@ class Ingest:
         reader.close()
         return known
 
-    def _refeed(self) -> Delayed | None:
-        """Feed again what is not settled; where messages wait, only what the lane had already, and
-        what is to come of the others."""
+    def _refeed(self) -> Delayed:
+        """Feed again what the lane had and is not settled; gives the others, which wait."""
         begin = self._feeder.settled
-        end = max(begin, self._feeder.newest_fed + 1) if self._delay_s else None
+        end = min(max(begin, self._feeder.newest_fed + 1), self._journal.next_number)
         self._feeder.refeed(self._unsettled(begin, end), lambda: self._stopping)
-        return None if end is None else Delayed(self._journal_folder, end, self._delay_s)
+        return Delayed(self._journal_folder, end, self._delay_s)
 
-    def _unsettled(self, begin: int, end: int | None) -> Iterator[Fed]:
+    def _unsettled(self, begin: int, end: int) -> Iterator[Fed]:
         reader = JournalReader(self._journal_folder, begin)
         while records := reader.take(BATCH_MAX):
             for number, record in records:
-                if end is not None and number >= end:
+                if number >= end:
                     return
                 meta_bytes, origin, payload = read_accepted(record)
                 message = Message(meta_bytes, payload)
                 yield self._fed(number, message.meta, message, reader.position(number), origin)
 
-    def _feed_due(self, delayed: Delayed) -> bool:
-        """Feed what has waited long enough, unless the flow is stopped; whether there was any."""
-        if self._orders.now().stop:
+    def _feed_due(self) -> bool:
+        """Feed what has waited long enough, unless the flow is stopped; whether there was any.
+
+        Where nothing has to wait, what comes after the last that did is fed as it is accepted.
+        """
+        if self._delayed is None or self._orders.now().stop:
             return False
-        fed = False
-        for each in delayed.due(now_s()):
+        fed, end = False, self._journal.next_number
+        for each in self._delayed.due(now_s(), end):
             meta = each.message.meta
             self._feeder.feed(self._fed(each.number, meta, each.message, each.place, each.origin))
             fed = True
+        if not self._delay_s and self._delayed.is_empty(end):
+            self._delayed.close()
+            self._delayed = None
         return fed
 
     def _take_decisions(self, known: set[bytes]) -> None:
@@ -212,7 +223,7 @@ class Ingest:
         self._journal.sync()
         self._journal.mark(self._journal.next_number)
         self._reviews.remove(name for each in ready for name in each.names)
-        if self._delay_s:
+        if self._delayed is not None:
             return  # it takes its turn behind what waits
         for position, each in accepted:
             meta = each.message.meta
@@ -278,7 +289,7 @@ class Ingest:
         for taken in batch:
             self._spool.discard(taken)
         self._feed.add("accepted", len(batch))
-        if self._delay_s:
+        if self._delayed is not None:
             return
         for position, meta, message, origin in accepted:
             self._feeder.feed(self._fed(position.number, meta, message, position, origin))

@@ -42,6 +42,7 @@ class Running:
     entries: Ear
     durable: Mouth
     ears: list[Ear]
+    settling: Mouth
 
     def told(self) -> list[dict[str, str]]:
         packet = self.entries.hear()
@@ -109,10 +110,10 @@ def start(
 
     thread = Thread(target=work, daemon=True)
     thread.start()
+    wait_for(lambda: hasattr(ingest, "_clear"))  # it watches: what is dropped now keeps its order
     others = [ear for name, ear in ears.items() if name != "ingest-entries"]
-    return Running(
-        ingest, thread, ended_by, ears["ingest-entries"], Mouth(durable[1].detach()), others
-    )
+    mouth = Mouth(durable[1].detach())
+    return Running(ingest, thread, ended_by, ears["ingest-entries"], mouth, others, settling)
 
 
 def test_what_is_refused_is_moved_when_the_ledger_has_it_and_told_again_if_it_has_not(

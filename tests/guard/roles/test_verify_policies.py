@@ -50,7 +50,7 @@ class Running:
         values: dict[str, Value] = {
             "folder": str(folder), "flow": "tracks", "source_domain": "NORTH",
             "destination_domain": "SOUTH", "accepts": {OLD.hex(): 1, NEW.hex(): 2},
-            "payload_bytes_max": 1000, "manifest": form, "demo": demo,
+            "payload_bytes_max": 1000, "manifest": form, "demo": demo, "name_crosses": 0,
             **LINK,
             "seal_public": public_of(SEED).hex(), "scope": bytes(32).hex(),
         }  # fmt: skip
