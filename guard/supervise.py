@@ -72,6 +72,7 @@ class Supervisor:
         self._udp = self._open_udp()
         self._metrics = open_listener(site.file.metrics, site.folder / "run" / "metrics.sock")
         self._cause = "start"
+        self._ended_by_us = False
         self._restarts = 0
         self._stop_asked = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._layers: dict[str, Any] = {}
@@ -111,6 +112,7 @@ class Supervisor:
             "confinement": "users and network namespaces" if self._users else "no root: one user",
             "software": VERSION,
             "cause": self._cause,
+            "ended_by_us": int(self._ended_by_us),
             "key_events": self._keys.untold() if domain == _LANE else [],
         }
         keys = self._receipt_keys(seats)
@@ -126,6 +128,8 @@ class Supervisor:
             if seat.process is not None:
                 self._layers[seat.name] = seat.process.await_ready()
         self._started_s[domain] = time.monotonic()
+        if domain == _LANE:
+            self._ended_by_us = False
 
     def _receipt_keys(self, seats: list[Seat]) -> dict[str, bytes]:
         names = ["head", *(seat.name for seat in seats if May.STAGE_KEY in seat.role.may)]
@@ -261,6 +265,7 @@ class Supervisor:
         self._look_at_keys()
         if _LANE not in self._due_s and self._scanner_folder.is_another():
             self._cause = "the directory of the scanner's socket is another one"
+            self._suspect_none()
             self._restart(_LANE)
         told = self._posture.look(self._site)
         if told is not None:
@@ -279,12 +284,19 @@ class Supervisor:
             self._cause = error.sentence
             self._failures[f"failed_{error.reason}"] += 1
             self._tell({"event": "keys-refused", "cause": error.sentence})
+            self._suspect_none()
             self._end_domain(_LANE)
             self._due_s[_LANE] = time.monotonic() + _longer(0.0)
             self._write_status("restarting")
             return
         if found is not None:
             self._change_to(found, "keys", "other keys of this side, or a token to be revealed")
+
+    def _suspect_none(self) -> None:
+        """The lane is about to be killed from here, and so at no message's turn; unless it is down
+        already, or something of it has failed. (Where it is drained, its head suspects none.)"""
+        lane = [seat.process for seat in self._seats if seat.role.domain == _LANE]
+        self._ended_by_us |= not any(process is None or process.ended() for process in lane)
 
     def _take_policy(self) -> None:
         try:

@@ -3,6 +3,10 @@
 Takes a site's folder and a role's row. Without root everything runs as one user and nothing is
 changed. Roles that read or write folders share the side's group, so that a reader may read what a
 writer wrote; stages have a group of their own and no folder at all.
+
+No link is followed: each step is taken from an open directory, so nobody can put one in its place
+meanwhile. And no more is looked at than roles make: what senders made may be as deep and as wide as
+they like, and whoever walked it would not come back to start a lane.
 """
 
 import contextlib
@@ -18,6 +22,8 @@ _FOLDER_MODE = 0o2750
 _SENDER_MODE = 0o2770
 _NO_FOLDER = ("stage:", "scanner:")
 _ADDED = {"decisions"}  # what a site lacks that an older version made
+_SPOOL, _DROP, _CLAIMED = "spool", "drop", "claimed"  # docs/spec/spool.md §1
+_LEVELS_MAX = 4  # of folders in a role's own: the roles make two
 _NOT_THERE = (FileNotFoundError, NotADirectoryError)  # gone meanwhile, or a link: not ours
 
 
@@ -46,7 +52,8 @@ def users_of(names: Sequence[str], first_user: int) -> dict[str, User]:
 
 class HandedOver:
     """Which processes were given their folders in this run: once, for a folder may hold millions of
-    files, and what comes into it is made by its process itself."""
+    files, and what comes into it is made by its process itself. But the senders' drop directories,
+    which people make, each time: one that was replaced is why the lane ended."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -57,6 +64,9 @@ class HandedOver:
         if name not in self._names:
             hand_over(self._folder, role, user)
             self._names.add(name)
+        elif user is not None and _SPOOL in role.writes:
+            with _opened(self._folder / _SPOOL, None) as spool:
+                _own_drops(spool, user)
 
     def doubt(self) -> None:
         """Somebody's file may be in the way: give everything again."""
@@ -70,30 +80,64 @@ def hand_over(folder: Path, role: Role, user: User | None) -> None:
     if user is None:
         return
     for name in role.writes:
-        _own(folder / name, user)
+        with _opened(folder / name, None) as top:
+            _give(top, user)
+            if name == _SPOOL:
+                _own_spool(top, user)
+            else:
+                _own(top, user, _LEVELS_MAX)
 
 
-def _own(top: Path, user: User) -> None:
-    """All that is below a role's folder, never through a link: what lies there was made by others.
+def _own(top: int, user: User, levels: int) -> None:
+    """All that is in a role's folder, so many levels down."""
+    _own_files(top, user)
+    for _, folder in _folders(top):
+        _give(folder, user)
+        if levels > 1:
+            _own(folder, user, levels - 1)
 
-    Each step is taken from an open directory, so nobody can put a link in its place meanwhile. A
-    sender's drop directory is not entered: what is in it is the sender's.
+
+def _own_spool(spool: int, user: User) -> None:
+    """A folder for each sender in `drop`, `claimed` and `refused`, and no more: the rest senders
+    made. But what is claimed goes on to `refused`, and a folder moves only if it can be written.
     """
-    drop = top / "drop" if top.name == "spool" else None
-    _set_folder(top, None, user)
-    for path, folders, files, at in os.fwalk(top):
-        if Path(path) == drop:
-            for name in folders:
-                with contextlib.suppress(*_NOT_THERE):
-                    _set_sender_folder(name, at, user)
-            folders.clear()
+    _own_files(spool, user)
+    _own_drops(spool, user)
+    for name, kind in _folders(spool):
+        if name == _DROP:
             continue
-        for name in folders:
-            with contextlib.suppress(*_NOT_THERE):
-                _set_folder(name, at, user)
-        for name in files:
-            with contextlib.suppress(FileNotFoundError):
-                os.chown(name, user.uid, user.gid, dir_fd=at, follow_symlinks=False)
+        _give(kind, user)
+        for _, of_sender in _folders(kind):
+            _give(of_sender, user)
+            if name == _CLAIMED:
+                for _, claimed in _folders(of_sender):
+                    _give(claimed, user)
+
+
+def _own_drops(spool: int, user: User) -> None:
+    """A drop directory belongs to its sender: only its group is ours. It is not entered."""
+    with contextlib.suppress(*_NOT_THERE), _opened(_DROP, spool) as drop:
+        _give(drop, user)
+        for _, of_sender in _folders(drop):
+            os.fchown(of_sender, -1, user.gid)
+            os.fchmod(of_sender, _SENDER_MODE)
+
+
+def _own_files(folder: int, user: User) -> None:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                with contextlib.suppress(FileNotFoundError):
+                    os.chown(entry.name, user.uid, user.gid, dir_fd=folder, follow_symlinks=False)
+
+
+def _folders(folder: int) -> Iterator[tuple[str, int]]:
+    """(name, descriptor) of each folder in this one; it is open until the next is asked for."""
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    for name in names:
+        with contextlib.suppress(*_NOT_THERE), _opened(name, folder) as inner:
+            yield name, inner
 
 
 @contextlib.contextmanager
@@ -105,14 +149,6 @@ def _opened(name: Path | str, at: int | None) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _set_folder(name: Path | str, at: int | None, user: User) -> None:
-    with _opened(name, at) as descriptor:
-        os.fchown(descriptor, user.uid, user.gid)
-        os.fchmod(descriptor, _FOLDER_MODE)
-
-
-def _set_sender_folder(name: str, at: int, user: User) -> None:
-    """A drop directory belongs to its sender: only its group is ours."""
-    with _opened(name, at) as descriptor:
-        os.fchown(descriptor, -1, user.gid)
-        os.fchmod(descriptor, _SENDER_MODE)
+def _give(folder: int, user: User) -> None:
+    os.fchown(folder, user.uid, user.gid)
+    os.fchmod(folder, _FOLDER_MODE)

@@ -16,6 +16,7 @@ from guard.edge.clock import monotonic_ns
 from guard.edge.durable_number import DurableNumber
 from guard.edge.sockets import Ear, Mouth, Outlet
 from guard.edge.spec import Spec
+from guard.edge.waiting import wait_readable
 from schemas.errors import Broken
 from schemas.message import Message
 from schemas.reasons import Reason
@@ -24,6 +25,7 @@ from schemas.receipt import message_digest
 NO_ID = bytes(16)
 NO_DIGEST = bytes(32)
 NOWHERE = Place(0, 0, 0)
+_LOOK_MS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Feeder:
         self._scope = bytes.fromhex(spec.text("scope"))
         self._key = spec.keys["head"]
         self._cause = str(spec.values.get("cause", "not known"))
+        self._ended_by_us = bool(spec.values.get("ended_by_us"))
         self.settled = 0
 
     def feed(self, fed: Fed) -> None:
@@ -93,6 +96,8 @@ class Feeder:
         """The tail's first word: where the ledger says to go on. Waits for it, opens its files."""
         self._newest_fed = DurableNumber(self._folder / "fed")
         self._attempt = DurableNumber(self._folder / "alone")
+        if self._ended_by_us:
+            self._attempt.clear()  # the supervisor ended the lane, at whose turn it came
         packet = self._settled.hear()
         if packet is None:
             raise Broken(Reason.LEDGER_UNWRITABLE, "the tail ended before it began")
@@ -120,8 +125,9 @@ class Feeder:
     ) -> None:
         """Feed again what was accepted and is not settled: alone what was in the lane, each.
 
-        Asked to stop, it leaves the rest for the next start, and suspects none of it. Raises
-        `Broken` when the tail ends meanwhile: the lane broke at this message's turn.
+        Asked to stop, it leaves the rest for the next start, and suspects none of it, nor what is
+        on: that may take longer than a stop waits. Raises `BrokenPipeError` when the tail ends
+        meanwhile: the lane broke at this message's turn, and who broke it says so itself.
         """
         in_lane = self._newest_fed.value
         broke_at = self._attempt.value
@@ -136,7 +142,7 @@ class Feeder:
             else:
                 self._attempt.set(fed.number)
                 self._give(fed)
-            self._wait_until_settled(fed.number)
+            self._wait_until_settled(fed.number, stopping)
         self._attempt.clear()
 
     def _stop_poison(self, fed: Fed) -> None:
@@ -147,9 +153,10 @@ class Feeder:
         }
         self.stop(fed.number, fed.id, fed.place, about)
 
-    def _wait_until_settled(self, number: int) -> None:
+    def _wait_until_settled(self, number: int, stopping: Callable[[], bool]) -> None:
         while self.settled <= number:
-            packet = self._settled.hear()
-            if packet is None:
-                raise Broken(Reason.STAGE_FAILED, "the lane broke while a message was fed alone")
-            self.settled = int(json.loads(packet)["settled"])
+            if stopping() and self._attempt.value is not None:
+                self._attempt.clear()
+            wait_readable(self._settled.fileno(), wait_ms=_LOOK_MS)
+            if not self.hear_settled():
+                raise BrokenPipeError("the lane broke while a message was fed alone")

@@ -17,8 +17,7 @@ from guard.edge.spec import Spec
 from guard.roles.cells import ANSWERED
 from guard.roles.feed import Feed
 from guard.roles.stage import output_bytes_max, own_stage
-from schemas.errors import Broken, Malformed
-from schemas.reasons import Reason
+from schemas.errors import Malformed
 
 
 def prepare(spec: Spec) -> Callable[[], None]:
@@ -80,10 +79,14 @@ class Keeper:
         close_descriptor(passed)
 
     def _answer(self) -> tuple[Frame | None, int, str]:
-        """The cell's answer and the descriptor it came by, or why there is none to go by."""
+        """The cell's answer and the descriptor it came by, or why there is none to go by.
+
+        Raises `BrokenPipeError` when nobody starts cells any more: why, this process does not know,
+        and one that fails for its own reasons must be named, which may be the scanner's.
+        """
         packet = self._ended.hear()
         if packet is None:
-            raise Broken(Reason.STAGE_FAILED, "its cells are gone")
+            raise BrokenPipeError("its cells are gone")
         failure = "" if packet == ANSWERED else packet.decode()
         frame, passed, count = self._only_answer()
         if count != 1:
@@ -106,7 +109,7 @@ class Keeper:
                 count += 1
                 continue
             if taken is None:
-                raise Broken(Reason.STAGE_FAILED, "its cells are gone")
+                raise BrokenPipeError("its cells are gone")
             count += 1
             if count == 1:
                 frame, passed = taken

@@ -1,6 +1,9 @@
-"""A supervisor whose policy is changed; its processes only say that they are ready."""
+"""A supervisor whose policy or keys change; its processes only say that they are ready."""
 
+import json
+import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +29,8 @@ from guard.edge.spec import Spec
 spec = Spec.read(int(sys.argv[1]))
 if spec.name == "deliver" and spec.values["policy_version"] == {NO_STARTER}:
     sys.exit(1)
+with open(f"{{spec.values['folder']}}/../{{spec.name}}.told", "a") as told:
+    told.write(str(spec.values["ended_by_us"]))
 ready = {{"name": spec.name, "layers": []}}
 os.write(spec.descriptors["ready"], json.dumps(ready).encode())
 neighbours = select.poll()
@@ -65,6 +70,13 @@ class Running:
         (folder / "policy.toml").write_text(f"{head}version = {version}{rest[1:]}")
         sign_policy(read_policy_file(folder / "policy.toml"), "high", self.authors, self.site.root)
         return folder
+
+    def await_ended_by_us(self, wanted: str) -> None:
+        """What each start of `verify` was told of the end before: a digit a start."""
+        deadline_s = time.monotonic() + WITHIN_S
+        while (self.site.folder.parent / "verify.told").read_text() != wanted:
+            assert time.monotonic() < deadline_s, self.told
+            time.sleep(0.05)
 
     def await_told(self, event: str, cause: str) -> None:
         deadline_s = time.monotonic() + WITHIN_S
@@ -112,3 +124,18 @@ def test_a_policy_that_comes_while_no_key_holds_waits_for_one(running: Running) 
     away.rename(certificates)
     running.await_told("policy", "policy version 3")
     assert not any(it["event"] == "policy-refused" for it in running.told)
+
+
+def test_the_head_is_told_which_ends_of_a_lane_were_the_supervisors_own(running: Running) -> None:
+    running.await_told("running", "start")
+    certificates = running.site.folder / "trust" / "source.pem"
+    away = certificates.rename(certificates.with_suffix(".away"))
+    running.await_told("keys-refused", "source.pem")
+    running.await_told("failed", "source.pem")  # and that no start came about does not count
+    away.rename(certificates)
+    running.await_ended_by_us("01")
+    running.await_told("running", "source.pem")
+    status = json.loads((running.site.folder / "run" / "status.json").read_text())
+    pids = {each["name"]: each["pid"] for each in status["processes"]}
+    os.kill(pids["deliver"], signal.SIGKILL)
+    running.await_ended_by_us("010")

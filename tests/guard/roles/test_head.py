@@ -1,10 +1,11 @@
 """The head of a lane over real sockets: notice before message, and starting again after a break."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -12,7 +13,7 @@ from guard.core.notice import Notice, Place, What, read_notice
 from guard.core.release import Cleared, Judge
 from guard.edge.durable_number import DurableNumber, read_number
 from guard.edge.sockets import Ear, Inlet, Mouth, one_way_pair
-from guard.edge.spec import Spec
+from guard.edge.spec import Spec, Value
 from guard.roles.head import Fed, Feeder
 from schemas.errors import Broken
 from schemas.message import Message
@@ -75,13 +76,14 @@ class Lane:
             end._socket.close()
 
 
-def make_lane(folder: Path, settled_below: int | None = 0) -> Lane:
-    """A feeder that has heard where to go on; None: it has not."""
+def make_lane(folder: Path, settled_below: int | None = 0, *, ended_by_us: bool = False) -> Lane:
+    """A feeder that has heard where to go on; None: it has not. ended_by_us: the lane before."""
     accepted, fed, settled = one_way_pair(), one_way_pair(), one_way_pair()
     descriptors = {
         "accepted": accepted[1].detach(), "fed": fed[1].detach(), "settled": settled[0].detach(),
     }  # fmt: skip
-    spec = Spec("ingest", "x:y", "low", descriptors, {"scope": SCOPE.hex()}, {"head": HEAD_KEY})
+    values: dict[str, Value] = {"scope": SCOPE.hex(), "ended_by_us": int(ended_by_us)}
+    spec = Spec("ingest", "x:y", "low", descriptors, values, {"head": HEAD_KEY})
     lane = Lane(
         Feeder(spec, folder),
         Ear(accepted[0].detach()),
@@ -143,20 +145,21 @@ def test_without_a_tail_the_head_does_not_begin(tmp_path: Path) -> None:
     lane.close()
 
 
-def run(folder: Path, in_lane: int | None, numbers: range, breaks_at: int | None) -> tuple[
-    list[tuple[str, int]], bool
-]:  # fmt: skip
+def run(
+    folder: Path, in_lane: int | None, numbers: range, breaks_at: int | None, *,
+    ended_by_us: bool = False,
+) -> tuple[list[tuple[str, int]], bool]:  # fmt: skip
     """Start a head over what is not settled: what its tail saw, and whether the lane broke."""
     if in_lane is not None:
         DurableNumber(folder / "fed").set(in_lane)
-    made = make_lane(folder, numbers.start)
+    made = make_lane(folder, numbers.start, ended_by_us=ended_by_us)
     seen: list[tuple[str, int]] = []
     tail = Thread(target=lambda: seen.extend(made.tail(breaks_at)))
     tail.start()
     try:
         made.feeder.refeed(to_feed(number) for number in numbers)
         broke = False
-    except (Broken, OSError):
+    except BrokenPipeError:  # quietly: who broke the lane says why
         broke = True
     made.feeder._accepted._socket.close()
     tail.join(10)
@@ -187,11 +190,20 @@ def test_the_message_that_breaks_the_lane_alone_is_stopped_and_no_other(tmp_path
     assert seen == [("STOPPED", 6), ("FED", 7), ("FED", 8)]
 
 
+def test_a_lane_that_the_supervisor_ended_was_ended_by_no_message(tmp_path: Path) -> None:
+    seen, broke = run(tmp_path, 7, range(5, 9), breaks_at=6)
+    assert (broke, read_number(tmp_path / "alone")) == (True, 6)
+    seen, broke = run(tmp_path, None, range(6, 9), breaks_at=6, ended_by_us=True)
+    assert (seen, broke) == ([("FED", 6)], True)
+    seen, _ = run(tmp_path, None, range(6, 9), breaks_at=6)
+    assert seen == [("STOPPED", 6), ("FED", 7), ("FED", 8)]  # and this time it was the message
+
+
 def test_an_attempt_is_on_disk_before_the_message_goes(tmp_path: Path) -> None:
     DurableNumber(tmp_path / "fed").set(5)
     made = make_lane(tmp_path)
     made.settled.close()
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenPipeError):
         made.feeder.refeed([to_feed(5)])
     assert read_number(tmp_path / "alone") == 5
     made.close()
@@ -209,3 +221,27 @@ def test_asked_to_stop_it_leaves_the_rest_and_suspects_none(tmp_path: Path) -> N
     made.close()
     assert seen == [("FED", 5)]
     assert read_number(tmp_path / "alone") is None
+
+
+def test_asked_to_stop_it_suspects_not_even_what_takes_longer_than_a_stop(tmp_path: Path) -> None:
+    DurableNumber(tmp_path / "fed").set(5)
+    made, stopping = make_lane(tmp_path, 5), Event()
+
+    def feed() -> None:
+        with pytest.raises(BrokenPipeError):
+            made.feeder.refeed([to_feed(5)], stopping.is_set)
+
+    head = Thread(target=feed)
+    head.start()
+    assert made.frame_number() == 5
+    assert read_number(tmp_path / "alone") == 5
+    stopping.set()
+    until_s = time.monotonic() + 10
+    while read_number(tmp_path / "alone") is not None:
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
+    made.settled.close()  # killed, at last
+    head.join(10)
+    assert not head.is_alive()
+    assert read_number(tmp_path / "alone") is None
+    made.close()

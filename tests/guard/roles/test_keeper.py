@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from guard.core.chain import first_frame
 from guard.core.journey import CHAIN, Journey, May, Role, State
 from guard.core.release import Cleared, Expected, Judge, Stopped
 from guard.edge import landlock
+from guard.edge.endings import cause_of, ended_together
 from guard.edge.processes import Process, start
 from guard.edge.rights import write_rights
 from guard.edge.seats import Seat, seats_of
@@ -98,6 +100,12 @@ class Chain:
         close_descriptor(taken[1])
         return JUDGE(taken[0], fed(message, number))
 
+    def kill(self) -> None:
+        for process in self.processes():
+            process.end()
+        self.outlet.close()
+        self.inlet.close()
+
     def close(self) -> None:
         self.outlet.close()
         deadline_s = time.monotonic() + 20
@@ -158,3 +166,18 @@ def test_the_key_is_where_no_stage_is_loaded(chain: Chain) -> None:
     for process in chain.processes():
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         assert len(children) == (1 if chain.isolation == "pooled" else 0)
+
+
+def test_a_keeper_whose_cells_are_gone_is_not_named_for_it() -> None:
+    running = Chain("message")
+    try:
+        cells = next(seat for seat in running.seats if seat.name == "stage:bounds:cells").process
+        assert cells is not None
+        cells.signal(signal.SIGSTOP)
+        running.outlet.give(first_frame(1, Message.make(META, event(10)), SCOPE, HEAD_KEY))
+        time.sleep(0.5)  # by then the keeper waits for an answer
+        cells.signal(signal.SIGKILL)
+        cause = cause_of(ended_together(running.seats))
+        assert cause == ("stage:bounds:cells ended (signal 9)", "none")
+    finally:
+        running.kill()
