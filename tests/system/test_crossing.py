@@ -37,6 +37,7 @@ def test_samples_good_and_hostile_are_each_delivered_or_refused(pack: str) -> No
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared samples are not here")
+@pytest.mark.long
 @pytest.mark.parametrize("loss", ["0", "0.03"])
 def test_every_real_tak_event_crosses(loss: str) -> None:
     folder = SHARED / "cot" / "examples"

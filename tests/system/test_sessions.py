@@ -26,6 +26,7 @@ from schemas.reasons import Reason
 from tests.system import stepped
 from tests.system.tap import Tap
 
+pytestmark = pytest.mark.long
 WITHIN_S = 60.0
 EVENT = (pack_folder("c2") / "samples" / "chat.cot").read_bytes()
 YEAR_S = 365 * 86_400
