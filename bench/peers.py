@@ -119,7 +119,7 @@ def running(peer: Peer, place: Place) -> list[float] | None:
     """Latencies between running processes; a tool that fails at it has none."""
     try:
         return peer.running_ms(place)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         say(f"bench: {peer.name}, running: {error}")
         return None
 

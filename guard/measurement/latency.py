@@ -1,9 +1,11 @@
 """How long small messages take through the link, alone or beside a file at full rate.
 
 Takes the link's parameters and a folder to land in; gives what each message took, in ms from the
-sender's call to the receiver's event. One process sends and one receives, over loopback.
+sender's call to the receiver's event: for ever, where it was lost. One process sends and one
+receives, over loopback.
 """
 
+import math
 import os
 import select
 import shutil
@@ -46,14 +48,18 @@ def beside_file_ms(params: LinkParams, folder: Path, file: Path) -> list[float]:
     return _through(params, folder, lambda sender, leave: _send_beside(sender, leave, file))
 
 
-def spread(took_ms: list[float]) -> dict[str, float]:
-    """`p50`, `p99`, `max` in ms, and how many `arrived`."""
-    ordered = sorted(took_ms) or [0.0]
+def spread(took_ms: list[float]) -> dict[str, float | None]:
+    """`p50`, `p99`, `max` in ms (None where that one was lost), and how many `arrived`."""
+    ordered = sorted(took_ms) or [math.inf]
+
+    def at(place: int) -> float | None:
+        return round(ordered[place], 3) if math.isfinite(ordered[place]) else None
+
     return {
-        "p50": round(ordered[len(ordered) // 2], 3),
-        "p99": round(ordered[len(ordered) * 99 // 100], 3),
-        "max": round(ordered[-1], 3),
-        "arrived": len(took_ms),
+        "p50": at(len(ordered) // 2),
+        "p99": at(len(ordered) * 99 // 100),
+        "max": at(-1),
+        "arrived": sum(map(math.isfinite, took_ms)),
     }
 
 
@@ -85,7 +91,7 @@ def _through(
     arrived: dict[int, int] = received(here)
     here.close()
     far.join()
-    return [(arrived[one] - at) / 1e6 for one, at in offered.items() if one in arrived]
+    return [(arrived.get(one, math.inf) - at) / 1e6 for one, at in offered.items()]
 
 
 def _receive(

@@ -253,3 +253,14 @@ def test_to_install_runs_none_of_what_nobody_signed(
     assert done.exit_code != 0
     assert "sign" in done.stderr
     assert "not_installed_here" not in done.stderr
+
+
+def test_a_name_that_one_chain_lets_cross_and_the_other_does_not_take_is_a_fault(
+    policy: Path, guard: Guard
+) -> None:
+    change(policy, '"words.txt"]\n\n# First', '"words.txt"]\nname_crosses = true\n\n# First')
+    shown = guard("policy", "check", policy)
+    assert shown.exit_code == 1
+    assert "the destination takes none" in shown.stderr.replace("\n", " ")
+    change(policy, 'extension = "cot"\n', 'extension = "cot"\nname_crosses = true\n')
+    assert guard("policy", "check", policy).exit_code == 0
