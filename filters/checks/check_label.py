@@ -10,7 +10,7 @@ ceiling and be releasable to every clearance behind the destination; what is not
 from pydantic import Field
 
 from filters.formats.model_paths import PATH_PATTERN, ModelPath
-from schemas.cbor import decode_recognised
+from filters.formats.models import open_model
 from schemas.label.access import Held, decide
 from schemas.label.clauses import Denied, Rule, cited, shown
 from schemas.label.clearance import ClearanceTable
@@ -66,7 +66,7 @@ def make(parameters: CheckLabelParameters, documents: Documents) -> Run:
         label = _label_of(meta.label, form, origin, at_ms, not parameters.obsolete)
         valid = validate(label, form.spif, at_ms, obsolete_ok=not parameters.obsolete)
         if path is not None:
-            written = path.read(decode_recognised(message.payload))
+            written = path.read(open_model(message.payload))
             if written is None or form.read(written, policy_named=True) != label:
                 raise Denied(Rule.B1, "the payload says another label than its metadata")
         for tag in sorted(wanted - {it.name for it, _ in valid.tagged}):

@@ -14,8 +14,9 @@ from typing import Literal
 import re2
 from pydantic import Field
 
+from filters.formats.models import open_model
 from filters.formats.placed_texts import placed
-from schemas.cbor import CborLimits, decode_recognised
+from schemas.cbor import CborLimits
 from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
@@ -69,7 +70,7 @@ def make(parameters: EncodedParameters, documents: Documents) -> Run:
         return ""
 
     def run(message: Message) -> Answer:
-        places, texts = placed(decode_recognised(message.payload, _LIMITS))
+        places, texts = placed(open_model(message.payload, _LIMITS))
         whole = [f"{places[0]} and on", "\n".join(texts)] if _is_lines(places) else None
         pairs = [*zip(places, texts, strict=True), *([whole] if whole else [])]
         for place, text in pairs:

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from filters.formats.label_text import Label, read
 from filters.formats.model_paths import PATH_PATTERN, ModelPath
-from schemas.cbor import decode_recognised
+from filters.formats.models import open_model
 from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
@@ -64,7 +64,7 @@ def make(parameters: LabelParameters, documents: Documents) -> Run:
             return Refuse(Reason.LABEL_MISSING, "the message has no label")
         label = read(text)
         if path is not None:
-            written = path.read(decode_recognised(message.payload))
+            written = path.read(open_model(message.payload))
             if written is None or read(written).text() != label.text():
                 return Refuse(Reason.LABEL_UNKNOWN, "the payload says another label than it has")
         return _judge(label)

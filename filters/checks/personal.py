@@ -12,10 +12,11 @@ from typing import Literal, Self
 import re2
 from pydantic import Field, model_validator
 
+from filters.formats.models import open_model
 from filters.formats.personal_kinds import CHECKS, KINDS, Holds, Kind
 from filters.formats.placed_texts import placed
 from filters.formats.word_list import Disguises, WordList
-from schemas.cbor import CborLimits, decode_recognised
+from schemas.cbor import CborLimits
 from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.stage import Documents, Parameters, Run, Side, StageType
@@ -75,7 +76,7 @@ def make(parameters: PersonalParameters, documents: Documents) -> Run:
     verdict = Refuse if parameters.found == "refuse" else Hold
 
     def run(message: Message) -> Answer:
-        places, texts = placed(decode_recognised(message.payload, _LIMITS))
+        places, texts = placed(open_model(message.payload, _LIMITS))
         hits = [f"{kind} at {places[at]}" for kind, at in finder.hits(texts)]
         if names is not None and names.search(texts) is not None:
             named = (at for at, text in enumerate(texts) if names.search([text]) is not None)

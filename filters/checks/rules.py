@@ -7,9 +7,10 @@ that is not true, never a value.
 
 from pydantic import Field
 
+from filters.formats.models import open_model
 from filters.formats.rule_parser import META, parse
 from filters.formats.rule_values import Rules
-from schemas.cbor import CborLimits, decode_recognised
+from schemas.cbor import CborLimits
 from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
@@ -31,7 +32,7 @@ def make(parameters: RulesParameters, documents: Documents) -> Run:
     def run(message: Message) -> Answer:
         meta = message.meta
         known = {field: str(getattr(meta, field)) for field in META}
-        values = Rules(decode_recognised(message.payload, _LIMITS), known)
+        values = Rules(open_model(message.payload, _LIMITS), known)
         for name, tree in rules:
             if not values.true(tree):
                 return Refuse(Reason.RULE_BROKEN, f"the rule {ascii(name)[1:-1]} is not true")

@@ -7,7 +7,8 @@ table, and the XML of the detail by the bounded recogniser of XML, before any pa
 from pydantic import Field
 
 from filters.formats.tak_message import parse
-from filters.formats.xml_recogniser import XmlLimits, recognise
+from filters.formats.xml_recogniser import recognise
+from filters.formats.xml_rules import XmlLimits
 from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason

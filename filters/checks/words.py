@@ -10,8 +10,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from filters.formats.models import open_model
 from filters.formats.word_list import Disguises, WordList, texts
-from schemas.cbor import CborLimits, decode_recognised
+from schemas.cbor import CborLimits
 from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
@@ -58,7 +59,7 @@ def make(parameters: WordsParameters, documents: Documents) -> Run:
     verdict = Refuse if parameters.found == "refuse" else Hold
 
     def run(message: Message) -> Answer:
-        held = texts(decode_recognised(message.payload, _LIMITS))
+        held = texts(open_model(message.payload, _LIMITS))
         if parameters.names:
             meta = message.meta
             held += [meta.name, meta.type, meta.label, meta.destination]

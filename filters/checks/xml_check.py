@@ -25,7 +25,7 @@ def make(parameters: XmlCheckParameters, documents: Documents) -> Run:
 
     def run(message: Message) -> Answer:
         model = read(message.payload)
-        if allowed and not allowed.issuperset(model["prefixes"].values()):
+        if allowed and not allowed.issuperset(model.prefixes.values()):
             raise Malformed(Reason.XML_NAMESPACE, "a namespace that is not allowed")
         return Pass()
 
@@ -34,7 +34,7 @@ def make(parameters: XmlCheckParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="xml_check",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=XmlCheckParameters,

@@ -7,7 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from filters.formats.xml_recogniser import XmlLimits, recognise
+from filters.formats.xml_quick import recognise
+from filters.formats.xml_rules import XmlLimits
 from schemas.message import Message
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Pass

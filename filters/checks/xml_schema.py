@@ -1,9 +1,10 @@
 """Filter `xml_schema`: the document in the model is valid by the policy's XSD, says lxml.
 
-Takes the model in CBOR (docs/spec/xml-model.md), builds an lxml tree from it and validates that;
-changes nothing. Schemas that the XSD imports or includes are documents of the policy too, found by
-the last part of their location; nothing is fetched. A policy that names no schema says so in the
-verdict, and this stage then holds nothing.
+Takes the model in CBOR (docs/spec/xml-model.md), writes XML from it, has lxml parse and validate
+that, and changes nothing; no other XML than this stage's own reaches the parser. Schemas that the
+XSD imports or includes are documents of the policy too, found by the last part of their location;
+nothing is fetched. A policy that names no schema says so in the verdict, and this stage then holds
+nothing.
 """
 
 from typing import Any
@@ -11,16 +12,15 @@ from typing import Any
 from lxml import etree
 from pydantic import Field
 
-from filters.formats.xml_model import shaped
-from schemas.cbor import CborLimits, decode_recognised
+from filters.formats.xml_layout import LIMITS
+from filters.formats.xml_model import opened
+from filters.formats.xml_text import text_of
+from schemas.cbor import decode_recognised
 from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Pass, Refuse
-
-_LIMITS = CborLimits(bytes_max=16 * 1024 * 1024)
-_XML = "{http://www.w3.org/XML/1998/namespace}"
 
 
 class XmlSchemaParameters(Parameters):
@@ -57,12 +57,24 @@ def make(parameters: XmlSchemaParameters, documents: Documents) -> Run:
     schema = compile_schema(parameters.schema_document, documents)
 
     def run(message: Message) -> Answer:
-        model = shaped(decode_recognised(message.payload, _LIMITS))
-        if schema.validate(tree(model)):
+        written = text_of(opened(decode_recognised(message.payload, LIMITS)))
+        if schema.validate(parsed(written)):
             return Pass()
         return Refuse(Reason.SCHEMA_INVALID, f"the document is not valid: {_where(schema)}")
 
     return run
+
+
+def parsed(written: bytes) -> etree._Element:
+    """The root of what `filters.formats.xml_text` has written."""
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, attribute_defaults=False,
+        huge_tree=False, collect_ids=False,
+    )  # fmt: skip
+    try:
+        return etree.fromstring(written, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise Malformed(Reason.CHARACTER_NOT_ALLOWED, "a text that XML cannot hold") from error
 
 
 def _where(schema: etree.XMLSchema) -> str:
@@ -71,50 +83,9 @@ def _where(schema: etree.XMLSchema) -> str:
     return f"{error.type_name}"[:160] if error is not None else "no reason given"
 
 
-def tree(model: dict[str, Any]) -> etree._Element:
-    """The model as an lxml element; `Malformed` if lxml takes a name or text for no XML."""
-    prefixes = model["prefixes"]
-    try:
-        name, attributes, content = model["root"]
-        root = etree.Element(
-            _expanded(name, prefixes, ""),
-            {_expanded(key, prefixes): value for key, value in attributes.items()},
-            nsmap={prefix or None: uri for prefix, uri in prefixes.items()},
-        )
-        _fill(root, content, prefixes)
-    except ValueError as error:
-        raise Malformed(Reason.CHARACTER_NOT_ALLOWED, "a text that XML cannot hold") from error
-    return root
-
-
-def _expanded(name: str, prefixes: dict[str, str], default: str | None = None) -> str:
-    """`prefix:local` as `{namespace}local`. default: the prefix of a name that has none."""
-    prefix, colon, local = name.rpartition(":")
-    if prefix == "xml":
-        return _XML + local
-    key = prefix if colon else default
-    uri = None if key is None else prefixes.get(key)
-    return f"{{{uri}}}{local}" if uri else local
-
-
-def _fill(parent: etree._Element, content: list[Any], prefixes: dict[str, str]) -> None:
-    last = None
-    for item in content:
-        if type(item) is str:
-            if last is None:
-                parent.text = item
-            else:
-                last.tail = item
-            continue
-        name, attributes, inner = item
-        keys = {_expanded(key, prefixes): value for key, value in attributes.items()}
-        last = etree.SubElement(parent, _expanded(name, prefixes, ""), keys)
-        _fill(last, inner, prefixes)
-
-
 STAGE = StageType(
     name="xml_schema",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=XmlSchemaParameters,

@@ -19,8 +19,9 @@ from typing import Literal, Self
 import yara_x
 from pydantic import Field, model_validator
 
+from filters.formats.models import open_model
 from filters.formats.placed_texts import placed
-from schemas.cbor import CborLimits, CborValue, decode_recognised
+from schemas.cbor import CborLimits, CborValue
 from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
@@ -70,7 +71,7 @@ def make(parameters: YaraParameters, documents: Documents) -> Run:
         if parameters.payload:
             yield from _hits(scanner, bytes(message.payload), ["the payload"], [0])
         if parameters.model:
-            model = decode_recognised(message.payload, _LIMITS)
+            model = open_model(message.payload, _LIMITS)
             yield from _lines(scanner, *placed(model))
             for number, blob in enumerate(_blobs(model), start=1):
                 yield from _hits(scanner, blob, [f"byte string {number}"], [0])

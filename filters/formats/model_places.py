@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from filters.formats.xml_layout import TREE_KEYS
 from schemas.errors import Broken, Malformed
 from schemas.reasons import Reason
 
@@ -73,7 +74,7 @@ class Place:
             return []
         if "cot" in model:
             return list(self._in_elements(_cot_root(model)))
-        if model.keys() == {"xml", "prefixes", "root"}:
+        if model.keys() == TREE_KEYS:
             return list(self._in_elements(model["root"]))
         if model.keys() == {"csv", "header", "rows"}:
             return list(self._in_table(model))

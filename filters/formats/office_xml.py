@@ -6,7 +6,8 @@ document type, entities, instructions); lxml is held to no network, entities, or
 
 from lxml import etree
 
-from filters.formats.xml_recogniser import XmlLimits, recognise
+from filters.formats.xml_quick import recognise
+from filters.formats.xml_rules import XmlLimits
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 

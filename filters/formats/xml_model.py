@@ -1,117 +1,133 @@
-"""The model of an XML document, as the source side knows it: docs/spec/xml-model.md.
+"""The model of an XML document in columns, as the source side knows it: docs/spec/xml-model.md.
 
-Takes decoded CBOR, gives the model (a map) or raises `Malformed`. Does nothing else. The
-destination side checks the same with code of its own (`filters.twins.xml_read`).
+What crosses is not nested: a table of the distinct start tags, one column of steps, one column of
+texts. So a document of fifty thousand tags is judged by a few passes over arrays and not by a walk.
+Takes CBOR, gives `Columns` or raises `Malformed`; `filters.formats.xml_tree` makes a tree of the
+model and the model of a tree. The destination side checks the same with code of its own
+(`filters.twins.xml_read`).
 """
 
 import re
-from typing import Any
+from dataclasses import dataclass
 
-from schemas.cbor import CborLimits, CborValue, decode
+import numpy as np
+from numpy.typing import NDArray
+
+from filters.formats.xml_layout import (
+    END,
+    FIRST_TAG,
+    KEYS,
+    LAYOUT,
+    LEVELS_MAX,
+    LIMITS,
+    NODES_MAX,
+    TEXT,
+    TEXT_BYTES_MAX,
+    prefixes_in,
+    tags_in,
+)
+from schemas.cbor import CborValue, decode, encode
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
-XML_CBOR = "application/vnd.checkvalve.xml+cbor"
-LAYOUT = 1
-BYTES_MAX = 16 * 1024 * 1024
-LEVELS_MAX = 64
-NODES_MAX = 200_000
-ATTRIBUTES_MAX = 256
-PREFIXES_MAX = 64
-XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
-XSI_NAMESPACE = "http://www.w3.org/2001/XMLSchema-instance"
-XML_ATTRIBUTES = frozenset({"xml:lang", "xml:space", "xml:id", "xml:base"})
+_PLAIN = bytes([0, 9, 10, 13, *range(0x20, 0x7F)])
+_NOT_TEXT = re.compile("[^\x00\t\n\r -~\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
 
-_LIMITS = CborLimits(
-    bytes_max=BYTES_MAX,
-    depth_levels_max=2 * LEVELS_MAX + 4,
-    items_max=4 * NODES_MAX,
-    string_bytes_max=1 << 18,
-)
-_LOCAL = r"[A-Za-z_][A-Za-z0-9._\-]{0,127}"
-_NAME = re.compile(rf"(?:([A-Za-z_][A-Za-z0-9._\-]{{0,31}}):)?{_LOCAL}")
-PREFIX = re.compile(r"(?![Xx][Mm][Ll])[A-Za-z_][A-Za-z0-9._\-]{0,31}|")
-_URI = re.compile(r'[^\s{}<>"\x00-\x20\x7f-\x9f]{1,512}')
-_NOT_TEXT = re.compile("[^\t\n\r -~\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
-_KEYS = frozenset({"xml", "prefixes", "root"})
-
-XmlModel = dict[str, Any]
+Steps = NDArray[np.int32]
 
 
-def read(untrusted: bytes) -> XmlModel:
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """One document.
+
+    prefixes  prefix -> namespace
+    tags      the distinct start tags in the order of their first use: name, names of attributes
+    steps     END, TEXT, or FIRST_TAG + the number of a tag whose element begins; shape (n,)
+    texts     values of attributes and texts in the order of the steps, a U+0000 after each
+    """
+
+    prefixes: dict[str, str]
+    tags: list[list[str]]
+    steps: Steps
+    texts: str
+
+    def write(self) -> bytes:
+        """The model's one encoding."""
+        model: dict[str, CborValue] = {
+            "xml": LAYOUT,
+            "prefixes": dict(self.prefixes),
+            "tags": [list(tag) for tag in self.tags],
+            "steps": self.steps.astype(">u2").tobytes(),
+            "texts": self.texts,
+        }
+        return encode(model)
+
+
+def read(untrusted: bytes) -> Columns:
     """The model that `untrusted` encodes, of the right shape and within bounds."""
-    return shaped(decode(untrusted, _LIMITS))
+    return shaped(decode(untrusted, LIMITS))
 
 
-def shaped(model: CborValue) -> XmlModel:
-    """The value, if it has the shape of the model and its bounds; else `Malformed`."""
-    if type(model) is not dict or model.keys() != _KEYS or model["xml"] is not LAYOUT:
+def shaped(model: CborValue) -> Columns:
+    """The columns, if the value has the shape of the model and its bounds; else `Malformed`."""
+    columns = opened(model)
+    _check_steps(columns.steps, len(columns.tags))
+    _check_texts(columns)
+    return columns
+
+
+def opened(model: CborValue) -> Columns:
+    """The columns with their tables checked and their steps and texts not: those `read` has."""
+    if type(model) is not dict or model.keys() != KEYS or model["xml"] is not LAYOUT:
         raise Malformed(Reason.MODEL_SHAPE, "not the layout of an XML document")
-    prefixes = model["prefixes"]
-    if type(prefixes) is not dict or len(prefixes) > PREFIXES_MAX:
-        raise Malformed(Reason.MODEL_SHAPE, "the prefixes are not a bounded map")
-    for prefix, uri in prefixes.items():
-        if PREFIX.fullmatch(prefix) is None or type(uri) is not str or not _is_uri(uri):
-            raise Malformed(Reason.XML_NAMESPACE, "not a prefix and the name of a namespace")
-    if len({str(uri) for uri in prefixes.values()}) != len(prefixes):
-        raise Malformed(Reason.XML_NAMESPACE, "two prefixes for one namespace")
-    _Walk(frozenset(prefixes)).element(model["root"], LEVELS_MAX)
-    return model
+    prefixes = prefixes_in(model["prefixes"])
+    tags, steps, texts = tags_in(model["tags"], prefixes), model["steps"], model["texts"]
+    if type(steps) is not bytes or len(steps) % 2 or type(texts) is not str:
+        raise Malformed(Reason.MODEL_SHAPE, "the steps are not bytes, or the texts no text")
+    return Columns(prefixes, tags, np.frombuffer(steps, ">u2").astype(np.int32), texts)
 
 
-def _is_uri(text: str) -> bool:
-    return _URI.fullmatch(text) is not None and text != XML_NAMESPACE and text.isprintable()
+def _check_steps(steps: Steps, tags: int) -> None:
+    """§1.4: one root, every element ended, tags in the order of their first use."""
+    if not len(steps) or steps[0] != FIRST_TAG or int(steps.max()) >= FIRST_TAG + tags:
+        raise Malformed(Reason.MODEL_SHAPE, "steps that begin with no root or name no tag")
+    begins, texts, ends = steps >= FIRST_TAG, steps == TEXT, steps == END
+    if len(steps) - np.count_nonzero(ends) > NODES_MAX:
+        raise Malformed(Reason.TOO_MANY_ELEMENTS, "more elements and texts than their bound")
+    levels = np.cumsum(begins.astype(np.int8) - ends, dtype=np.int32)
+    if levels[-1] != 0 or not levels[:-1].all() or int(levels.min()) < 0:
+        raise Malformed(Reason.MODEL_SHAPE, "elements that do not end, or end twice")
+    if int(levels.max()) > LEVELS_MAX:
+        raise Malformed(Reason.TOO_DEEP, "elements nest deeper than their bound")
+    if (texts[1:] & texts[:-1]).any():
+        raise Malformed(Reason.MODEL_SHAPE, "two texts side by side")
+    used = steps[begins]
+    newest = np.maximum.accumulate(used)
+    if int(newest[-1]) != FIRST_TAG + tags - 1 or (newest[1:] - newest[:-1] > 1).any():
+        raise Malformed(Reason.MODEL_SHAPE, "tags that are not used, or not in their order")
 
 
-def _is_text(text: str) -> bool:
-    return _NOT_TEXT.search(text) is None
+def values_of(columns: Columns) -> NDArray[np.int64]:
+    """How many texts of the column each step takes: shape (steps,)."""
+    takes = np.array([0, 1, *(len(tag) - 1 for tag in columns.tags)], np.int64)
+    return takes[columns.steps]
 
 
-class _Walk:
-    """One document: which prefixes it has, and how many nodes it may still have."""
-
-    __slots__ = ("left", "prefixes")
-
-    def __init__(self, prefixes: frozenset[str]) -> None:
-        self.prefixes = prefixes
-        self.left = NODES_MAX
-
-    def element(self, element: CborValue, levels_left: int) -> None:
-        if type(element) is not list or len(element) != 3:
-            raise Malformed(Reason.MODEL_SHAPE, "an element is not name, attributes and content")
-        if levels_left <= 0:
-            raise Malformed(Reason.TOO_DEEP, "elements nest deeper than their bound")
-        name, attributes, content = element
-        self.name(name)
-        self.attributes(attributes)
-        if type(content) is not list:
-            raise Malformed(Reason.MODEL_SHAPE, "an element's content is not a list")
-        self.left -= 1 + len(content)
-        if self.left < 0:
-            raise Malformed(Reason.TOO_MANY_ELEMENTS, "more elements and texts than their bound")
-        after_text = False
-        for item in content:
-            if type(item) is str:
-                if after_text or not item or not _is_text(item):
-                    raise Malformed(Reason.MODEL_SHAPE, "a text that is empty, split or no text")
-                after_text = True
-            else:
-                self.element(item, levels_left - 1)
-                after_text = False
-
-    def name(self, name: CborValue, known: frozenset[str] = frozenset()) -> None:
-        found = _NAME.fullmatch(name) if type(name) is str else None
-        if found is None:
-            raise Malformed(Reason.MODEL_SHAPE, "a name is not a name")
-        if found[1] is not None and found[1] not in self.prefixes and name not in known:
-            raise Malformed(Reason.XML_NAMESPACE, "a prefix that the document does not declare")
-
-    def attributes(self, attributes: CborValue) -> None:
-        if type(attributes) is not dict:
-            raise Malformed(Reason.MODEL_SHAPE, "attributes are not a map")
-        if len(attributes) > ATTRIBUTES_MAX:
-            raise Malformed(Reason.TOO_MANY_ATTRIBUTES, "more attributes than their bound")
-        for name, value in attributes.items():
-            self.name(name, XML_ATTRIBUTES)
-            if name == "xmlns" or type(value) is not str or not _is_text(value):
-                raise Malformed(Reason.MODEL_SHAPE, "an attribute is not a name and a text")
+def _check_texts(columns: Columns) -> None:
+    """§1.5: as many texts as the steps take, within bounds, none of an element empty."""
+    try:
+        raw = columns.texts.encode()
+    except UnicodeEncodeError as error:
+        raise Malformed(Reason.ENCODING_NOT_UTF8, "text holds a lone surrogate") from error
+    takes = values_of(columns)
+    last = np.cumsum(takes) - 1
+    ends = np.flatnonzero(np.frombuffer(raw, np.uint8) == 0)
+    if len(ends) != last[-1] + 1 or (raw and raw[-1]):
+        raise Malformed(Reason.MODEL_SHAPE, "not as many texts as the steps take")
+    lengths = np.diff(ends, prepend=-1) - 1
+    if len(lengths) and int(lengths.max()) > TEXT_BYTES_MAX:
+        raise Malformed(Reason.TEXT_TOO_LONG, "a text is longer than its bound")
+    if not lengths[last[columns.steps == TEXT]].all():
+        raise Malformed(Reason.MODEL_SHAPE, "a text of an element is empty")
+    if raw.translate(None, _PLAIN) and _NOT_TEXT.search(columns.texts):
+        raise Malformed(Reason.CHARACTER_NOT_ALLOWED, "a text holds a control character")

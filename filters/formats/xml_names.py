@@ -3,11 +3,11 @@
 Takes an lxml tree and the policy's wishes, gives a table; see docs/spec/xml-model.md §3. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from lxml import etree
 
-from filters.formats.xml_model import PREFIX, PREFIXES_MAX, XML_NAMESPACE, XSI_NAMESPACE
+from filters.formats.xml_layout import PREFIX, PREFIXES_MAX, XML_NAMESPACE, XSI_NAMESPACE
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
@@ -57,25 +57,35 @@ def expand(value: str, scope: Mapping[str | None, str]) -> tuple[str | None, str
 
 def canonical(root: etree._Element, wished: Mapping[str, str]) -> Names:
     """The table of a document whose prefixes are chosen here. wished: prefix -> namespace."""
+    nodes = root.iter(etree.Element)
+    return chosen(((str(node.tag), node.keys(), _type_of(node)) for node in nodes), wished)
+
+
+def _type_of(node: etree._Element) -> str | None:
+    """The namespace of the type that an element names with `xsi:type`."""
+    named = node.get(_XSI_TYPE)
+    return None if named is None else expand(named, node.nsmap)[0]
+
+
+def chosen(
+    elements: Iterable[tuple[str, Sequence[str], str | None]], wished: Mapping[str, str]
+) -> Names:
+    """The table for these elements, the root first: expanded name, those of attributes, and the
+    namespace of a type that is named."""
     by_uri = {uri: prefix for prefix, uri in wished.items()}
     used: dict[str, None] = {}
     in_attributes: set[str] = set()
+    roots: str | None = None
     bare = False
-    for node in root.iter(etree.Element):
-        uri, _, _ = str(node.tag).rpartition("}")
+    for tag, attributes, type_uri in elements:
+        uri = tag.rpartition("}")[0][1:]
+        roots = uri if roots is None else roots
         bare = bare or not uri
-        if uri:
-            used[uri[1:]] = None
-        for name in node.keys():  # noqa: SIM118  # an element's keys are its attributes
-            uri, _, _ = name.rpartition("}")
-            if uri and uri[1:] != XML_NAMESPACE:
-                used[uri[1:]] = None
-                in_attributes.add(uri[1:])
-            if name == _XSI_TYPE:
-                named, _ = expand(node.get(name, ""), node.nsmap)
-                if named is not None:
-                    used[named] = None
-    roots = str(root.tag).rpartition("}")[0][1:]
+        of_attributes = [name.rpartition("}")[0][1:] for name in attributes]
+        in_attributes.update(each for each in of_attributes if each and each != XML_NAMESPACE)
+        for each in (uri, *of_attributes, type_uri):
+            if each and each != XML_NAMESPACE:
+                used[each] = None
     prefixes: dict[str, str] = {}
     for uri in used:
         prefix = by_uri.get(uri)
@@ -101,9 +111,18 @@ def kept(root: etree._Element) -> Names:
     for node in root.iter(etree.Element):
         bare = bare or not str(node.tag).startswith("{")
         for prefix, uri in node.nsmap.items():
-            name = prefix or ""
-            if prefixes.setdefault(name, uri) != uri or PREFIX.fullmatch(name) is None:
+            if prefixes.setdefault(prefix or "", uri) != uri:
                 raise Malformed(Reason.XML_NAMESPACE, "a prefix that stands for two namespaces")
+    return one_to_one(prefixes, bare)
+
+
+def one_to_one(prefixes: dict[str, str], bare: bool) -> Names:
+    """The table of these prefixes; `Malformed` unless each has a namespace of its own.
+
+    bare: whether an element is in no namespace.
+    """
+    if not all(PREFIX.fullmatch(prefix) for prefix in prefixes):
+        raise Malformed(Reason.XML_NAMESPACE, "a prefix that is none")
     if len(set(prefixes.values())) != len(prefixes) or (bare and "" in prefixes):
         raise Malformed(Reason.XML_NAMESPACE, "prefixes and namespaces that are not one to one")
     return Names(prefixes)

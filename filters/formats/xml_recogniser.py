@@ -11,49 +11,22 @@ recognised; the rebuild drops the comments.
 """
 
 import re
-from dataclasses import dataclass
 from typing import NoReturn
 
+from filters.formats.xml_rules import (
+    NAME,
+    NOT_ALLOWED,
+    XmlLimits,
+    check_attributes,
+    check_name,
+    check_references,
+)
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
-
-@dataclass(frozen=True, slots=True)
-class XmlLimits:
-    """Bounds of one document; each is the largest value still accepted.
-
-    namespaces        that may be declared; any_namespace: every one but XInclude
-    instructions      whether processing instructions may be there (a rebuild drops them)
-    schema_locations  whether hints to schemas may be there (the same)
-    xml_attributes    names of `xml:` attributes that may be there
-    byte_order_mark   whether the bytes may begin with one
-    """
-
-    bytes_max: int = 1 << 20
-    depth_levels_max: int = 16
-    elements_max: int = 2048
-    attributes_max: int = 64
-    attribute_characters_max: int = 32768
-    text_characters_max: int = 32768
-    name_characters_max: int = 64
-    namespaces: tuple[str, ...] = ()
-    any_namespace: bool = False
-    instructions: bool = False
-    schema_locations: bool = False
-    xml_attributes: frozenset[str] = frozenset()
-    byte_order_mark: bool = False
-
-    @property
-    def has_namespaces(self) -> bool:
-        """Whether a prefix may be there at all."""
-        return self.any_namespace or bool(self.namespaces)
-
-
-_XINCLUDE = "http://www.w3.org/2001/XInclude"
 _S = r"[ \t\r\n]"
-_NAME = r"[A-Za-z_][A-Za-z0-9._\-]*+(?>(?::[A-Za-z_][A-Za-z0-9._\-]*+)?)"
 _VALUE = r"""(?:"[^<"]*+"|'[^<']*+')"""
-_ATTRIBUTE = rf"{_S}++{_NAME}{_S}*+={_S}*+{_VALUE}"
+_ATTRIBUTE = rf"{_S}++{NAME}{_S}*+={_S}*+{_VALUE}"
 _DECLARATION = re.compile(
     rf"""<\?xml{_S}++version{_S}*+={_S}*+(?:"1\.0"|'1\.0')"""
     rf"""(?>(?:{_S}++encoding{_S}*+={_S}*+(?:"(?P<e1>[^"<>]*+)"|'(?P<e2>[^'<>]*+)'))?)"""
@@ -63,19 +36,17 @@ _DECLARATION = re.compile(
 # instruction; none: a comment.
 _TOKEN = re.compile(
     rf"([^<]++)"
-    rf"|<({_NAME})((?>(?:{_ATTRIBUTE})*)){_S}*+(/?+)>"
-    rf"|</({_NAME}){_S}*+>"
+    rf"|<({NAME})((?>(?:{_ATTRIBUTE})*)){_S}*+(/?+)>"
+    rf"|</({NAME}){_S}*+>"
     r"|<!\[CDATA\[((?>(?:[^\]]++|\](?!\]>))*))\]\]>"
     r"|<!--(?>(?:[^\-]++|-(?!-))*)-->"
-    rf"|<\?({_NAME})(?>(?:{_S}(?:[^?]++|\?(?!>))*)?)\?>"
+    rf"|<\?({NAME})(?>(?:{_S}(?:[^?]++|\?(?!>))*)?)\?>"
 )
-_PAIR = re.compile(rf"({_NAME}){_S}*+={_S}*+(?:\"([^<\"]*+)\"|'([^<']*+)')")
-_REFERENCE = re.compile(r"&(?:amp|lt|gt|quot|apos|#([0-9]{1,7})|#x([0-9A-Fa-f]{1,6}));")
 _BLANK = re.compile(rf"{_S}*+")
 _PLAIN_ASCII = bytes([9, 10, 13, *range(0x20, 0x7F)])
-_NOT_ALLOWED = re.compile("[^\t\n\r -~\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _OTHER_ENCODINGS = (
-    (b"\xef\xbb\xbf", "it starts with a byte order mark"),
+    (BYTE_ORDER_MARK, "it starts with a byte order mark"),
     (b"\xff\xfe", "it is UTF-16 or UTF-32"),
     (b"\xfe\xff", "it is UTF-16"),
     (b"<\x00", "it is UTF-16 or UTF-32"),
@@ -88,16 +59,15 @@ _OTHER_ENCODINGS = (
 
 def recognise(untrusted: bytes, limits: XmlLimits) -> None:
     """Return if `untrusted` is one bounded XML document of this profile, else `Malformed`."""
+    recognise_text(characters(untrusted, limits), limits)
+
+
+def characters(untrusted: bytes, limits: XmlLimits) -> str:
+    """The document as text: of UTF-8, allowed characters alone, within its bound in bytes."""
     if len(untrusted) > limits.bytes_max:
         raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "the document is larger than its bound")
     if limits.byte_order_mark:
-        untrusted = untrusted.removeprefix(_OTHER_ENCODINGS[0][0])
-    text = _characters(untrusted)
-    at = _declaration(text)
-    _body(text, at, limits)
-
-
-def _characters(untrusted: bytes) -> str:
+        untrusted = untrusted.removeprefix(BYTE_ORDER_MARK)
     for mark, sentence in _OTHER_ENCODINGS:
         if untrusted.startswith(mark):
             raise Malformed(Reason.ENCODING_NOT_UTF8, f"not plain UTF-8: {sentence}")
@@ -108,9 +78,14 @@ def _characters(untrusted: bytes) -> str:
     if text.isascii():
         if untrusted.translate(None, _PLAIN_ASCII):
             raise Malformed(Reason.CHARACTER_NOT_ALLOWED, "a control character")
-    elif _NOT_ALLOWED.search(text) or any(ord(c) & 0xFFFE == 0xFFFE for c in set(text)):
+    elif NOT_ALLOWED.search(text) or any(ord(c) & 0xFFFE == 0xFFFE for c in set(text)):
         raise Malformed(Reason.CHARACTER_NOT_ALLOWED, "a control character or a noncharacter")
     return text
+
+
+def recognise_text(text: str, limits: XmlLimits) -> None:
+    """Return if `text`, of allowed characters, is one such document, else `Malformed`."""
+    _body(text, _declaration(text), limits)
 
 
 def _declaration(text: str) -> int:
@@ -142,9 +117,9 @@ def _body(text: str, at: int, limits: XmlLimits) -> None:
                 raise Malformed(Reason.TRAILING_DATA, "a second root element")
             elements += 1
             run = 0
-            _name(name, limits)
+            check_name(name, limits)
             if attributes:
-                _attributes(attributes, limits)
+                check_attributes(attributes, limits)
             if not slash:
                 open_names.append(name)
                 if len(open_names) > limits.depth_levels_max:
@@ -192,73 +167,10 @@ def _text(piece: str, inside: bool, closed: bool, run: int, limits: XmlLimits) -
             raise Malformed(reason, "text outside the root element")
         return 0
     if "&" in piece:
-        _references(piece)
+        check_references(piece)
     if "]]>" in piece:
         raise Malformed(Reason.SYNTAX, "the end of a CDATA section that never began")
     return _length(run + len(piece), limits)
-
-
-def _name(name: str, limits: XmlLimits) -> None:
-    if len(name) > limits.name_characters_max:
-        raise Malformed(Reason.NAME_TOO_LONG, "a name is longer than its bound")
-    if ":" in name and not limits.has_namespaces:
-        raise Malformed(
-            Reason.XML_XINCLUDE if name.startswith("xi:") else Reason.XML_NAMESPACE,
-            "a name with a namespace prefix",
-        )
-
-
-def _attributes(attributes: str, limits: XmlLimits) -> None:
-    pairs = _PAIR.findall(attributes)
-    if len(pairs) > limits.attributes_max:
-        raise Malformed(Reason.TOO_MANY_ATTRIBUTES, "an element has more attributes than its bound")
-    seen = {pair[0] for pair in pairs}
-    if len(seen) != len(pairs):
-        raise Malformed(Reason.XML_DUPLICATE_ATTRIBUTE, "an attribute stands twice in one element")
-    if "&" in attributes:
-        _references(attributes)
-    if len(attributes) > limits.attribute_characters_max:
-        for _, double, single in pairs:
-            if len(double or single) > limits.attribute_characters_max:
-                raise Malformed(Reason.TEXT_TOO_LONG, "an attribute is longer than its bound")
-    if len(attributes) > limits.name_characters_max and (
-        max(map(len, seen)) > limits.name_characters_max
-    ):
-        raise Malformed(Reason.NAME_TOO_LONG, "an attribute name is longer than its bound")
-    if ":" in attributes or "xmlns" in seen:
-        _namespaces(pairs, limits)
-
-
-def _namespaces(pairs: list[tuple[str, str, str]], limits: XmlLimits) -> None:
-    for name, _, _ in pairs if not limits.schema_locations else ():
-        if name.rpartition(":")[2] in ("schemaLocation", "noNamespaceSchemaLocation"):
-            raise Malformed(Reason.XML_SCHEMA_LOCATION, "a document may not choose its schema")
-    for name, double, single in pairs:
-        prefix, colon, _ = name.rpartition(":")
-        value = double or single
-        if name == "xmlns" or prefix == "xmlns":
-            if value == _XINCLUDE:
-                raise Malformed(Reason.XML_XINCLUDE, "XInclude is not allowed")
-            if value not in limits.namespaces and not limits.any_namespace:
-                raise Malformed(Reason.XML_NAMESPACE, "a namespace that is not allowed")
-        elif prefix == "xml" and name in limits.xml_attributes:
-            continue
-        elif colon and (prefix == "xml" or not limits.has_namespaces):
-            raise Malformed(Reason.XML_NAMESPACE, "an attribute with a namespace prefix")
-
-
-def _references(piece: str) -> None:
-    """Every ampersand must begin a predefined entity or a reference to an allowed character."""
-    at = piece.find("&")
-    while at >= 0:
-        found = _REFERENCE.match(piece, at)
-        if found is None:
-            raise Malformed(Reason.XML_ENTITY, "an entity other than the five predefined ones")
-        if found.lastindex:
-            code = int(found[1]) if found.lastindex == 1 else int(found[2], 16)
-            if code > 0x10FFFF or _NOT_ALLOWED.match(chr(code)) or code & 0xFFFE == 0xFFFE:
-                raise Malformed(Reason.CHARACTER_NOT_ALLOWED, "a reference to such a character")
-        at = piece.find("&", found.end())
 
 
 def _refuse(text: str, at: int, closed: bool) -> NoReturn:

@@ -1,18 +1,21 @@
 """Normalizer `xml_rebuild`: an XML document written anew as deterministic CBOR.
 
-Takes XML that `xml_recognise` has passed, parses it with lxml (no DTD, no entities, no network, no
-huge trees), and gives the model of docs/spec/xml-model.md. Comments, instructions, hints to schemas
-and the spelling of the document do not survive; prefixes, blanks, signatures and encrypted parts
-are the policy's to choose. Sets the metadata's `type`.
+Takes XML that `xml_recognise` has passed and gives the model of docs/spec/xml-model.md: by arrays
+where it is written plainly (`filters.formats.xml_quick_rebuild`), else from the tree that lxml
+parses (no DTD, no entities, no network, no huge trees); both ways give one model. Comments,
+instructions, hints to schemas and the spelling of the document do not survive; prefixes, blanks,
+signatures and encrypted parts are the policy's to choose. Sets the metadata's `type`.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal, Self
 
 from lxml import etree
 from pydantic import Field, model_validator
 
-from filters.formats.xml_model import (
+from filters.formats.xml_layout import (
+    LAYOUT,
     LEVELS_MAX,
     NODES_MAX,
     PREFIX,
@@ -21,6 +24,9 @@ from filters.formats.xml_model import (
     XSI_NAMESPACE,
 )
 from filters.formats.xml_names import Names, canonical, kept
+from filters.formats.xml_quick_rebuild import Survives, columns_of
+from filters.formats.xml_tags import WORTH_BYTES
+from filters.formats.xml_tree import model_of
 from schemas.cbor import CborValue, encode
 from schemas.errors import Malformed
 from schemas.message import Message
@@ -71,21 +77,46 @@ class XmlRebuildParameters(Parameters):
 def make(parameters: XmlRebuildParameters, documents: Documents) -> Run:
     """A run that rebuilds."""
 
+    kept_by = survives(parameters)
+
     def run(message: Message) -> Answer:
-        root = parse(message.payload)
-        builder = _Builder(parameters)
-        builder.prune(root)
-        names = kept(root) if parameters.prefixes == "keep" else canonical(root, parameters.prefix)
-        builder.names = names
-        model: dict[str, CborValue] = {
-            "xml": 1,
-            "prefixes": dict(names.prefixes),
-            "root": builder.element(root, LEVELS_MAX, preserve=False),
-        }
-        meta = replace(message.meta, type=XML_CBOR)
-        return Changed(Message.make(meta, encode(model)), builder.note())
+        is_worth_it = len(message.payload) >= WORTH_BYTES
+        quick = columns_of(message.payload, kept_by) if is_worth_it else None
+        if quick is not None:
+            payload, note = quick[0].write(), _note(["schema locations"] if quick[1] else [])
+        else:
+            payload, note = carefully(message.payload, parameters)
+        return Changed(Message.make(replace(message.meta, type=XML_CBOR), payload), note)
 
     return run
+
+
+def survives(parameters: XmlRebuildParameters) -> Survives:
+    """The parameters as the quick way takes them."""
+    refused = tuple(f"{{{uri}}}" for uri in parameters.refuse_namespaces)
+    return Survives(
+        parameters.prefix if parameters.prefixes == "canonical" else None,
+        parameters.blanks == "keep",
+        parameters.xsi == "keep",
+        (*_DSIG, *_XENC, *refused),
+    )
+
+
+def carefully(untrusted: bytes, parameters: XmlRebuildParameters) -> tuple[bytes, str]:
+    """The model of any document and what is said of it; `Malformed` for what it may not hold."""
+    root = parse(untrusted)
+    builder = _Builder(parameters)
+    builder.prune(root)
+    names = kept(root) if parameters.prefixes == "keep" else canonical(root, parameters.prefix)
+    builder.names = names
+    element = builder.element(root, LEVELS_MAX, preserve=False)
+    model = model_of({"xml": LAYOUT, "prefixes": names.prefixes, "root": element})
+    return encode(model), _note(builder.dropped)
+
+
+def _note(dropped: Iterable[str]) -> str:
+    told = ", ".join(dropped)
+    return f"rebuilt; dropped {told}" if told else "rebuilt"
 
 
 def parse(untrusted: bytes) -> etree._Element:
@@ -171,9 +202,6 @@ class _Builder:
                 content.append(tail)
         return content
 
-    def note(self) -> str:
-        return f"rebuilt; dropped {', '.join(self.dropped)}" if self.dropped else "rebuilt"
-
 
 def _take_out(node: etree._Element) -> None:
     """Remove an element; the text after it stays where it was."""
@@ -190,7 +218,7 @@ def _take_out(node: etree._Element) -> None:
 
 STAGE = StageType(
     name="xml_rebuild",
-    version=1,
+    version=2,
     kind=Kind.NORMALIZE,
     side=Side.SOURCE,
     parameters=XmlRebuildParameters,

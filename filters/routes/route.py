@@ -13,7 +13,8 @@ from pydantic import Field, model_validator
 
 from filters.formats.model_paths import PATH_PATTERN, ModelPath
 from filters.formats.model_places import PLACE_PATTERN, Place
-from schemas.cbor import CborLimits, decode_recognised
+from filters.formats.models import open_model
+from schemas.cbor import CborLimits
 from schemas.message import Message, Meta
 from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
@@ -61,7 +62,7 @@ def make(parameters: RouteParameters, documents: Documents) -> Run:
 
     def run(message: Message) -> Answer:
         meta = message.meta
-        model = decode_recognised(message.payload, _LIMITS) if looks_inside else None
+        model = open_model(message.payload, _LIMITS) if looks_inside else None
         for rule, path, queues in rules:
             if _meta_fits(rule, meta):
                 found = path(model) if path is not None else ""

@@ -14,7 +14,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from filters.formats.model_places import PLACE_PATTERN, Place
-from schemas.cbor import CborLimits, decode_recognised, encode_again
+from filters.formats.models import close_model, open_model
+from schemas.cbor import CborLimits
 from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
@@ -58,13 +59,13 @@ def make(parameters: GeneraliseParameters, documents: Documents) -> Run:
     places = [(rule, Place.parse(rule.place), _method(rule)) for rule in parameters.places]
 
     def run(message: Message) -> Answer:
-        model = decode_recognised(message.payload, _LIMITS)
+        model = open_model(message.payload, _LIMITS)
         before, counts = message.payload, 0
         for rule, place, method in places:
             for slot in place.slots(model):
                 slot.put(_like(slot.value, method, rule))
                 counts += 1
-        after = encode_again(model)
+        after = close_model(model)
         if after == before:
             return Pass("nothing to generalise")
         return Changed(Message(message.meta_bytes, after), f"generalised {counts} values")

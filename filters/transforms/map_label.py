@@ -13,7 +13,7 @@ from dataclasses import replace
 from pydantic import Field
 
 from filters.formats.model_paths import PATH_PATTERN, ModelPath
-from schemas.cbor import decode_recognised, encode_again
+from filters.formats.models import close_model, open_model
 from schemas.errors import Malformed
 from schemas.label.access import decide
 from schemas.label.clauses import Denied, Rule
@@ -67,7 +67,7 @@ def make(parameters: MapLabelParameters, documents: Documents) -> Run:
     def run(message: Message) -> Answer:
         meta = message.meta
         at_ms = meta.accepted_s * 1000
-        model = decode_recognised(message.payload) if path is not None else None
+        model = open_model(message.payload) if path is not None else None
         written = path.read(model) if path is not None else None
         claims = [read(text) for text in (meta.label, written) if text]
         label = claims[0] if claims else default
@@ -87,7 +87,7 @@ def make(parameters: MapLabelParameters, documents: Documents) -> Run:
             raise Malformed(Reason.LABEL_MALFORMED, "the labels are longer than metadata holds")
         payload = message.payload
         if path is not None and path.write(model, new):
-            payload = encode_again(model)
+            payload = close_model(model)
         if text == meta.label and payload is message.payload:
             return Pass(f"labelled {new[:_NOTE_CHARACTERS_MAX]} already")
         how = "assigned (B2)" if not claims else "by E2 to E6" if pairing else "spelled"

@@ -17,7 +17,7 @@ from filters.formats.label_xml import parse
 from filters.formats.marked_text import plain_lines
 from filters.formats.marking_lines import Lines, by_policy, by_register
 from filters.formats.model_paths import PATH_PATTERN, ModelPath
-from schemas.cbor import decode_recognised, encode_again
+from filters.formats.models import close_model, open_model
 from schemas.errors import Malformed
 from schemas.label.model import Label
 from schemas.message import Message
@@ -136,14 +136,14 @@ def _mark_ism(untrusted: bytes, label: Label, at_ms: int) -> bytes:
 
 
 def _mark_model(untrusted: bytes, path: ModelPath | None, lines: Lines) -> bytes:
-    model = decode_recognised(untrusted)
+    model = open_model(untrusted)
     there = path.read(model) if path is not None else None
     if there:
         _agrees(there, lines)
     changed = path is not None and path.write(model, lines.top)
     if path is None or path.read(model) != lines.top:
         raise Malformed(Reason.MODEL_SHAPE, "the model has no place for the marking")
-    return encode_again(model) if changed else untrusted
+    return close_model(model) if changed else untrusted
 
 
 STAGE = StageType(

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from filters.formats.model_places import PLACE_PATTERN, Place, Slot
-from schemas.cbor import CborLimits, decode_recognised, encode_again
+from filters.formats.models import close_model, open_model
+from schemas.cbor import CborLimits
 from schemas.message import Message
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Changed, Pass
@@ -44,7 +45,7 @@ def make(parameters: MaskParameters, documents: Documents) -> Run:
     places = [(masked, Place.parse(masked.place)) for masked in parameters.places]
 
     def run(message: Message) -> Answer:
-        model = decode_recognised(message.payload, _LIMITS)
+        model = open_model(message.payload, _LIMITS)
         counts: dict[str, int] = {}
         for masked, place in places:
             slots = place.slots(model)
@@ -55,7 +56,7 @@ def make(parameters: MaskParameters, documents: Documents) -> Run:
         if not counts:
             return Pass("nothing to mask")
         note = ", ".join(f"{count} at {place}" for place, count in counts.items())
-        return Changed(Message(message.meta_bytes, encode_again(model)), f"masked {note}"[:200])
+        return Changed(Message(message.meta_bytes, close_model(model)), f"masked {note}"[:200])
 
     return run
 

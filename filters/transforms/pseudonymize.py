@@ -11,8 +11,9 @@ from typing import Any
 from pydantic import Field
 
 from filters.formats.model_places import PLACE_PATTERN, Place
+from filters.formats.models import close_model, open_model
 from filters.formats.token import NAME_PATTERN, Plain, TokenKey, Where, newest
-from schemas.cbor import CborLimits, decode_recognised, encode_again
+from schemas.cbor import CborLimits
 from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
@@ -63,7 +64,7 @@ def make(parameters: PseudonymizeParameters, documents: Documents) -> Run:
     def run(message: Message) -> Answer:
         if not secrets:
             return Hold(Reason.KEY_MISSING, "this process was given no token key")
-        meta, model = message.meta, decode_recognised(message.payload, _LIMITS)
+        meta, model = message.meta, open_model(message.payload, _LIMITS)
         key = key_of(meta.flow)
         counts: dict[str, int] = {}
         for sealed, place in places:
@@ -79,7 +80,7 @@ def make(parameters: PseudonymizeParameters, documents: Documents) -> Run:
             return Pass("nothing to seal")
         note = ", ".join(f"{count} at {place}" for place, count in counts.items())
         told = f"sealed with {key.key_id}: {note}"[:200]
-        return Changed(Message(message.meta_bytes, encode_again(model)), told)
+        return Changed(Message(message.meta_bytes, close_model(model)), told)
 
     return run
 

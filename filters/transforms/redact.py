@@ -7,7 +7,7 @@ Takes a model in deterministic CBOR, gives it without what stands at the listed 
 from pydantic import Field
 
 from filters.formats.model_paths import ModelPath
-from schemas.cbor import decode_recognised, encode_again
+from filters.formats.models import close_model, open_model
 from schemas.message import Message
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Changed, Pass
@@ -24,12 +24,12 @@ def make(parameters: RedactParameters, documents: Documents) -> Run:
     paths = [(text, ModelPath.parse(text)) for text in parameters.paths]
 
     def run(message: Message) -> Answer:
-        model = decode_recognised(message.payload)
+        model = open_model(message.payload)
         dropped = [text for text, path in paths if path.drop(model)]
         if not dropped:
             return Pass("nothing to redact")
         note = f"dropped {', '.join(dropped)}"[:200]
-        return Changed(Message(message.meta_bytes, encode_again(model)), note)
+        return Changed(Message(message.meta_bytes, close_model(model)), note)
 
     return run
 

@@ -11,9 +11,11 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from filters.checks.personal import Finder, Named, Pattern
+from filters.formats.models import close_model, open_model
 from filters.formats.personal_kinds import CHECKS, KINDS, Kind
 from filters.formats.placed_texts import plain
-from schemas.cbor import CborLimits, CborValue, decode_recognised, encode_again
+from filters.formats.xml_layout import TREE_KEYS
+from schemas.cbor import CborLimits, CborValue
 from schemas.message import Message
 from schemas.stage import Documents, Parameters, Run, Side, StageType
 from schemas.stage import Kind as StageKind
@@ -63,8 +65,8 @@ def make(parameters: RedactTextParameters, documents: Documents) -> Run:
                 at = end
             return b"".join((*parts, raw[at:])).decode("utf-8", "replace") if parts else text
 
-        model = decode_recognised(message.payload, _LIMITS)
-        if isinstance(model, dict) and model.keys() == {"xml", "prefixes", "root"}:
+        model = open_model(message.payload, _LIMITS)
+        if isinstance(model, dict) and model.keys() == TREE_KEYS:
             model["root"] = _changed(model["root"], redacted, elements=True)
         else:
             elements = isinstance(model, dict) and model.keys() == _COT
@@ -72,7 +74,7 @@ def make(parameters: RedactTextParameters, documents: Documents) -> Run:
         if not counts:
             return Pass("nothing to redact")
         note = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-        return Changed(Message(message.meta_bytes, encode_again(model)), f"redacted {note}"[:200])
+        return Changed(Message(message.meta_bytes, close_model(model)), f"redacted {note}"[:200])
 
     return run
 

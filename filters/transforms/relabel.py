@@ -13,7 +13,7 @@ from pydantic import Field
 
 from filters.formats.label_text import read
 from filters.formats.model_paths import PATH_PATTERN, ModelPath
-from schemas.cbor import decode_recognised, encode_again
+from filters.formats.models import close_model, open_model
 from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
@@ -40,7 +40,7 @@ def make(parameters: RelabelParameters, documents: Documents) -> Run:
 
     def run(message: Message) -> Answer:
         meta = message.meta
-        model = decode_recognised(message.payload) if path is not None else None
+        model = open_model(message.payload) if path is not None else None
         written = path.read(model) if path is not None else None
         claims = [text for text in (meta.label, written) if text] or [parameters.default]
         if not claims[0]:
@@ -51,7 +51,7 @@ def make(parameters: RelabelParameters, documents: Documents) -> Run:
             return Refuse(Reason.LABEL_NO_MAPPING, "the table has no one label for the message's")
         payload = message.payload
         if path is not None and path.write(model, label):
-            payload = encode_again(model)
+            payload = close_model(model)
         if label == meta.label and payload is message.payload:
             return Pass(f"labelled {label} already")
         return Changed(Message.make(replace(meta, label=label), payload), f"labelled {label}")

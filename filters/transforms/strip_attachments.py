@@ -11,7 +11,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from filters.formats.entry_names import extension
-from schemas.cbor import CborLimits, decode_recognised, encode_again
+from filters.formats.models import close_model, open_model
+from schemas.cbor import CborLimits
 from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
@@ -42,7 +43,7 @@ def make(parameters: StripAttachmentsParameters, documents: Documents) -> Run:
         return part in parts or extension(name) in endings
 
     def run(message: Message) -> Answer:
-        model: Any = decode_recognised(message.payload, _LIMITS)
+        model: Any = open_model(message.payload, _LIMITS)
         try:
             gone = _strip(model, unwanted)
         except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
@@ -51,7 +52,7 @@ def make(parameters: StripAttachmentsParameters, documents: Documents) -> Run:
             return Pass()
         if parameters.emptied == "refuse" and "archive" in model and not model["entries"]:
             return Refuse(Reason.EMPTY, "nothing is left of the archive")
-        stripped = Message.make(message.meta, encode_again(model))
+        stripped = Message.make(message.meta, close_model(model))
         return Changed(stripped, f"{gone} parts stripped")
 
     return run

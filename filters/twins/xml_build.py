@@ -67,7 +67,7 @@ def make(parameters: XmlBuildParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="xml_build",
-    version=1,
+    version=2,
     kind=Kind.NORMALIZE,
     side=Side.DESTINATION,
     parameters=XmlBuildParameters,

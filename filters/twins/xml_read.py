@@ -1,11 +1,11 @@
 """Filter `xml_read`: what crossed is the model of an XML document, by the destination's own reader.
 
 Takes any bytes, changes nothing: deterministic CBOR (`filters.twins.cbor_reader`) of the shape in
-docs/spec/xml-model.md. The walk keeps a stack of its own and gathers names and texts, which are
-judged together at the end.
+docs/spec/xml-model.md. The columns are followed step by step, with a stack, into a tree; the table
+is judged name by name, the texts all together.
 """
 
-from itertools import pairwise
+import struct
 from string import ascii_letters, digits
 from typing import Any
 
@@ -22,19 +22,20 @@ from schemas.verdict import Answer, Pass
 LEVELS_MAX = 64
 NODES_MAX = 200_000
 ATTRIBUTES_MAX = 256
+TAGS_MAX = 16_384
+TEXT_BYTES_MAX = 262_144
 LOCAL_CHARACTERS_MAX = 128
 PREFIX_CHARACTERS_MAX = 32
 
 _LIMITS = ReaderLimits(
-    bytes_max=16 << 20, depth_levels_max=2 * LEVELS_MAX + 4, items_max=4 * NODES_MAX + 8,
-    string_bytes_max=1 << 18,
-)  # fmt: skip
+    bytes_max=16 << 20, depth_levels_max=4, items_max=200_000, string_bytes_max=16 << 20
+)
 _FIRST = frozenset(ascii_letters + "_")
 _FURTHER = _FIRST | frozenset(digits + ".-")
 _NOT_IN_URIS = frozenset('{}<>"')
 _OF_XML = frozenset({"xml:lang", "xml:space", "xml:id", "xml:base"})
 _NONE = (
-    *range(9),
+    *range(1, 9),
     11,
     12,
     *range(14, 32),
@@ -53,28 +54,22 @@ class XmlReadParameters(Parameters):
 
 
 def model(untrusted: bytes) -> dict[str, Any]:
-    """The model in `untrusted`; `Malformed` for any other bytes."""
+    """What is in `untrusted`: its `prefixes`, and `root`, an element; `Malformed` for other bytes.
+
+    An element is a list of name, attributes (name -> value) and content (texts and elements).
+    """
     found = read_cbor(untrusted, _LIMITS)
-    if type(found) is not dict or sorted(found) != ["prefixes", "root", "xml"]:
+    if type(found) is not dict or sorted(found) != ["prefixes", "steps", "tags", "texts", "xml"]:
         raise Malformed(Reason.MODEL_SHAPE, "not the parts of an XML document")
-    if type(found["xml"]) is not int or found["xml"] != 1 or type(found["prefixes"]) is not dict:
+    if type(found["xml"]) is not int or found["xml"] != 2 or type(found["prefixes"]) is not dict:
         raise Malformed(Reason.MODEL_SHAPE, "a layout of the model that is not known here")
     _prefixes(found["prefixes"])
-    names: set[str] = set()
-    of_attributes: set[str] = set()
-    texts: list[str] = []
-    _walk(found["root"], names, of_attributes, texts)
-    known = set(found["prefixes"])
-    for name in names:
-        _name(name, known)
-    for name in of_attributes - _OF_XML:
-        if name == "xmlns":
-            raise Malformed(Reason.XML_NAMESPACE, "an attribute that declares a namespace")
-        _name(name, known)
-    together = "".join(texts)
-    if not together.isprintable() and together.translate(_CONTROLS) != together:
-        raise Malformed(Reason.CHARACTER_NOT_ALLOWED, "a text holds a control character")
-    return found
+    _tags(found["tags"], set(found["prefixes"]))
+    if type(found["texts"]) is not str or type(found["steps"]) is not bytes:
+        raise Malformed(Reason.MODEL_SHAPE, "a column of another type than its own")
+    texts = _texts(found["texts"])
+    root = _Steps(found["tags"], texts).follow(found["steps"])
+    return {"prefixes": found["prefixes"], "root": root}
 
 
 def _prefixes(prefixes: dict[str, Any]) -> None:
@@ -95,38 +90,106 @@ def _prefixes(prefixes: dict[str, Any]) -> None:
             raise Malformed(Reason.XML_NAMESPACE, "a second prefix for the namespace of xml")
 
 
-def _walk(root: Any, names: set[str], of_attributes: set[str], texts: list[str]) -> None:
-    todo: list[tuple[Any, int]] = [(root, 1)]
-    nodes = 0
-    while todo:
-        element, level = todo.pop()
-        if type(element) is not list or len(element) != 3 or level > LEVELS_MAX:
-            reason = Reason.TOO_DEEP if level > LEVELS_MAX else Reason.MODEL_SHAPE
-            raise Malformed(reason, "no element, or one deeper than the bound")
-        name, attributes, content = element
-        if type(name) is not str or type(attributes) is not dict or type(content) is not list:
-            raise Malformed(Reason.MODEL_SHAPE, "an element is not name, attributes and content")
+def _tags(tags: Any, known: set[str]) -> None:
+    if type(tags) is not list or len(tags) > TAGS_MAX:
+        raise Malformed(Reason.MODEL_SHAPE, "the table of tags is none, or too long")
+    seen = set()
+    for tag in tags:
+        if type(tag) is not list or not tag or any(type(name) is not str for name in tag):
+            raise Malformed(Reason.MODEL_SHAPE, "a tag that is not made of names")
+        name, *attributes = tag
         if len(attributes) > ATTRIBUTES_MAX:
             raise Malformed(Reason.TOO_MANY_ATTRIBUTES, "more attributes than their bound")
-        nodes += 1 + len(content)
+        if attributes != sorted(set(attributes), key=lambda each: (len(each), each)):
+            raise Malformed(Reason.MODEL_SHAPE, "attributes twice, or not in their order")
+        _name(name, known)
+        for attribute in attributes:
+            if attribute == "xmlns":
+                raise Malformed(Reason.XML_NAMESPACE, "an attribute that declares a namespace")
+            if attribute not in _OF_XML:
+                _name(attribute, known)
+        seen.add("\0".join(tag))
+    if len(seen) < len(tags):
+        raise Malformed(Reason.MODEL_SHAPE, "the same tag in two places of the table")
+
+
+def _texts(together: str) -> list[str]:
+    """The texts of the column, each of which ends with U+0000."""
+    *texts, rest = together.split("\0")
+    if rest:
+        raise Malformed(Reason.MODEL_SHAPE, "a last text without its end")
+    long = [each for each in texts if len(each) > TEXT_BYTES_MAX // 4]
+    if any(len(each.encode()) > TEXT_BYTES_MAX for each in long):
+        raise Malformed(Reason.TEXT_TOO_LONG, "a text is longer than its bound")
+    if not together.isprintable() and together.translate(_CONTROLS) != together:
+        raise Malformed(Reason.CHARACTER_NOT_ALLOWED, "a text holds a control character")
+    return texts
+
+
+class _Steps:
+    """The column of steps on its way into a tree."""
+
+    def __init__(self, tags: list[list[str]], texts: list[str]) -> None:
+        self.tags = tags
+        self.texts = texts
+        self.used = 0
+        self.taken = 0
+
+    def follow(self, steps: bytes) -> list[Any]:
+        """The root element that the steps describe, from the first to the last."""
+        if not 2 <= len(steps) <= 4 * NODES_MAX or len(steps) % 2:
+            raise Malformed(Reason.TOO_MANY_ELEMENTS, "no steps, or more than their bound")
+        document: list[Any] = []
+        stack = [document]
+        nodes = 0
+        for (step,) in struct.iter_unpack(">H", steps):
+            if step == 0:
+                stack.pop()
+                if not stack:
+                    break
+                continue
+            content = stack[-1]
+            nodes += 1
+            if content is document and document:
+                raise Malformed(Reason.TRAILING_DATA, "something follows the root element")
+            if step == 1:
+                self.text(content)
+            else:
+                stack.append(self.element(content, step - 2))
+                if len(stack) > LEVELS_MAX + 1:
+                    raise Malformed(Reason.TOO_DEEP, "an element is deeper than the bound")
+        if len(stack) != 1 or not document or type(document[0]) is str:
+            raise Malformed(Reason.MODEL_SHAPE, "the steps are not those of one element")
         if nodes > NODES_MAX:
             raise Malformed(Reason.TOO_MANY_ELEMENTS, "more elements and texts than their bound")
-        names.add(name)
-        of_attributes.update(attributes)
-        values = list(attributes.values())
-        if any(type(value) is not str for value in values):
-            raise Malformed(Reason.MODEL_SHAPE, "an attribute's value is not a text")
-        texts.extend(values)
-        texts.extend(_texts(content))
-        todo.extend((item, level + 1) for item in content if type(item) is not str)
+        if self.taken != len(self.texts) or self.used != len(self.tags):
+            raise Malformed(Reason.MODEL_SHAPE, "texts or tags that no step uses")
+        root: list[Any] = document[0]
+        return root
 
+    def text(self, content: list[Any]) -> None:
+        (text,) = self.next_texts(1)
+        if not text or (content and type(content[-1]) is str):
+            raise Malformed(Reason.MODEL_SHAPE, "a text that is empty or in two parts")
+        content.append(text)
 
-def _texts(content: list[Any]) -> list[str]:
-    texts = [item for item in content if type(item) is str]
-    beside = any(type(a) is str and type(b) is str for a, b in pairwise(content))
-    if "" in texts or beside:
-        raise Malformed(Reason.MODEL_SHAPE, "a text that is empty or in two parts")
-    return texts
+    def element(self, content: list[Any], tag: int) -> list[Any]:
+        """Begin an element; gives its content, which is to be filled."""
+        if tag > self.used or tag >= len(self.tags):
+            raise Malformed(Reason.MODEL_SHAPE, "a tag that is not in its order, or not there")
+        self.used = max(self.used, tag + 1)
+        name, *attributes = self.tags[tag]
+        values = self.next_texts(len(attributes))
+        inner: list[Any] = []
+        content.append([name, dict(zip(attributes, values, strict=True)), inner])
+        return inner
+
+    def next_texts(self, count: int) -> list[str]:
+        values = self.texts[self.taken : self.taken + count]
+        self.taken += count
+        if len(values) < count:
+            raise Malformed(Reason.MODEL_SHAPE, "fewer texts than the steps take")
+        return values
 
 
 def _name(name: str, known: set[str]) -> None:
@@ -156,7 +219,7 @@ def make(parameters: XmlReadParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="xml_read",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.DESTINATION,
     parameters=XmlReadParameters,

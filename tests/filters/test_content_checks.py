@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters import catalog
+from filters.formats.models import close_model, open_model
 from filters.formats.rule_parser import parse
 from filters.formats.rule_values import glob
-from schemas.cbor import decode, encode
+from schemas.cbor import decode
 from schemas.errors import Broken, Malformed
 from schemas.message import Message, Meta
 from schemas.stage import Run
@@ -41,12 +42,12 @@ def made(name: str, documents: dict[str, bytes] | None = None, **parameters: Any
 def ask(run: Run, model: Any) -> Any:
     """The verdict's sentence, "" for a pass, or the changed model."""
     try:
-        answer = run(Message.make(META, encode(model)))
+        answer = run(Message.make(META, close_model(model)))
     except Malformed as error:
         return str(error.reason)
     match answer:
         case Changed(message):
-            return decode(message.payload)
+            return open_model(message.payload)
         case Refuse(_, sentence) | Hold(_, sentence):
             return sentence
         case Pass(note):
@@ -316,10 +317,10 @@ def test_a_route_reads_a_place_in_any_model_and_refuses_what_no_rule_fits() -> N
         {"queues": ["three"], "place": "/kind/0", "value": "b", "sender": "al*"},
     ]
     run = made("route", rules=rules)
-    xml = {"xml": 1, "prefixes": {}, "root": ["r", {"kind": "abc"}, []]}
+    xml = {"xml": 2, "prefixes": {}, "root": ["r", {"kind": "abc"}, []]}
 
     def queues(model: Any) -> str:
-        answer = run(Message.make(META, encode(model)))
+        answer = run(Message.make(META, close_model(model)))
         return answer.message.meta.queues if isinstance(answer, Changed) else str(answer)
 
     assert queues(xml) == "one,two"

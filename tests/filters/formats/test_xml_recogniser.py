@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from filters.formats.xml_recogniser import XmlLimits, recognise
+from filters.formats.xml_recogniser import recognise
+from filters.formats.xml_rules import XmlLimits
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
