@@ -29,7 +29,10 @@ class Failing(Pack):
 
 
 def test_an_exception_is_what_the_campaign_finds() -> None:
-    assert filters.wrong(Failing("text"), b"x", filters.Lines()) == "KeyError: 'no answer'"
+    assert (
+        filters.wrong(Failing("text"), b"x", filters.Lines(), is_xml=False)
+        == "KeyError: 'no answer'"
+    )
 
 
 def test_a_line_that_none_had_reached_is_new_once() -> None:
