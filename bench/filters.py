@@ -29,6 +29,7 @@ from schemas.verdict import Changed
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNS = 3
+WORDS = ["a", "pump", "of", "the", "second", "deck", "valve", "spare"]
 META = Meta(id="b" * 32, flow="bench", sender="alpha", name="x", accepted_s=1_780_000_000)
 Work = tuple[str, int, Callable[[], object], str, Callable[[], object] | None]
 
@@ -121,6 +122,20 @@ def personal(size: int) -> Iterator[Work]:
     )
 
 
+def xml_items(size: int) -> Iterator[str]:
+    """Records of a few short fields, each with values of its own, to this many characters."""
+    chance = random.Random(7)
+    left = min(size, 900_000)
+    while left > 0:
+        name = " ".join(chance.choices(WORDS, k=6))
+        item = (
+            f'<o:item id="{chance.choice("ABCD")}-{chance.randrange(10, 9999)}">\n'
+            f"  <o:name>{name}</o:name>\n  <o:count>{chance.randrange(1, 500)}</o:count>\n</o:item>"
+        )
+        left -= len(item)
+        yield item
+
+
 def xml(size: int) -> Iterator[Work]:
     """A document and its schema through the XML stages."""
     xsd = (
@@ -131,12 +146,7 @@ def xml(size: int) -> Iterator[Work]:
         b'</xs:sequence><xs:attribute name="id" type="xs:string"/></xs:complexType></xs:element>'
         b"</xs:sequence></xs:complexType></xs:element></xs:schema>"
     )
-    item = (
-        '<o:item id="A-17">\n  <o:name>a pump of the second deck</o:name>\n'
-        "  <o:count>12</o:count>\n</o:item>"
-    )
-    count = min(size, 900_000) // len(item)
-    payload = f'<o:list xmlns:o="urn:o">{item * count}</o:list>'.encode()
+    payload = f'<o:list xmlns:o="urn:o">{"".join(xml_items(size))}</o:list>'.encode()
     schema = etree.XMLSchema(etree.fromstring(xsd))
     bounds = {"elements_max": 60_000, "any_namespace": True}
     recognise, rebuild = stage("xml_recognise", None, **bounds), stage("xml_rebuild")
