@@ -3,6 +3,7 @@
 Takes an lxml tree and the policy's wishes, gives a table; see docs/spec/xml-model.md §3. Pure.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from lxml import etree
@@ -11,6 +12,7 @@ from filters.formats.xml_layout import PREFIX, PREFIXES_MAX, XML_NAMESPACE, XSI_
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
+_LOCAL = re.compile(r"[A-Za-z_][A-Za-z0-9._\-]*+")
 _XSI_TYPE = f"{{{XSI_NAMESPACE}}}type"
 
 
@@ -47,8 +49,10 @@ class Names:
 
 
 def expand(value: str, scope: Mapping[str | None, str]) -> tuple[str | None, str]:
-    """Namespace and local part of a qualified name in a text."""
+    """Namespace and local part of a qualified name in a text; `Malformed` if it is none."""
     prefix, colon, local = value.strip(" \t\r\n").rpartition(":")
+    if _LOCAL.fullmatch(local) is None:
+        raise Malformed(Reason.XML_NAMESPACE, "a type that is named by no name")
     uri = scope.get(prefix if colon else None)
     if colon and uri is None:
         raise Malformed(Reason.XML_NAMESPACE, "a qualified name with an undeclared prefix")

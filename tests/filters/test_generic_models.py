@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from filters import catalog
+from filters.formats.xml_layout import XSI_NAMESPACE
 from filters.twins.json_schema_compiler import Invalid, compile_schema, parse
 from schemas.cbor import encode
 from schemas.errors import Broken, Malformed
@@ -74,6 +75,8 @@ def test_a_vector_is_rebuilt_and_delivered_as_it_says(pack: str, case: dict[str,
         ({"prefixes": "keep"}, "<p:a xmlns:p='u:x'><p:b xmlns:p='u:y'/></p:a>", "xml-namespace"),
         ({"prefixes": "keep"}, "<p:a xmlns:p='urn:x' xmlns:q='urn:x'/>", "xml-namespace"),
         ({"refuse_namespaces": ["urn:x"]}, "<p:a xmlns:p='urn:x'/>", "xml-namespace"),
+        ({}, f"<a xmlns='urn:t' xmlns:s='{XSI_NAMESPACE}' s:type='x{{}}'/>", "xml-namespace"),
+        ({}, f"<a xmlns:s='{XSI_NAMESPACE}' s:type=''/>", "xml-namespace"),
         ({"encrypted": "keep"}, "<E xmlns='http://www.w3.org/2001/04/xmlenc#'/>",
          '<E xmlns="http://www.w3.org/2001/04/xmlenc#"/>'),
     ],

@@ -14,8 +14,9 @@ ROOTS = [
 ]
 STRANGE_TEXTS = ["<!-- c -->", "<![CDATA[<b> & ]]>", "&#65;&#x42;", "&#32;", ">", "\r\n", "\r"]
 STRANGE_KEYS = [
-    "xsi:type='o:t'", 'xml:space="preserve"', "i = 'single'", 'i="a\nb"', 'xmlns:o="urn:other"',
-    'xmlns="urn:inner"', 'i="1" i="2"', 'z:k="undeclared"', 'i="a>b"', 'i="&#10;"', 'p="2"',
+    "xsi:type='o:t'", "xsi:type='x{}'", 'xml:space="preserve"', "i = 'single'", 'i="a\nb"',
+    'xmlns:o="urn:other"', 'xmlns="urn:inner"', 'i="1" i="2"', 'z:k="undeclared"', 'i="a>b"',
+    'i="&#10;"', 'p="2"',
 ]  # fmt: skip
 
 
