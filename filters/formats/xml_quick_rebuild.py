@@ -40,7 +40,7 @@ _LOCATIONS = frozenset({f"{_XSI}schemaLocation", f"{_XSI}noNamespaceSchemaLocati
 _ONE_BY_ONE = frozenset({f"{_XSI}type", f"{{{XML_NAMESPACE}}}space"})
 _RANKS_MAX = 1 << 20
 _DROPPED = -1
-_AFTER_VALUES = 1 << 16
+_PER_TAG = 1 << 16  # places for one tag's values and the text after it
 _BLANKS = b" \t\n"
 _LOW_BITS, _HIGH_BITS = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(0x8080808080808080)
 _PAST_BLANK = np.uint64(0x5F5F5F5F5F5F5F5F)  # added to seven bits above 0x20 it sets the eighth
@@ -93,28 +93,14 @@ def _columns(document: bytes, survives: Survives) -> tuple[Columns, bool]:
     tags = tags_of(document, 2 * NODES_MAX)
     if tags is None or b"\0" in document or not _is_within(tags) or _has_lines_in_values(tags):
         raise _Elsewhere
-    scope = _scope(tags.raw(0))
-    order = sorted(range(len(tags.shapes)), key=lambda number: tags.shapes[number].first)
-    starts = [_start(tags.shapes[number], scope, survives) for number in order]
-    if "xmlns" in tags.shapes[order[0]].text and np.count_nonzero(tags.shape == order[0]) > 1:
-        raise _Elsewhere
-    names = _names(starts, scope, survives)
-    table: dict[tuple[str, ...], int] = {}
-    numbers = np.zeros(len(order), np.int64)
-    ranks = _no_ranks(tags)
-    for number, start in zip(order, starts, strict=True):
-        attributes = sorted((len(named), named, at) for named, at in (
-            (names.name(each), at) for each, at in start.attributes.items()
-        ))  # fmt: skip
-        for rank, (_, _, at) in enumerate(attributes):
-            ranks[number, at] = rank
-        tag = (names.name(start.name), *(named for _, named, _ in attributes))
-        numbers[number] = table.setdefault(tag, len(table))
+    scope = _scope(tags)
+    starts = _starts(tags, scope, survives)
+    names = _names(list(starts.values()), scope, survives)
+    table, numbers, ranks = _table(tags, starts, names)
     kept = _kept(tags, survives.blanks)
-    steps = _steps(tags, numbers, kept)
     texts = _resolved(_texts(tags, ranks, kept))
-    columns = Columns(names.prefixes, [list(tag) for tag in table], steps, texts)
-    return columns, any(start.has_hints for start in starts)
+    columns = Columns(names.prefixes, table, _steps(tags, numbers, kept), texts)
+    return columns, any(start.has_hints for start in starts.values())
 
 
 def _is_within(tags: Tags) -> bool:
@@ -131,10 +117,13 @@ def _has_lines_in_values(tags: Tags) -> bool:
     return bool((next_ones[0::2] != next_ones[1::2]).any())
 
 
-def _scope(root: bytes) -> dict[str, str]:
+def _scope(tags: Tags) -> dict[str, str]:
     """Prefix -> namespace, as the root declares them ("" the one of names without a prefix)."""
+    root = tags.shapes[int(tags.shape[0])]
+    if "xmlns" in root.text and np.count_nonzero(tags.shape == tags.shape[0]) > 1:
+        raise _Elsewhere
     scope: dict[str, str] = {}
-    for name, value in _ATTRIBUTE.findall(root.decode("utf-8", "replace")):
+    for name, value in _ATTRIBUTE.findall(tags.raw(0).decode("utf-8", "replace")):
         prefix = "" if name == "xmlns" else name.removeprefix("xmlns:")
         if prefix == name:
             continue
@@ -144,6 +133,12 @@ def _scope(root: bytes) -> dict[str, str]:
             raise _Elsewhere
         scope[prefix] = value
     return scope
+
+
+def _starts(tags: Tags, scope: Mapping[str, str], survives: Survives) -> dict[int, _Start]:
+    """Number of a shape -> what it is, in the order in which the document has them first."""
+    order = sorted(enumerate(tags.shapes), key=lambda shape: shape[1].first)
+    return {number: _start(shape, scope, survives) for number, shape in order}
 
 
 def _start(shape: Shape, scope: Mapping[str, str], survives: Survives) -> _Start:
@@ -187,12 +182,26 @@ def _names(starts: list[_Start], scope: dict[str, str], survives: Survives) -> N
     return chosen([(start.name, list(start.attributes), None) for start in starts], survives.wished)
 
 
-def _no_ranks(tags: Tags) -> Places:
-    """Room for where each attribute of each shape goes: shape (shapes, attributes at most)."""
+def _table(
+    tags: Tags, starts: Mapping[int, _Start], names: Names
+) -> tuple[list[list[str]], Places, Places]:
+    """The model's tags; the number of each shape's; and where each of its attributes goes.
+
+    The last has the shape (shapes, attributes at most) and _DROPPED for those that do not survive.
+    """
     most = max(len(shape.attributes) for shape in tags.shapes)
-    if most * len(tags.shapes) > _RANKS_MAX or most >= _AFTER_VALUES:
+    if most * len(starts) > _RANKS_MAX or most >= _PER_TAG:
         raise _Elsewhere
-    return np.full((len(tags.shapes), most), _DROPPED, np.int64)
+    table: dict[tuple[str, ...], int] = {}
+    numbers = np.zeros(len(starts), np.int64)
+    ranks = np.full((len(starts), most), _DROPPED, np.int64)
+    for number, start in starts.items():
+        attributes = {names.name(each): at for each, at in start.attributes.items()}
+        ordered = sorted(attributes, key=lambda name: (len(name), name))
+        ranks[number, [attributes[name] for name in ordered]] = range(len(ordered))
+        tag = (names.name(start.name), *ordered)
+        numbers[number] = table.setdefault(tag, len(table))
+    return [list(tag) for tag in table], numbers, ranks
 
 
 def _kept(tags: Tags, blanks: bool) -> Flags:
@@ -251,7 +260,7 @@ def _texts(tags: Tags, ranks: Places, kept: Flags) -> bytes:
     begins = np.concatenate((tags.quotes[0::2][survives] + 1, tags.ends[after] + 1))
     ends = np.concatenate((tags.quotes[1::2][survives], tags.begins[after + 1]))
     keys = np.concatenate(
-        (owners[survives] * _AFTER_VALUES + rank[survives], (after + 1) * _AFTER_VALUES - 1)
+        (owners[survives] * _PER_TAG + rank[survives], (after + 1) * _PER_TAG - 1)
     )
     order = np.argsort(keys, kind="stable")
     begins, ends = begins[order], ends[order]

@@ -197,15 +197,8 @@ def _shapes(
     opens = np.flatnonzero(steps >= 0)
     values = counts[opens] // 2
     heads = np.cumsum(values + 1) - values - 1  # of each tag the number of its first piece
-    after = np.ones(len(opens) + len(quotes) // 2, np.bool_)
-    after[heads] = False
-    piece_begins = np.empty(len(after), np.int64)
-    piece_begins[heads], piece_begins[after] = begins[opens] + 1, quotes[1::2] + 1
-    tails = heads + values
-    before = np.ones(len(after), np.bool_)
-    before[tails] = False
-    piece_ends = np.empty(len(after), np.int64)
-    piece_ends[tails], piece_ends[before] = ends[opens], quotes[0::2]
+    piece_begins = _put(heads, begins[opens] + 1, quotes[1::2] + 1)
+    piece_ends = _put(heads + values, ends[opens], quotes[0::2])
     runs = distinct(words, piece_begins, piece_ends - piece_begins)
     if runs is None:
         return None
@@ -222,6 +215,15 @@ def _shapes(
         known.append(_shape(text, first))
     shapes = [each for each in known if each is not None]
     return (shape, shapes) if len(shapes) == count else None
+
+
+def _put(at: Places, some: Places, others: Places) -> Places:
+    """`some` at these places of an array, `others` in the rest of it."""
+    is_other = np.ones(len(some) + len(others), np.bool_)
+    is_other[at] = False
+    both = np.empty(len(is_other), np.int64)
+    both[at], both[is_other] = some, others
+    return both
 
 
 def _shape(text: bytes, first: int) -> Shape | None:
