@@ -14,6 +14,7 @@ from pydantic import Field
 
 from filters.formats.xml_layout import LIMITS
 from filters.formats.xml_model import opened
+from filters.formats.xml_parse import refuse_namespace_errors
 from filters.formats.xml_text import text_of
 from schemas.cbor import decode_recognised
 from schemas.errors import Malformed
@@ -72,9 +73,11 @@ def parsed(written: bytes) -> etree._Element:
         huge_tree=False, collect_ids=False,
     )  # fmt: skip
     try:
-        return etree.fromstring(written, parser)
+        root = etree.fromstring(written, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise Malformed(Reason.CHARACTER_NOT_ALLOWED, "a text that XML cannot hold") from error
+        raise Malformed(Reason.SYNTAX, "lxml does not take what the model says as XML") from error
+    refuse_namespace_errors(parser)
+    return root
 
 
 def _where(schema: etree.XMLSchema) -> str:

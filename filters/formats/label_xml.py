@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from lxml import etree
 
+from filters.formats.xml_parse import refuse_namespace_errors
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
@@ -40,11 +41,13 @@ def parse(untrusted: bytes, bytes_max: int = BYTES_MAX) -> etree._Element:
     _counted(untrusted)
     try:
         untrusted.decode("utf-8")
-        root = etree.fromstring(untrusted, _parser())
+        parser = _parser()
+        root = etree.fromstring(untrusted, parser)
     except UnicodeDecodeError as error:
         raise Malformed(Reason.ENCODING_NOT_UTF8, "the bytes are not UTF-8") from error
     except (etree.XMLSyntaxError, ValueError) as error:
         raise Malformed(Reason.SYNTAX, "the XML is not well-formed") from error
+    refuse_namespace_errors(parser)
     return root
 
 

@@ -1,15 +1,14 @@
 """One XML part of an office document, as a tree: recognised first, then parsed by lxml.
 
 Takes bytes, gives lxml's root or raises `Malformed`. The recogniser bounds and refuses (no
-document type, entities, instructions); lxml is held to no network, entities, or huge trees.
+document type, entities, instructions) what `filters.formats.xml_parse` then parses.
 """
 
 from lxml import etree
 
+from filters.formats import xml_parse
 from filters.formats.xml_quick import recognise
 from filters.formats.xml_rules import XmlLimits
-from schemas.errors import Malformed
-from schemas.reasons import Reason
 
 LIMITS = XmlLimits(
     bytes_max=8 << 20,
@@ -28,21 +27,4 @@ LIMITS = XmlLimits(
 def parse(untrusted: bytes) -> etree._Element:
     """The root element of a part."""
     recognise(untrusted, LIMITS)
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        attribute_defaults=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-        collect_ids=False,
-    )
-    try:
-        root = etree.fromstring(untrusted, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise Malformed(Reason.SYNTAX, "lxml cannot parse a part") from error
-    if root.getroottree().docinfo.doctype:
-        raise Malformed(Reason.XML_DOCTYPE, "a document type, which the recogniser lets not pass")
-    return root
+    return xml_parse.parse(untrusted)

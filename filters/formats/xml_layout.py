@@ -19,11 +19,15 @@ BYTES_MAX = 16 * 1024 * 1024
 LEVELS_MAX = 64
 NODES_MAX = 200_000
 TAGS_MAX = 16_384
+NAMES_MAX = 65_536
+VALUES_MAX = 400_000
 ATTRIBUTES_MAX = 256
 TEXT_BYTES_MAX = 262_144
+WRITTEN_BYTES_MAX = 16 * 1024 * 1024
 PREFIXES_MAX = 64
 END, TEXT, FIRST_TAG = 0, 1, 2
 XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
+XMLNS_NAMESPACE = "http://www.w3.org/2000/xmlns/"
 XSI_NAMESPACE = "http://www.w3.org/2001/XMLSchema-instance"
 XML_ATTRIBUTES = frozenset({"xml:lang", "xml:space", "xml:id", "xml:base"})
 KEYS = frozenset({"xml", "prefixes", "tags", "steps", "texts"})
@@ -43,16 +47,19 @@ def prefixes_in(prefixes: Any) -> dict[str, str]:
     if type(prefixes) is not dict or len(prefixes) > PREFIXES_MAX:
         raise Malformed(Reason.MODEL_SHAPE, "the prefixes are not a bounded map")
     for prefix, uri in prefixes.items():
-        if PREFIX.fullmatch(prefix) is None or type(uri) is not str or not is_uri(uri):
+        if type(prefix) is not str or type(uri) is not str:
+            raise Malformed(Reason.MODEL_SHAPE, "not a prefix and the name of a namespace")
+        if PREFIX.fullmatch(prefix) is None or not is_uri(uri):
             raise Malformed(Reason.XML_NAMESPACE, "not a prefix and the name of a namespace")
-    if len({str(uri) for uri in prefixes.values()}) != len(prefixes):
+    if len(set(prefixes.values())) != len(prefixes):
         raise Malformed(Reason.XML_NAMESPACE, "two prefixes for one namespace")
     return prefixes
 
 
 def is_uri(text: str) -> bool:
     """Whether a text can be the name of a namespace that a document declares."""
-    return _URI.fullmatch(text) is not None and text != XML_NAMESPACE and text.isprintable()
+    reserved = text in (XML_NAMESPACE, XMLNS_NAMESPACE)
+    return _URI.fullmatch(text) is not None and not reserved and text.isprintable()
 
 
 def tags_in(tags: Any, prefixes: Collection[str]) -> list[list[str]]:
@@ -70,6 +77,8 @@ def tags_in(tags: Any, prefixes: Collection[str]) -> list[list[str]]:
         keys = [(len(name), name) for name in tag[1:]]
         if "xmlns" in tag[1:] or any(a >= b for a, b in pairwise(keys)):
             raise Malformed(Reason.MODEL_SHAPE, "attributes out of order, or a declaration")
+    if sum(map(len, tags)) > NAMES_MAX:
+        raise Malformed(Reason.TOO_MANY_ATTRIBUTES, "more names in the table than their bound")
     if len(set(map(tuple, tags))) != len(tags):
         raise Malformed(Reason.MODEL_SHAPE, "a tag stands in the table twice")
     return tags

@@ -23,6 +23,8 @@ from filters.formats.xml_layout import (
     NODES_MAX,
     TEXT,
     TEXT_BYTES_MAX,
+    VALUES_MAX,
+    WRITTEN_BYTES_MAX,
     prefixes_in,
     tags_in,
 )
@@ -84,6 +86,8 @@ def opened(model: CborValue) -> Columns:
     tags, steps, texts = tags_in(model["tags"], prefixes), model["steps"], model["texts"]
     if type(steps) is not bytes or len(steps) % 2 or type(texts) is not str:
         raise Malformed(Reason.MODEL_SHAPE, "the steps are not bytes, or the texts no text")
+    if len(steps) > 4 * NODES_MAX:
+        raise Malformed(Reason.TOO_MANY_ELEMENTS, "more elements and texts than their bound")
     return Columns(prefixes, tags, np.frombuffer(steps, ">u2").astype(np.int32), texts)
 
 
@@ -108,9 +112,20 @@ def _check_steps(steps: Steps, tags: int) -> None:
 
 
 def values_of(columns: Columns) -> NDArray[np.int64]:
-    """How many texts of the column each step takes: shape (steps,)."""
-    takes = np.array([0, 1, *(len(tag) - 1 for tag in columns.tags)], np.int64)
-    return takes[columns.steps]
+    """How many texts of the column each step takes: shape (steps,).
+
+    `Malformed` if that is not as many as there are, or more values or names than their bounds.
+    """
+    takes = np.array([0, 1, *(len(tag) - 1 for tag in columns.tags)], np.int64)[columns.steps]
+    names = np.array([0, 0, *(sum(map(len, tag)) for tag in columns.tags)], np.int64)
+    count = int(takes.sum())
+    if count != columns.texts.count("\0"):
+        raise Malformed(Reason.MODEL_SHAPE, "not as many texts as the steps take")
+    if count - int(np.count_nonzero(columns.steps == TEXT)) > VALUES_MAX:
+        raise Malformed(Reason.TOO_MANY_ATTRIBUTES, "more values of attributes than their bound")
+    if int(names[columns.steps].sum()) > WRITTEN_BYTES_MAX:
+        raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "more names, written out, than their bound")
+    return takes
 
 
 def _check_texts(columns: Columns) -> None:
@@ -122,8 +137,8 @@ def _check_texts(columns: Columns) -> None:
     takes = values_of(columns)
     last = np.cumsum(takes) - 1
     ends = np.flatnonzero(np.frombuffer(raw, np.uint8) == 0)
-    if len(ends) != last[-1] + 1 or (raw and raw[-1]):
-        raise Malformed(Reason.MODEL_SHAPE, "not as many texts as the steps take")
+    if raw and raw[-1]:
+        raise Malformed(Reason.MODEL_SHAPE, "a last text without its end")
     lengths = np.diff(ends, prepend=-1) - 1
     if len(lengths) and int(lengths.max()) > TEXT_BYTES_MAX:
         raise Malformed(Reason.TEXT_TOO_LONG, "a text is longer than its bound")

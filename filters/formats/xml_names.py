@@ -12,6 +12,7 @@ from filters.formats.xml_layout import PREFIX, PREFIXES_MAX, XML_NAMESPACE, XSI_
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
+SCOPE_MAX = 4 * PREFIXES_MAX  # of an element that names a type
 _LOCAL = re.compile(r"[A-Za-z_][A-Za-z0-9._\-]*+")
 _XSI_TYPE = f"{{{XSI_NAMESPACE}}}type"
 
@@ -33,6 +34,8 @@ class Names:
         known = self._known.get(expanded)
         if known is None:
             uri, _, local = expanded.rpartition("}")
+            if ":" in local:
+                raise Malformed(Reason.XML_NAMESPACE, "a prefix that the document does not declare")
             known = local
             if uri:
                 prefix = "xml" if uri[1:] == XML_NAMESPACE else self._of[uri[1:]]
@@ -43,18 +46,20 @@ class Names:
     def qualified(self, value: str, scope: Mapping[str | None, str]) -> str:
         """The value of `xsi:type`, its prefix exchanged for the table's; `Malformed` if unknown."""
         uri, local = expand(value, scope)
-        if uri is None:
+        if not uri:
             return local
         return self.name(f"{{{uri}}}{local}")
 
 
-def expand(value: str, scope: Mapping[str | None, str]) -> tuple[str | None, str]:
+def expand(value: str, scope: Mapping[str | None, str]) -> tuple[str, str]:
     """Namespace and local part of a qualified name in a text; `Malformed` if it is none."""
     prefix, colon, local = value.strip(" \t\r\n").rpartition(":")
     if _LOCAL.fullmatch(local) is None:
         raise Malformed(Reason.XML_NAMESPACE, "a type that is named by no name")
-    uri = scope.get(prefix if colon else None)
-    if colon and uri is None:
+    if len(scope) > SCOPE_MAX:
+        raise Malformed(Reason.XML_NAMESPACE, "more namespaces than their bound")
+    uri = scope.get(prefix if colon else None, "")
+    if colon and not uri:
         raise Malformed(Reason.XML_NAMESPACE, "a qualified name with an undeclared prefix")
     return uri, local
 
@@ -66,7 +71,7 @@ def canonical(root: etree._Element, wished: Mapping[str, str]) -> Names:
 
 
 def _type_of(node: etree._Element) -> str | None:
-    """The namespace of the type that an element names with `xsi:type`."""
+    """The namespace of the type that an element names with `xsi:type`, "" if it is in none."""
     named = node.get(_XSI_TYPE)
     return None if named is None else expand(named, node.nsmap)[0]
 
@@ -75,21 +80,27 @@ def chosen(
     elements: Iterable[tuple[str, Sequence[str], str | None]], wished: Mapping[str, str]
 ) -> Names:
     """The table for these elements, the root first: expanded name, those of attributes, and the
-    namespace of a type that is named."""
+    namespace of a type that is named.
+
+    Attributes are met in an order that their prefixes have no part in, so that what is written has
+    the same table again.
+    """
     by_uri = {uri: prefix for prefix, uri in wished.items()}
     used: dict[str, None] = {}
     in_attributes: set[str] = set()
     roots: str | None = None
     bare = False
     for tag, attributes, type_uri in elements:
-        uri = tag.rpartition("}")[0][1:]
+        uri = _uri(tag)
         roots = uri if roots is None else roots
-        bare = bare or not uri
-        of_attributes = [name.rpartition("}")[0][1:] for name in attributes]
+        bare = bare or not uri or type_uri == ""
+        of_attributes = [_uri(name) for name in sorted(attributes, key=_without_prefix)]
         in_attributes.update(each for each in of_attributes if each and each != XML_NAMESPACE)
         for each in (uri, *of_attributes, type_uri):
             if each and each != XML_NAMESPACE:
                 used[each] = None
+        if len(used) > PREFIXES_MAX:
+            raise Malformed(Reason.XML_NAMESPACE, "more namespaces than their bound")
     prefixes: dict[str, str] = {}
     for uri in used:
         prefix = by_uri.get(uri)
@@ -99,6 +110,15 @@ def chosen(
             prefix = _free(prefixes, wished)
         prefixes[prefix] = uri
     return Names(prefixes)
+
+
+def _uri(expanded: str) -> str:
+    return expanded.rpartition("}")[0][1:]
+
+
+def _without_prefix(expanded: str) -> tuple[int, str, str]:
+    uri, _, local = expanded.rpartition("}")
+    return len(local), local, uri
 
 
 def _free(prefixes: Mapping[str, str], wished: Mapping[str, str]) -> str:
@@ -113,8 +133,10 @@ def kept(root: etree._Element) -> Names:
     prefixes: dict[str, str] = {}
     bare = False
     for node in root.iter(etree.Element):
-        bare = bare or not str(node.tag).startswith("{")
+        bare = bare or not str(node.tag).startswith("{") or _type_of(node) == ""
         for prefix, uri in node.nsmap.items():
+            if len(prefixes) > PREFIXES_MAX:
+                raise Malformed(Reason.XML_NAMESPACE, "more namespaces than their bound")
             if prefixes.setdefault(prefix or "", uri) != uri:
                 raise Malformed(Reason.XML_NAMESPACE, "a prefix that stands for two namespaces")
     return one_to_one(prefixes, bare)

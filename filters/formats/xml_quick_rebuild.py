@@ -22,6 +22,7 @@ from filters.formats.xml_layout import (
     NODES_MAX,
     TEXT,
     XML_NAMESPACE,
+    XMLNS_NAMESPACE,
     XSI_NAMESPACE,
 )
 from filters.formats.xml_model import Columns
@@ -31,10 +32,13 @@ from filters.formats.xml_tags import Flags, Shape, Tags, tags_of
 from schemas.errors import Malformed
 
 _ATTRIBUTE = re.compile(r'[ \t\n]+([A-Za-z0-9._:\-]+)[ \t\n]*=[ \t\n]*"([^"]*)"')
-_URI = re.compile(r"(?:urn:[A-Za-z0-9:._/\-]+|https?://[A-Za-z0-9.\-]+(?:/[A-Za-z0-9/._~\-]*)?)#?")
+_URI = re.compile(
+    r"(?:urn:[A-Za-z0-9][A-Za-z0-9:._/\-]*|https?://[A-Za-z0-9.\-]+(?:/[A-Za-z0-9/._~\-]*)?)#?"
+)
 _REFERENCE = re.compile(r"&(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});")
 _NAMED = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'"}
-_PLAIN = bytes([0, 9, 10, *range(0x20, 0x7F)])
+_CONTROLS = bytes([*range(9), 11, 12, *range(14, 32)])
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _XSI = f"{{{XSI_NAMESPACE}}}"
 _LOCATIONS = frozenset({f"{_XSI}schemaLocation", f"{_XSI}noNamespaceSchemaLocation"})
 _ONE_BY_ONE = frozenset({f"{_XSI}type", f"{{{XML_NAMESPACE}}}space"})
@@ -82,8 +86,8 @@ class _Elsewhere(Exception):  # noqa: N818  # it is no error: the careful way kn
 def columns_of(document: bytes, survives: Survives) -> tuple[Columns, bool] | None:
     """The columns of a document and whether hints to schemas were left out; or None."""
     try:
-        return _columns(document.removeprefix(b"\xef\xbb\xbf"), survives)
-    except (_Elsewhere, Malformed):
+        return _columns(document.removeprefix(_BYTE_ORDER_MARK), survives)
+    except (_Elsewhere, Malformed, UnicodeDecodeError):
         return None
 
 
@@ -91,8 +95,9 @@ def _columns(document: bytes, survives: Survives) -> tuple[Columns, bool]:
     if b"\r" in document:
         document = document.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     tags = tags_of(document, 2 * NODES_MAX)
-    if tags is None or b"\0" in document or not _is_within(tags) or _has_lines_in_values(tags):
+    if tags is None or not _is_within(tags) or _has_lines_in_values(tags):
         raise _Elsewhere
+    _check_characters(document, tags.body)
     scope = _scope(tags)
     starts = _starts(tags, scope, survives)
     names = _names(list(starts.values()), scope, survives)
@@ -101,6 +106,17 @@ def _columns(document: bytes, survives: Survives) -> tuple[Columns, bool]:
     texts = _resolved(_texts(tags, ranks, kept))
     columns = Columns(names.prefixes, table, _steps(tags, numbers, kept), texts)
     return columns, any(start.has_hints for start in starts.values())
+
+
+def _check_characters(document: bytes, body: bytes) -> None:
+    """That the document is UTF-8 of allowed characters, and every `&` in its body a reference."""
+    text = document.decode()
+    if len(document.translate(None, _CONTROLS)) != len(document):
+        raise _Elsewhere
+    if not text.isascii() and NOT_ALLOWED.search(text):
+        raise _Elsewhere
+    if b"&" in body and len(_REFERENCE.findall(body.decode())) != body.count(b"&"):
+        raise _Elsewhere
 
 
 def _is_within(tags: Tags) -> bool:
@@ -129,7 +145,7 @@ def _scope(tags: Tags) -> dict[str, str]:
             continue
         if _URI.fullmatch(value) is None or prefix in ("xml", "xmlns") or prefix in scope:
             raise _Elsewhere
-        if value in (XML_NAMESPACE, "http://www.w3.org/2000/xmlns/"):
+        if value in (XML_NAMESPACE, XMLNS_NAMESPACE):
             raise _Elsewhere
         scope[prefix] = value
     return scope
@@ -146,23 +162,23 @@ def _start(shape: Shape, scope: Mapping[str, str], survives: Survives) -> _Start
     if name.startswith(survives.elsewhere) or shape.name.startswith("xml:"):
         raise _Elsewhere
     attributes: dict[str, int] = {}
-    has_hints = False
+    hints = set()
     for at, written in enumerate(shape.attributes):
         if written == "xmlns" or written.startswith("xmlns:"):
             if shape.first:
                 raise _Elsewhere
             continue
         expanded = _expanded(written, scope, None)
-        if expanded in _LOCATIONS:
-            has_hints = True
+        if expanded in _LOCATIONS and expanded not in hints:
+            hints.add(expanded)
             continue
         is_refused = not survives.xsi and expanded.startswith(_XSI)
-        if is_refused or expanded in _ONE_BY_ONE or expanded in attributes:
+        if is_refused or expanded in attributes or expanded in _ONE_BY_ONE | hints:
             raise _Elsewhere
         attributes[expanded] = at
     if len(set(shape.attributes)) != len(shape.attributes):
         raise _Elsewhere
-    return _Start(name, attributes, has_hints)
+    return _Start(name, attributes, bool(hints))
 
 
 def _expanded(name: str, scope: Mapping[str, str], default: str | None) -> str:
@@ -282,18 +298,9 @@ def _cut_out(tags: Tags, begins: Places, ends: Places) -> bytes:
 
 
 def _resolved(raw: bytes) -> str:
-    """The column of texts with references resolved, of allowed characters alone."""
-    try:
-        texts = raw.decode()
-    except UnicodeDecodeError as error:
-        raise _Elsewhere from error
-    if raw.translate(None, _PLAIN) and NOT_ALLOWED.search(texts.replace("\0", "")):
-        raise _Elsewhere
-    if "&" not in texts:
-        return texts
-    if len(_REFERENCE.findall(texts)) != texts.count("&"):
-        raise _Elsewhere
-    return _REFERENCE.sub(_character, texts)
+    """The column of texts with references resolved."""
+    texts = raw.decode()
+    return _REFERENCE.sub(_character, texts) if "&" in texts else texts
 
 
 def _character(found: re.Match[str]) -> str:

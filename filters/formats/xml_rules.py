@@ -43,7 +43,8 @@ class XmlLimits:
         return self.any_namespace or bool(self.namespaces)
 
 
-_XINCLUDE = "http://www.w3.org/2001/XInclude"
+_XINCLUDE = frozenset({"http://www.w3.org/2001/XInclude", "http://www.w3.org/2003/XInclude"})
+_NAMED = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'"}
 _S = r"[ \t\r\n]"
 NAME = r"[A-Za-z_][A-Za-z0-9._\-]*+(?>(?::[A-Za-z_][A-Za-z0-9._\-]*+)?)"
 _PAIR = re.compile(rf"({NAME}){_S}*+={_S}*+(?:\"([^<\"]*+)\"|'([^<']*+)')")
@@ -86,13 +87,14 @@ def check_attributes(attributes: str, limits: XmlLimits) -> None:
 
 def _namespaces(pairs: list[tuple[str, str, str]], limits: XmlLimits) -> None:
     for name, _, _ in pairs if not limits.schema_locations else ():
-        if name.rpartition(":")[2] in ("schemaLocation", "noNamespaceSchemaLocation"):
+        _, colon, local = name.rpartition(":")
+        if colon and local in ("schemaLocation", "noNamespaceSchemaLocation"):
             raise Malformed(Reason.XML_SCHEMA_LOCATION, "a document may not choose its schema")
     for name, double, single in pairs:
         prefix, colon, _ = name.rpartition(":")
-        value = double or single
         if name == "xmlns" or prefix == "xmlns":
-            if value == _XINCLUDE:
+            value = _REFERENCE.sub(_character, double or single)
+            if value in _XINCLUDE:
                 raise Malformed(Reason.XML_XINCLUDE, "XInclude is not allowed")
             if value not in limits.namespaces and not limits.any_namespace:
                 raise Malformed(Reason.XML_NAMESPACE, "a namespace that is not allowed")
@@ -100,6 +102,13 @@ def _namespaces(pairs: list[tuple[str, str, str]], limits: XmlLimits) -> None:
             continue
         elif colon and (prefix == "xml" or not limits.has_namespaces):
             raise Malformed(Reason.XML_NAMESPACE, "an attribute with a namespace prefix")
+
+
+def _character(found: re.Match[str]) -> str:
+    """What a reference stands for, which `check_references` has passed."""
+    if found.lastindex is None:
+        return _NAMED[found[0]]
+    return chr(int(found[1]) if found.lastindex == 1 else int(found[2], 16))
 
 
 def check_references(piece: str) -> None:

@@ -29,6 +29,7 @@ LEVELS_MAX = 256
 SHAPES_MAX = 16_384
 QUOTES_MAX = 1 << 20
 VALUES_MAX = 1024
+COMMENTED_BYTES_MAX = 10_000_000  # libxml2 takes no longer comment
 _NAME = rb"[A-Za-z_][A-Za-z0-9._\-]*+(?>(?::[A-Za-z_][A-Za-z0-9._\-]*+)?)"
 _S = rb"[ \t\r\n]"
 _DECLARATION = re.compile(
@@ -126,9 +127,9 @@ def tags_of(document: bytes, tags_max: int) -> Tags | None:
 def _without_comments(body: bytes) -> tuple[bytes, list[int]]:
     """The body without its comments, and where in it they were.
 
-    One within a reference stays, and so is for the careful way.
+    One within a reference stays, and one in a very long text, and so is for the careful way.
     """
-    parts = _COMMENT.split(body)
+    parts = _COMMENT.split(body) if len(body) <= COMMENTED_BYTES_MAX else [body]
     if any(b";" not in part[part.rfind(b"&") :] for part in parts[:-1] if b"&" in part[-16:]):
         return body, []
     return b"".join(parts), list(accumulate(map(len, parts[:-1])))

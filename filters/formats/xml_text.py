@@ -36,12 +36,15 @@ def text_of(columns: Columns) -> bytes:
 def _text(columns: Columns) -> bytes:
     markup: list[str] = []
     begins: list[int] = []
-    for number, tag in enumerate(columns.tags):
+    for tag in columns.tags:
         begins.append(len(markup))
-        markup.extend(_start(tag, {} if number else columns.prefixes))
+        markup.extend(_start(tag, {}))
+    root = len(markup)
+    markup.extend(_start(columns.tags[0], columns.prefixes))
     ends = len(markup)
     markup.extend(f"</{tag[0]}>" for tag in columns.tags)
     first = np.array([0, 0, *begins], np.int64)[columns.steps]
+    first[0] = root
     first[columns.steps == END] = ends + _ended(columns.steps) - FIRST_TAG
     is_text = columns.steps == TEXT
     counts = np.where(is_text, 1, 2 * values_of(columns) + 1)

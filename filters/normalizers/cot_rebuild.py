@@ -15,6 +15,7 @@ from pydantic import Field
 
 from filters.formats.cot_whitelist import ElementKind
 from filters.formats.cot_whitelist import read as read_whitelist
+from filters.formats.xml_parse import parse
 from schemas.cbor import CborValue, encode
 from schemas.errors import Malformed
 from schemas.message import Message
@@ -53,28 +54,6 @@ def make(parameters: CotRebuildParameters, documents: Documents) -> Run:
         return Changed(Message.make(meta, payload), builder.note())
 
     return run
-
-
-def parse(untrusted: bytes) -> etree._Element:
-    """The root of the tree that lxml makes of it, or `Malformed`."""
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        attribute_defaults=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-        collect_ids=False,
-    )
-    try:
-        root = etree.fromstring(untrusted, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise Malformed(Reason.SYNTAX, "lxml cannot parse the XML") from error
-    if root.getroottree().docinfo.doctype:
-        raise Malformed(Reason.XML_DOCTYPE, "a document type, which the recogniser lets not pass")
-    return root
 
 
 class Builder:

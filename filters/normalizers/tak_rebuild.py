@@ -12,7 +12,8 @@ from lxml import etree
 from filters.formats.cot_whitelist import read as read_whitelist
 from filters.formats.tak_message import TakEvent
 from filters.formats.tak_message import parse as parse_tak
-from filters.normalizers.cot_rebuild import COT_CBOR, Builder, CotRebuildParameters, parse
+from filters.formats.xml_parse import parse
+from filters.normalizers.cot_rebuild import COT_CBOR, Builder, CotRebuildParameters
 from schemas.cbor import encode
 from schemas.errors import Malformed
 from schemas.message import Message

@@ -15,6 +15,7 @@ from lxml import etree
 from pydantic import Field, model_validator
 
 from filters.formats.xml_layout import (
+    ATTRIBUTES_MAX,
     LAYOUT,
     LEVELS_MAX,
     NODES_MAX,
@@ -24,6 +25,7 @@ from filters.formats.xml_layout import (
     XSI_NAMESPACE,
 )
 from filters.formats.xml_names import Names, canonical, kept
+from filters.formats.xml_parse import parse
 from filters.formats.xml_quick_rebuild import Survives, columns_of
 from filters.formats.xml_tags import WORTH_BYTES
 from filters.formats.xml_tree import model_of
@@ -119,22 +121,6 @@ def _note(dropped: Iterable[str]) -> str:
     return f"rebuilt; dropped {told}" if told else "rebuilt"
 
 
-def parse(untrusted: bytes) -> etree._Element:
-    """The root of the tree that lxml makes of it, or `Malformed`."""
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
-        attribute_defaults=False, huge_tree=False, remove_comments=True, remove_pis=True,
-        collect_ids=False,
-    )  # fmt: skip
-    try:
-        root = etree.fromstring(untrusted, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise Malformed(Reason.SYNTAX, "lxml cannot parse the XML") from error
-    if root.getroottree().docinfo.doctype:
-        raise Malformed(Reason.XML_DOCTYPE, "a document type, which the recogniser lets not pass")
-    return root
-
-
 class _Builder:
     """One document on its way into the model, with a list of what was left out."""
 
@@ -160,10 +146,12 @@ class _Builder:
             if refused and tag.startswith(refused):
                 raise Malformed(Reason.XML_NAMESPACE, "an element of a namespace that is refused")
             names = node.keys()
+            if len(names) > ATTRIBUTES_MAX:
+                raise Malformed(Reason.TOO_MANY_ATTRIBUTES, "more attributes than their bound")
             if names:
                 self._prune_attributes(node, names)
-        for node in signatures:
-            _take_out(node)
+        for parent in {node.getparent(): None for node in signatures}:
+            _take_out(parent, frozenset(signatures))
             self.dropped["signatures"] = None
 
     def _prune_attributes(self, node: etree._Element, names: list[str]) -> None:
@@ -203,17 +191,27 @@ class _Builder:
         return content
 
 
-def _take_out(node: etree._Element) -> None:
-    """Remove an element; the text after it stays where it was."""
-    parent = node.getparent()
-    if parent is None:
-        return
-    tail, before = node.tail or "", node.getprevious()
-    if before is None:
-        parent.text = (parent.text or "") + tail
+def _take_out(parent: etree._Element, nodes: frozenset[etree._Element]) -> None:
+    """Remove children of an element; the texts after them stay where they were."""
+    texts = [parent.text or ""]
+    last = None
+    for child in list(parent):
+        tail = child.tail or ""
+        if child in nodes:
+            parent.remove(child)
+            texts.append(tail)
+            continue
+        _put_text(parent, last, "".join(texts))
+        last, texts = child, [tail]
+    _put_text(parent, last, "".join(texts))
+
+
+def _put_text(parent: etree._Element, last: etree._Element | None, text: str) -> None:
+    """The text after a child; before the first, if that is None."""
+    if last is None:
+        parent.text = text
     else:
-        before.tail = (before.tail or "") + tail
-    parent.remove(node)
+        last.tail = text
 
 
 STAGE = StageType(
@@ -223,5 +221,5 @@ STAGE = StageType(
     side=Side.SOURCE,
     parameters=XmlRebuildParameters,
     make=make,
-    summary="an XML document is written anew from its parsed tree, as CBOR",
+    summary="an XML document is written anew, as CBOR",
 )

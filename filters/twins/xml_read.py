@@ -23,6 +23,9 @@ LEVELS_MAX = 64
 NODES_MAX = 200_000
 ATTRIBUTES_MAX = 256
 TAGS_MAX = 16_384
+NAMES_MAX = 65_536
+VALUES_MAX = 400_000
+WRITTEN_BYTES_MAX = 16 << 20
 TEXT_BYTES_MAX = 262_144
 LOCAL_CHARACTERS_MAX = 128
 PREFIX_CHARACTERS_MAX = 32
@@ -86,8 +89,8 @@ def _prefixes(prefixes: dict[str, Any]) -> None:
             raise Malformed(Reason.XML_NAMESPACE, "the name of a namespace is not of its form")
         if not _NOT_IN_URIS.isdisjoint(uri):
             raise Malformed(Reason.XML_NAMESPACE, "a sign that names of namespaces do not have")
-        if uri == "http://www.w3.org/XML/1998/namespace":
-            raise Malformed(Reason.XML_NAMESPACE, "a second prefix for the namespace of xml")
+        if uri in ("http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/"):
+            raise Malformed(Reason.XML_NAMESPACE, "a prefix for a namespace that is reserved")
 
 
 def _tags(tags: Any, known: set[str]) -> None:
@@ -109,12 +112,16 @@ def _tags(tags: Any, known: set[str]) -> None:
             if attribute not in _OF_XML:
                 _name(attribute, known)
         seen.add("\0".join(tag))
+    if sum(len(tag) for tag in tags) > NAMES_MAX:
+        raise Malformed(Reason.TOO_MANY_ATTRIBUTES, "more names in the table than their bound")
     if len(seen) < len(tags):
         raise Malformed(Reason.MODEL_SHAPE, "the same tag in two places of the table")
 
 
 def _texts(together: str) -> list[str]:
     """The texts of the column, each of which ends with U+0000."""
+    if together.count("\0") > VALUES_MAX + NODES_MAX:
+        raise Malformed(Reason.TOO_MANY_ELEMENTS, "more texts and values than their bounds")
     *texts, rest = together.split("\0")
     if rest:
         raise Malformed(Reason.MODEL_SHAPE, "a last text without its end")
@@ -132,8 +139,11 @@ class _Steps:
     def __init__(self, tags: list[list[str]], texts: list[str]) -> None:
         self.tags = tags
         self.texts = texts
+        self.lengths = [sum(len(name) for name in tag) for tag in tags]
         self.used = 0
         self.taken = 0
+        self.values = 0
+        self.written = 0
 
     def follow(self, steps: bytes) -> list[Any]:
         """The root element that the steps describe, from the first to the last."""
@@ -162,6 +172,8 @@ class _Steps:
             raise Malformed(Reason.MODEL_SHAPE, "the steps are not those of one element")
         if nodes > NODES_MAX:
             raise Malformed(Reason.TOO_MANY_ELEMENTS, "more elements and texts than their bound")
+        if self.values > VALUES_MAX or self.written > WRITTEN_BYTES_MAX:
+            raise Malformed(Reason.TOO_MANY_ATTRIBUTES, "more values, or names, than their bound")
         if self.taken != len(self.texts) or self.used != len(self.tags):
             raise Malformed(Reason.MODEL_SHAPE, "texts or tags that no step uses")
         root: list[Any] = document[0]
@@ -180,6 +192,8 @@ class _Steps:
         self.used = max(self.used, tag + 1)
         name, *attributes = self.tags[tag]
         values = self.next_texts(len(attributes))
+        self.values += len(values)
+        self.written += self.lengths[tag]
         inner: list[Any] = []
         content.append([name, dict(zip(attributes, values, strict=True)), inner])
         return inner

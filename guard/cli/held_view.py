@@ -2,7 +2,7 @@
 
 Takes bytes that may be anything, gives lines of printable characters; executes and renders nothing.
 What a terminal would act on is escaped. CBOR is read by the strict, bounded reader of
-`schemas.cbor`, XML and JSON by none.
+`schemas.cbor`, XML and JSON by none; the model of an XML document is shown as its tree.
 """
 
 import difflib
@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from filters.formats.xml_layout import KEYS
+from filters.formats.xml_tree import tree
 from guard.cli.output import printable
 from schemas.cbor import CborLimits, CborValue, decode
 from schemas.errors import Malformed
@@ -19,6 +21,7 @@ LINES_SHOWN_MAX = 400
 LINE_CHARACTERS_MAX = 2000
 DIFF_LINES_MAX = 2000
 SHOWN_BYTES_MAX = 256 * 1024
+_LIMITS = CborLimits(bytes_max=SHOWN_BYTES_MAX, string_bytes_max=SHOWN_BYTES_MAX)
 _HEX_BYTES = 16
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
@@ -36,7 +39,9 @@ def view(untrusted: bytes) -> View:
         rest = text[SHOWN_BYTES_MAX:].encode()
         return View("text", [*map(_line, text[:SHOWN_BYTES_MAX].split("\n")), *_rest(rest)])
     try:
-        model = decode(untrusted, CborLimits(bytes_max=SHOWN_BYTES_MAX))
+        model = decode(untrusted, _LIMITS)
+        if type(model) is dict and model.keys() == KEYS:
+            model = tree(model)
     except Malformed:
         rest = untrusted[SHOWN_BYTES_MAX:]
         return View("binary", [*_hex(untrusted[:SHOWN_BYTES_MAX]), *_rest(rest)])
@@ -76,8 +81,11 @@ def _text(untrusted: bytes) -> str | None:
 
 def _line(text: str) -> str:
     shown = "".join(c if c == " " else printable(c) for c in text[:LINE_CHARACTERS_MAX])
-    more = len(text) - LINE_CHARACTERS_MAX
-    return shown if more <= 0 else f"{shown} … and {more:,} characters more"
+    more = text[LINE_CHARACTERS_MAX:]
+    if not more:
+        return shown
+    digest = hashlib.sha256(more.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{shown} … and {len(more):,} characters more, SHA-256 {digest}"
 
 
 def _hex(untrusted: bytes) -> Iterator[str]:

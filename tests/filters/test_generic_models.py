@@ -16,6 +16,8 @@ from lxml import etree
 
 from filters import catalog
 from filters.formats.xml_layout import XSI_NAMESPACE
+from filters.formats.xml_model import read
+from filters.formats.xml_text import text_of
 from filters.twins.json_schema_compiler import Invalid, compile_schema, parse
 from schemas.cbor import encode
 from schemas.errors import Broken, Malformed
@@ -63,6 +65,9 @@ def test_a_vector_is_rebuilt_and_delivered_as_it_says(pack: str, case: dict[str,
     assert PACKS[pack](case["dropped"].encode()).message.payload == case["delivered"].encode()
 
 
+DSIG = "xmlns='http://www.w3.org/2000/09/xmldsig#'"
+
+
 @pytest.mark.parametrize(
     ("parameters", "document", "wanted"),
     [
@@ -77,6 +82,12 @@ def test_a_vector_is_rebuilt_and_delivered_as_it_says(pack: str, case: dict[str,
         ({"refuse_namespaces": ["urn:x"]}, "<p:a xmlns:p='urn:x'/>", "xml-namespace"),
         ({}, f"<a xmlns='urn:t' xmlns:s='{XSI_NAMESPACE}' s:type='x{{}}'/>", "xml-namespace"),
         ({}, f"<a xmlns:s='{XSI_NAMESPACE}' s:type=''/>", "xml-namespace"),
+        ({}, f"<p:a xmlns:p='u:x' xmlns:s='{XSI_NAMESPACE}' s:type='t'/>",
+         f'<n1:a xmlns:n1="u:x" xmlns:n2="{XSI_NAMESPACE}" n2:type="t"/>'),
+        ({"signatures": "drop"}, f"<a>x<S {DSIG}/>y<S {DSIG}><b/></S>z<c/>1<S {DSIG}/>2</a>",
+         "<a>xyz<c/>12</a>"),
+        ({}, "<a>" + "".join(f"<p:b xmlns:p='u:{n}'/>" for n in range(65)) + "</a>",
+         "xml-namespace"),
         ({"encrypted": "keep"}, "<E xmlns='http://www.w3.org/2001/04/xmlenc#'/>",
          '<E xmlns="http://www.w3.org/2001/04/xmlenc#"/>'),
     ],
@@ -90,6 +101,37 @@ def test_the_policy_says_what_survives(
         assert isinstance(built, bytes)
         found = built.decode().split("\n")[1]
     assert found == wanted
+
+
+XENC = "http://www.w3.org/2001/04/xmlenc#"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        f'<r xmlns:x="{XENC}" x:k="1"><n1:EncryptedData>A</n1:EncryptedData></r><?xmlfoo?>',
+        '<r xmlns:x="urn:q" x:k="1"><n1:b/><z xml:space="x"/></r>',
+        '<r xmlns:y="urn:o" y:k="1" n1:k="2"><z xml:space="x"/></r>',
+        '<r xmlns:x="urn:q" xmlns:y="urn:q" x:k="1" y:k="2"><z xml:space="x"/></r>',
+    ],
+)
+def test_an_error_of_namespaces_counts_though_a_warning_comes_after_it(document: str) -> None:
+    assert ask(made("xml_rebuild"), document.encode()) == "syntax"
+    assert PACKS["xml"](document.encode()).stage == "xml_rebuild"
+
+
+@pytest.mark.parametrize("name", ["2001/XInclud&#101;", "2001/XInclude", "200&#x33;/XInclude"])
+def test_xinclude_is_known_however_its_name_is_written(name: str) -> None:
+    document = f'<r xmlns:x="http://www.w3.org/{name}"><x:include href="file:///x"/></r>'
+    outcome = PACKS["xml"](document.encode())
+    assert (outcome.stage, outcome.reason) == ("xml_recognise", "xml-xinclude")
+
+
+def test_what_is_delivered_has_the_same_table_of_prefixes_again() -> None:
+    document = '<a xmlns:x="urn:x" xmlns:y="urn:y" x:bb="1" y:a="2"/>'
+    first = PACKS["xml"](document.encode()).message.payload
+    assert b'n1:a="2" n2:bb="1"' in first
+    assert PACKS["xml"](first).message.payload == first
 
 
 def test_a_kept_document_is_the_same_to_exclusive_canonicalization() -> None:
@@ -360,3 +402,52 @@ def change(model: dict[str, Any], chance: random.Random) -> None:
     else:
         model["tags"].append(chance.choice([["a"], ["d"], ["q:d"], ["a", "b", "b"]]))
     model["steps"] = struct.pack(f">{len(steps)}H", *steps)
+
+
+def of_size(tags: list[list[str]], use: int, texts: int) -> bytes:
+    """A model of a root that holds the last tag so often, and so many texts of the column."""
+    steps = [2, *([len(tags) + 1, 0] * use), 0]
+    return encode({
+        "xml": 2, "prefixes": {}, "tags": tags, "texts": "\0" * texts,
+        "steps": struct.pack(f">{len(steps)}H", *steps),
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("payload", "wanted"),
+    [
+        (of_size([["a"], ["b"]], 199_999, 0), "pass"),
+        (of_size([["a"], ["b"]], 200_000, 0), "too-many-elements"),
+        (of_size([["a"], ["b", "c", "d", "e", "f"]], 100_000, 400_000), "pass"),
+        (of_size([["a"], ["b", "c", "d", "e", "f"]], 100_001, 400_004), "too-many-attributes"),
+        (of_size([["a"], ["b", "c", "d", "e", "f"]], 10, 39), "model-shape"),
+        (of_size([["a"], ["b" * 128]], 131_071, 0), "pass"),
+        (of_size([["a"], ["b" * 128]], 131_073, 0), "size-out-of-bounds"),
+        (of_size([["a"], ["b", *(f"c{n:03}" for n in range(256))]], 1, 256), "pass"),
+        (of_size([["a"], ["b", *(f"c{n:03}" for n in range(257))]], 1, 257), "too-many-attributes"),
+    ],
+    ids=str,
+)
+def test_both_readers_have_the_bounds_of_the_specification(payload: bytes, wanted: str) -> None:
+    assert ask(made("xml_check"), payload) == wanted
+    assert (ask(made("xml_read"), payload) == "pass") == (wanted == "pass")
+
+
+def test_both_readers_bound_the_names_in_the_table() -> None:
+    for count, is_sound in ((256, True), (257, False)):
+        tags = [[f"a{n}", *(f"c{m:03}" for m in range(255))] for n in range(count)]
+        steps = [*range(2, count + 2), *[0] * count]
+        model: dict[str, Any] = {
+            "xml": 2, "prefixes": {}, "tags": tags, "texts": "\0" * 255 * count,
+            "steps": struct.pack(f">{len(steps)}H", *steps),
+        }  # fmt: skip
+        payload = encode(model)
+        assert ask(made("xml_check"), payload) == ask(made("xml_read"), payload)
+        assert (ask(made("xml_check"), payload) == "too-deep") == is_sound
+
+
+def test_the_root_s_namespaces_are_declared_once_for_the_schema() -> None:
+    tree = "<a xmlns='urn:x'>" + "<a/>" * 50 + "</a>"
+    model = ask(made("xml_rebuild"), tree.encode())
+    assert isinstance(model, bytes)
+    assert text_of(read(model)).count(b"xmlns") == 1

@@ -18,7 +18,7 @@ from filters.normalizers.xml_rebuild import XmlRebuildParameters, carefully
 from schemas.cbor import decode, encode
 from schemas.errors import Malformed
 from tests.filters.formats.xml_documents import damaged, document
-from tests.filters.formats.xml_ways import WIDE, compare
+from tests.filters.formats.xml_ways import PARAMETERS, WIDE, careful, compare, quick
 
 SAMPLES = Path(__file__).parents[4] / "shared" / "samples"
 
@@ -62,6 +62,27 @@ def test_real_documents_come_out_the_same(place: str) -> None:
         pytest.skip("the samples are not here")
     for path in sorted((SAMPLES / place).rglob("*.xml"))[:40]:
         compare(path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        '<a xmlns:p="X" xmlns:q="X" p:schemaLocation="x" q:schemaLocation="y"/>'.replace(
+            "X", "http://www.w3.org/2001/XMLSchema-instance"
+        ),
+        '<p:a xmlns:p="urn://x:y"/>',
+        "<r>\x01<a/>\x0b</r>",
+        '<a schemaLocation="http://x"/>',
+        '<a xmlns:x="urn:x" xmlns:y="urn:y" x:bb="1" y:a="2"/>',
+        "<a b='1'/><!-- &x -->",
+        '<a xmlns="urn:x" n1:b="1" xml:lang="en"><n1:c xmlns:n1="urn:y"/></a>',
+    ],
+)
+def test_both_ways_agree_on_what_once_was_told_apart(document: str) -> None:
+    compare(document.encode())
+    for parameters in PARAMETERS:
+        found = quick(document.encode(), parameters)
+        assert found is None or found == careful(document.encode(), parameters)
 
 
 def test_many_different_tags_are_told_apart() -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard.cli.held_view import LINE_CHARACTERS_MAX, changes, view
+from filters.formats.models import close_model
+from guard.cli.held_view import LINE_CHARACTERS_MAX, View, changes, view
 from guard.core.review import Decision, SignedReview
 from guard.edge.held import HeldStore
 from guard.edge.making import Made
@@ -232,10 +233,24 @@ def test_any_bytes_are_shown_in_printable_lines(untrusted: bytes) -> None:
     assert all(line.isprintable() for line in changes(view(b"a\nb"), found))
 
 
+def test_an_xml_model_is_shown_as_its_tree_and_each_text_is_a_line_of_its_own() -> None:
+    def model(changed: str) -> View:
+        texts = [f"harmless words number {n}" for n in range(1200)]
+        root: Any = ["a", {}, [["p", {}, [text]] for text in [*texts, changed]]]
+        return view(close_model({"xml": 2, "prefixes": {}, "root": root}))
+
+    before, after = model("as before"), model("SECRET")
+    assert before.kind == "model"
+    assert any("number 1199" in line for line in before.lines)
+    assert any(line.startswith("they differ from line") for line in changes(before, after))
+    assert any("SECRET" in line for line in after.lines)
+
+
 def test_what_is_long_is_cut_and_told() -> None:
     line = view(b"x" * 5000).lines[0]
-    assert len(line) < LINE_CHARACTERS_MAX + 40
-    assert line.endswith("… and 3,000 characters more")
+    assert len(line) < LINE_CHARACTERS_MAX + 120
+    assert line != view(b"x" * 4999 + b"y").lines[0]
+    assert "… and 3,000 characters more, SHA-256 " in line
     for large in (b"a" * 5_000_000, b"\xff" * 5_000_000):
         found = view(large)
         assert found.lines[-1].startswith("… and 4,737,856 bytes more, SHA-256 ")
