@@ -114,18 +114,15 @@ def _check_steps(steps: Steps, tags: int) -> None:
 def values_of(columns: Columns) -> NDArray[np.int64]:
     """How many texts of the column each step takes: shape (steps,).
 
-    `Malformed` if that is not as many as there are, or more values or names than their bounds.
+    `Malformed` if those are more values, or the names written out more, than their bounds.
     """
-    takes = np.array([0, 1, *(len(tag) - 1 for tag in columns.tags)], np.int64)[columns.steps]
-    names = np.array([0, 0, *(sum(map(len, tag)) for tag in columns.tags)], np.int64)
-    count = int(takes.sum())
-    if count != columns.texts.count("\0"):
-        raise Malformed(Reason.MODEL_SHAPE, "not as many texts as the steps take")
-    if count - int(np.count_nonzero(columns.steps == TEXT)) > VALUES_MAX:
+    uses = np.bincount(columns.steps, minlength=FIRST_TAG + len(columns.tags))[FIRST_TAG:]
+    values = np.array([len(tag) - 1 for tag in columns.tags], np.int64)
+    if int(uses @ values) > VALUES_MAX:
         raise Malformed(Reason.TOO_MANY_ATTRIBUTES, "more values of attributes than their bound")
-    if int(names[columns.steps].sum()) > WRITTEN_BYTES_MAX:
+    if int(uses @ np.array([sum(map(len, tag)) for tag in columns.tags])) > WRITTEN_BYTES_MAX:
         raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "more names, written out, than their bound")
-    return takes
+    return np.concatenate(([0, 1], values))[columns.steps]
 
 
 def _check_texts(columns: Columns) -> None:
@@ -137,8 +134,8 @@ def _check_texts(columns: Columns) -> None:
     takes = values_of(columns)
     last = np.cumsum(takes) - 1
     ends = np.flatnonzero(np.frombuffer(raw, np.uint8) == 0)
-    if raw and raw[-1]:
-        raise Malformed(Reason.MODEL_SHAPE, "a last text without its end")
+    if len(ends) != last[-1] + 1 or (raw and raw[-1]):
+        raise Malformed(Reason.MODEL_SHAPE, "not as many texts as the steps take")
     lengths = np.diff(ends, prepend=-1) - 1
     if len(lengths) and int(lengths.max()) > TEXT_BYTES_MAX:
         raise Malformed(Reason.TEXT_TOO_LONG, "a text is longer than its bound")

@@ -408,7 +408,7 @@ def of_size(tags: list[list[str]], use: int, texts: int) -> bytes:
     """A model of a root that holds the last tag so often, and so many texts of the column."""
     steps = [2, *([len(tags) + 1, 0] * use), 0]
     return encode({
-        "xml": 2, "prefixes": {}, "tags": tags, "texts": "\0" * texts,
+        "xml": 2, "prefixes": {}, "tags": [list(tag) for tag in tags], "texts": "\0" * texts,
         "steps": struct.pack(f">{len(steps)}H", *steps),
     })  # fmt: skip
 
