@@ -17,6 +17,8 @@ from schemas.errors import Malformed
 from schemas.reasons import Reason
 
 Places = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Octets = NDArray[np.uint8]
 
 PART_BYTES = 1 << 22  # written at once: each costs some eight bytes of memory on the way
 _REFERENCES = (
@@ -46,16 +48,30 @@ def _text(columns: Columns) -> bytes:
     first = np.array([0, 0, *begins], np.int64)[columns.steps]
     first[0] = root
     first[columns.steps == END] = ends + _ended(columns.steps) - FIRST_TAG
-    is_text = columns.steps == TEXT
-    counts = np.where(is_text, 1, 2 * values_of(columns) + 1)
-    step = np.repeat(np.arange(len(counts)), counts)
-    place = np.arange(len(step)) - (np.cumsum(counts) - counts)[step]
-    is_value = is_text[step] | (place & 1 == 1)
-    numbers = np.empty(len(step), np.int64)
-    count = len(markup) + int(np.count_nonzero(is_value))
-    numbers[is_value] = np.arange(len(markup), count)
-    numbers[~is_value] = (first[step] + (place >> 1))[~is_value]
+    numbers, count = _numbers(first, values_of(columns), columns.steps == TEXT, len(markup))
     return _joined("\0".join((*markup, _escaped(columns.texts))).encode(), count, numbers)
+
+
+def _numbers(first: Places, takes: Places, is_text: Flags, markup: int) -> tuple[Places, int]:
+    """Which pieces make the document, those of markup first, then the texts; how many are known.
+
+    first: each step's first piece of markup. takes: how many texts it takes; between those of a
+    start tag stand its further pieces, one after another.
+    """
+    counts = np.where(is_text, 1, 2 * takes + 1)
+    places = np.cumsum(counts) - counts
+    numbers = np.empty(int(counts.sum()), np.int64)
+    is_value = np.zeros(len(numbers), np.bool_)
+    numbers[places], is_value[places] = first, is_text
+    longer = np.flatnonzero(counts > 1)
+    more = counts[longer]
+    within = np.arange(int(more.sum())) - np.repeat(np.cumsum(more) - more, more)
+    at = np.repeat(places[longer], more) + within
+    numbers[at] = np.repeat(first[longer], more) + (within >> 1)
+    is_value[at] = within & 1
+    count = markup + int(np.count_nonzero(is_value))
+    numbers[is_value] = np.arange(markup, count)
+    return numbers, count
 
 
 def _joined(pieces: bytes, count: int, numbers: Places) -> bytes:
@@ -66,25 +82,29 @@ def _joined(pieces: bytes, count: int, numbers: Places) -> bytes:
     if len(ends) != count:
         raise ValueError(count)
     lengths = np.diff(ends, prepend=-1) - 1
-    numbers = numbers[lengths[numbers] > 0]
+    if not lengths.all():
+        numbers = numbers[lengths[numbers] > 0]
     lengths, lasts = lengths[numbers], ends[numbers] - 1
     places = np.cumsum(lengths)
     written = []
-    begin = 0
+    begin = before = 0
     while begin < len(numbers):
-        full = int(places[begin]) - int(lengths[begin]) + PART_BYTES
-        end = max(begin + 1, int(np.searchsorted(places, full, "right")))
-        written.append(_gathered(octets, lengths[begin:end], lasts[begin:end]))
-        begin = end
+        end = max(begin + 1, int(np.searchsorted(places, before + PART_BYTES, "right")))
+        part = slice(begin, end)
+        written.append(_gathered(octets, places[part] - before, lengths[part], lasts[part]))
+        begin, before = end, int(places[end - 1])
     return b"".join(written)
 
 
-def _gathered(octets: NDArray[np.uint8], lengths: Places, lasts: Places) -> bytes:
-    """Runs of octets, none empty, one after another. lasts: where the last octet of each is."""
-    places = np.cumsum(lengths)
+def _gathered(octets: Octets, places: Places, lengths: Places, lasts: Places) -> bytes:
+    """Runs of octets, none empty, one after another.
+
+    places: where the next one begins in what is written. lasts: where the last octet of each is.
+    """
     onwards = np.ones(int(places[-1]), np.int32)  # from the octet before in what is written
-    onwards[0] = lasts[0] - lengths[0] + 1
-    onwards[places[:-1]] = lasts[1:] - lengths[1:] + 1 - lasts[:-1]
+    firsts = lasts - lengths + 1
+    onwards[0] = firsts[0]
+    onwards[places[:-1]] = firsts[1:] - lasts[:-1]
     return octets.take(np.cumsum(onwards, dtype=np.int32, out=onwards)).tobytes()
 
 
@@ -99,15 +119,15 @@ def _start(tag: list[str], prefixes: Mapping[str, str]) -> list[str]:
     return f"<{name}{declared}{values}>".split("\0")
 
 
-def _ended(steps: Steps) -> NDArray[np.int32]:
+def _ended(steps: Steps) -> Steps:
     """Which tag each END ends: sorted by the level that begins or ends there, the two stand
     side by side."""
-    begins, closing = steps >= FIRST_TAG, steps == END
-    levels = np.cumsum(begins.astype(np.int8) - closing, dtype=np.int16) + closing
-    marks = np.flatnonzero(steps != TEXT)
-    marks = marks[np.argsort(levels[marks], kind="stable")]
-    ended = np.zeros(len(steps), np.int32)
-    ended[marks[1::2]] = steps[marks[0::2]]
+    marks = steps[steps != TEXT]
+    closing = marks == END
+    levels = np.cumsum(1 - 2 * closing.view(np.int8), dtype=np.int16) + closing
+    order = np.argsort(levels, kind="stable")
+    ended = np.zeros(len(marks), np.int32)
+    ended[order[1::2]] = marks[order[0::2]]
     of_ends: Steps = ended[closing]
     return of_ends
 
