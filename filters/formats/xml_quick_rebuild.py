@@ -37,7 +37,6 @@ _URI = re.compile(
 )
 _REFERENCE = re.compile(r"&(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});")
 _NAMED = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'"}
-_CONTROLS = bytes([*range(9), 11, 12, *range(14, 32)])
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _XSI = f"{{{XSI_NAMESPACE}}}"
 _LOCATIONS = frozenset({f"{_XSI}schemaLocation", f"{_XSI}noNamespaceSchemaLocation"})
@@ -95,27 +94,31 @@ def _columns(document: bytes, survives: Survives) -> tuple[Columns, bool]:
     if b"\r" in document:
         document = document.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     tags = tags_of(document, 2 * NODES_MAX)
-    if tags is None or not _is_within(tags) or _has_lines_in_values(tags):
+    if tags is None or not _is_within(tags):
         raise _Elsewhere
-    _check_characters(document, tags.body)
+    _check_characters(document, tags)
     scope = _scope(tags)
     starts = _starts(tags, scope, survives)
     names = _names(list(starts.values()), scope, survives)
     table, numbers, ranks = _table(tags, starts, names)
     kept = _kept(tags, survives.blanks)
-    texts = _resolved(_texts(tags, ranks, kept))
+    raw, is_value = _texts(tags, ranks, kept)
+    if _has_lines_in_values(raw, is_value):
+        raise _Elsewhere
+    texts = _resolved(raw)
     columns = Columns(names.prefixes, table, _steps(tags, numbers, kept), texts)
     return columns, any(start.has_hints for start in starts.values())
 
 
-def _check_characters(document: bytes, body: bytes) -> None:
+def _check_characters(document: bytes, tags: Tags) -> None:
     """That the document is UTF-8 of allowed characters, and every `&` in its body a reference."""
-    text = document.decode()
-    if len(document.translate(None, _CONTROLS)) != len(document):
+    text, body = document.decode(), tags.octets[: len(tags.body)]
+    blanks = np.count_nonzero(body == ord("\n")) + np.count_nonzero(body == ord("\t"))
+    if np.count_nonzero(body < ord(" ")) != blanks:
         raise _Elsewhere
     if not text.isascii() and NOT_ALLOWED.search(text):
         raise _Elsewhere
-    if b"&" in body and len(_REFERENCE.findall(body.decode())) != body.count(b"&"):
+    if b"&" in tags.body and len(_REFERENCE.findall(tags.body.decode())) != tags.body.count(b"&"):
         raise _Elsewhere
 
 
@@ -124,13 +127,6 @@ def _is_within(tags: Tags) -> bool:
     opened = tags.levels + (tags.steps == 0)
     elements = int(np.count_nonzero(tags.steps >= 0))
     return 2 * elements <= NODES_MAX and int(opened.max()) <= LEVELS_MAX
-
-
-def _has_lines_in_values(tags: Tags) -> bool:
-    """Whether a value of an attribute holds a tab or line feed, which are blanks there."""
-    breaks = np.flatnonzero((tags.octets == ord("\n")) | (tags.octets == ord("\t")))
-    next_ones = np.searchsorted(breaks, tags.quotes)
-    return bool((next_ones[0::2] != next_ones[1::2]).any())
 
 
 def _scope(tags: Tags) -> dict[str, str]:
@@ -266,8 +262,8 @@ def _steps(tags: Tags, numbers: Places, kept: Flags) -> NDArray[np.int32]:
     return steps
 
 
-def _texts(tags: Tags, ranks: Places, kept: Flags) -> bytes:
-    """The column of texts, with references as they are."""
+def _texts(tags: Tags, ranks: Places, kept: Flags) -> tuple[bytes, Flags]:
+    """The column of texts, with references as they are, and which are values of attributes."""
     owners = tags.quoted[0::2]
     places = np.arange(len(owners)) - np.searchsorted(owners, owners)
     rank = ranks[tags.shape[owners], places] if len(owners) else owners
@@ -279,11 +275,11 @@ def _texts(tags: Tags, ranks: Places, kept: Flags) -> bytes:
         (owners[survives] * _PER_TAG + rank[survives], (after + 1) * _PER_TAG - 1)
     )
     order = np.argsort(keys, kind="stable")
-    begins, ends = begins[order], ends[order]
+    begins, ends, is_value = begins[order], ends[order], order < np.count_nonzero(survives)
     if (begins[1:] < ends[:-1]).any():  # attributes in another order than they are written in
         pairs = zip(begins.tolist(), ends.tolist(), strict=True)
-        return b"".join([tags.body[begin:end] + b"\0" for begin, end in pairs])
-    return _cut_out(tags, begins, ends)
+        return b"".join([tags.body[begin:end] + b"\0" for begin, end in pairs]), is_value
+    return _cut_out(tags, begins, ends), is_value
 
 
 def _cut_out(tags: Tags, begins: Places, ends: Places) -> bytes:
@@ -295,6 +291,15 @@ def _cut_out(tags: Tags, begins: Places, ends: Places) -> bytes:
     inside[ends + 1] -= 1
     np.cumsum(inside, dtype=np.int8, out=inside)
     return octets[inside.view(np.bool_)].tobytes()
+
+
+def _has_lines_in_values(texts: bytes, is_value: Flags) -> bool:
+    """Whether a value of an attribute holds a tab or line feed, which are blanks there."""
+    octets = np.frombuffer(texts, np.uint8)
+    breaks = np.flatnonzero((octets == ord("\n")) | (octets == ord("\t")))
+    if not len(breaks):
+        return False
+    return bool(is_value[np.searchsorted(np.flatnonzero(octets == 0), breaks)].any())
 
 
 def _resolved(raw: bytes) -> str:

@@ -99,7 +99,7 @@ def tags_of(document: bytes, tags_max: int) -> Tags | None:
     declared = _DECLARATION.match(document)
     body = document[declared.end() :] if declared is not None else document
     cuts: list[int] = []
-    if b"<!--" in body:
+    if b"!--" in body:  # found at once, where `<` is everywhere
         body, cuts = _without_comments(body)
     padded = body + _PADDING[len(body) % 8 :]
     octets, words = np.frombuffer(padded, np.uint8), np.frombuffer(padded, "<u8")
@@ -172,13 +172,16 @@ def _names_match(tags: Tags) -> bool:
     level = tags.levels[paired] + (tags.steps[paired] < 0)
     paired = paired[np.argsort(level, kind="stable")]
     opening, closing = paired[0::2], paired[1::2]
-    length = np.array([len(shape.name) for shape in tags.shapes], np.int64)[tags.shape[opening]]
-    name, other = tags.begins[closing] + 2, tags.begins[opening] + 1
-    if not (tags.ends[closing] - name == length).all():
+    shape, begins = tags.shape[opening], tags.begins[closing] + 2
+    names = [shape.name.encode() for shape in tags.shapes]
+    lengths = np.array([len(name) for name in names], np.int64)[shape]
+    if not (tags.ends[closing] - begins == lengths).all():
         return False
-    for at in range(0, int(length.max(initial=0)), 8):
-        left = length - at
-        if (eight(tags.words, name + at, left) != eight(tags.words, other + at, left)).any():
+    for at in range(0, int(lengths.max(initial=0)), 8):
+        wanted = np.array(
+            [int.from_bytes(name[at : at + 8], "little") for name in names], np.uint64
+        )
+        if (eight(tags.words, begins + at, lengths - at) != wanted[shape]).any():
             return False
     return True
 
