@@ -1,9 +1,9 @@
 """XML from the model's columns, for the source side's own parser to validate.
 
 Takes `Columns` whose tables are checked, gives XML without a declaration (well formed if the steps
-end what they begin), or raises `Malformed` for columns that do not fit each other. Names come from the table and texts are escaped, so that nothing
-else of the columns becomes markup. What the destination side delivers is written by code of its own
-(`filters.twins.xml_build`).
+end what they begin), or raises `Malformed` for columns that do not fit each other. Names come from
+the table and texts are escaped, so that nothing else of the columns becomes markup. What the
+destination side delivers is written by code of its own (`filters.twins.xml_build`).
 """
 
 from collections.abc import Mapping
