@@ -28,6 +28,10 @@ PREFIXES_MAX = 64
 END, TEXT, FIRST_TAG = 0, 1, 2
 XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 XMLNS_NAMESPACE = "http://www.w3.org/2000/xmlns/"
+XINCLUDE_NAMESPACES = frozenset(
+    {"http://www.w3.org/2001/XInclude", "http://www.w3.org/2003/XInclude"}
+)
+NEVER_DECLARED = XINCLUDE_NAMESPACES | {XML_NAMESPACE, XMLNS_NAMESPACE}
 XSI_NAMESPACE = "http://www.w3.org/2001/XMLSchema-instance"
 XML_ATTRIBUTES = frozenset({"xml:lang", "xml:space", "xml:id", "xml:base"})
 KEYS = frozenset({"xml", "prefixes", "tags", "steps", "texts"})
@@ -58,8 +62,7 @@ def prefixes_in(prefixes: Any) -> dict[str, str]:
 
 def is_uri(text: str) -> bool:
     """Whether a text can be the name of a namespace that a document declares."""
-    reserved = text in (XML_NAMESPACE, XMLNS_NAMESPACE)
-    return _URI.fullmatch(text) is not None and not reserved and text.isprintable()
+    return _URI.fullmatch(text) is not None and text not in NEVER_DECLARED and text.isprintable()
 
 
 def tags_in(tags: Any, prefixes: Collection[str]) -> list[list[str]]:

@@ -8,6 +8,7 @@ once for each distinct one.
 import re
 from dataclasses import dataclass
 
+from filters.formats.xml_layout import XINCLUDE_NAMESPACES
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
@@ -43,7 +44,6 @@ class XmlLimits:
         return self.any_namespace or bool(self.namespaces)
 
 
-_XINCLUDE = frozenset({"http://www.w3.org/2001/XInclude", "http://www.w3.org/2003/XInclude"})
 _NAMED = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'"}
 _S = r"[ \t\r\n]"
 NAME = r"[A-Za-z_][A-Za-z0-9._\-]*+(?>(?::[A-Za-z_][A-Za-z0-9._\-]*+)?)"
@@ -94,7 +94,7 @@ def _namespaces(pairs: list[tuple[str, str, str]], limits: XmlLimits) -> None:
         prefix, colon, _ = name.rpartition(":")
         if name == "xmlns" or prefix == "xmlns":
             value = _REFERENCE.sub(_character, double or single)
-            if value in _XINCLUDE:
+            if value in XINCLUDE_NAMESPACES:
                 raise Malformed(Reason.XML_XINCLUDE, "XInclude is not allowed")
             if value not in limits.namespaces and not limits.any_namespace:
                 raise Malformed(Reason.XML_NAMESPACE, "a namespace that is not allowed")

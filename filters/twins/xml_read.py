@@ -36,6 +36,10 @@ _LIMITS = ReaderLimits(
 _FIRST = frozenset(ascii_letters + "_")
 _FURTHER = _FIRST | frozenset(digits + ".-")
 _NOT_IN_URIS = frozenset('{}<>"')
+_NOT_TAKEN = {
+    "http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/",
+    "http://www.w3.org/2001/XInclude", "http://www.w3.org/2003/XInclude",
+}  # fmt: skip
 _OF_XML = frozenset({"xml:lang", "xml:space", "xml:id", "xml:base"})
 _NONE = (
     *range(1, 9),
@@ -89,8 +93,8 @@ def _prefixes(prefixes: dict[str, Any]) -> None:
             raise Malformed(Reason.XML_NAMESPACE, "the name of a namespace is not of its form")
         if not _NOT_IN_URIS.isdisjoint(uri):
             raise Malformed(Reason.XML_NAMESPACE, "a sign that names of namespaces do not have")
-        if uri in ("http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/"):
-            raise Malformed(Reason.XML_NAMESPACE, "a prefix for a namespace that is reserved")
+        if uri in _NOT_TAKEN:
+            raise Malformed(Reason.XML_NAMESPACE, "a namespace that no document may declare here")
 
 
 def _tags(tags: Any, known: set[str]) -> None:

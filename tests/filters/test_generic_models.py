@@ -319,11 +319,15 @@ def test_json_that_the_source_lets_cross_is_delivered_with_the_same_meaning(valu
 
 NAMES = st.sampled_from(["a", "p:a", "x:b", "", "a b", "xml:lang", "xmlns", "é", "bb"])
 TEXTS = st.sampled_from(["", "a", "é b", "\x01", "\ufffe", "\r\n\t", "<&>"])
+NEVER = [
+    "http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/",
+    "http://www.w3.org/2001/XInclude", "http://www.w3.org/2003/XInclude",
+]  # fmt: skip
 COLUMNS = st.fixed_dictionaries(
     {
         "xml": st.sampled_from([2, 2, 2, 2, 1, True]),
         "prefixes": st.dictionaries(
-            st.sampled_from(["", "p", "xmlq"]), st.sampled_from(["u:x", "u:y", "", "v y"])
+            st.sampled_from(["", "p", "xmlq"]), st.sampled_from(["u:x", "u:y", "", "v y", *NEVER])
         ),
         "tags": st.lists(st.lists(NAMES, min_size=1, max_size=3), min_size=1, max_size=3)
         | st.sampled_from([[], [[]], {}, [["a"], "b"], [["a"], [1]]]),
@@ -431,6 +435,15 @@ def of_size(tags: list[list[str]], use: int, texts: int) -> bytes:
 def test_both_readers_have_the_bounds_of_the_specification(payload: bytes, wanted: str) -> None:
     assert ask(made("xml_check"), payload) == wanted
     assert (ask(made("xml_read"), payload) == "pass") == (wanted == "pass")
+
+
+@pytest.mark.parametrize("uri", [*NEVER, "urn:x"])
+def test_both_readers_refuse_namespaces_that_are_never_declared(uri: str) -> None:
+    payload = encode({
+        "xml": 2, "prefixes": {"p": uri}, "tags": [["p:a"]], "steps": b"\0\2\0\0", "texts": "",
+    })  # fmt: skip
+    wanted = "pass" if uri == "urn:x" else "xml-namespace"
+    assert [ask(made(name), payload) for name in ("xml_check", "xml_read")] == [wanted] * 2
 
 
 def test_both_readers_bound_the_names_in_the_table() -> None:
