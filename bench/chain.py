@@ -1,4 +1,4 @@
-"""What the whole path costs: `python bench/chain.py [--count N] [--runs N] [--json]`.
+"""What the whole path costs: `python -m bench.chain [--count N] [--runs N] [--json]`.
 
 Runs the `c2` flow as `guard demo` does (every stage in its own confined process, real UDP over
 loopback, both ledgers) and measures messages/s from the first drop to the last file in the output

@@ -1,4 +1,4 @@
-"""What journals and ledgers cost on this disk: `python bench/disk.py [DIRECTORY] [--json]`.
+"""What journals and ledgers cost on this disk: `python -m bench.disk [DIRECTORY] [--json]`.
 
 Writes into a new directory below DIRECTORY (default: the current one, for /tmp may be memory),
 removes it, and prints for several batch sizes: records or entries a second, and the median and

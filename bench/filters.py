@@ -3,7 +3,8 @@
     python -m bench.filters [--megabytes 4] [--only NAME]
 
 Takes texts from the project's own documentation, repeated; prints MB of input a second of processor
-time, the best of three runs. The figures in docs/benchmarks.md come from here.
+time, the median of seven runs, a filter's and its library's in turn, and how much longer the filter
+takes. The figures in docs/benchmarks.md come from here.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import csv
 import io
 import json
 import random
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,20 +30,21 @@ from schemas.message import Message, Meta
 from schemas.verdict import Changed
 
 ROOT = Path(__file__).resolve().parents[1]
-RUNS = 3
+RUNS = 7
 WORDS = ["a", "pump", "of", "the", "second", "deck", "valve", "spare"]
 META = Meta(id="b" * 32, flow="bench", sender="alpha", name="x", accepted_s=1_780_000_000)
 Work = tuple[str, int, Callable[[], object], str, Callable[[], object] | None]
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """The least processor time of three runs."""
-    best = float("inf")
+def seconds(*works: Callable[[], object]) -> list[float]:
+    """The median processor time of each, of runs in turn."""
+    taken: list[list[float]] = [[] for _ in works]
     for _ in range(RUNS):
-        started = time.process_time()
-        work()
-        best = min(best, time.process_time() - started)
-    return best
+        for work, times in zip(works, taken, strict=True):
+            started = time.process_time()
+            work()
+            times.append(time.process_time() - started)
+    return list(map(statistics.median, taken))
 
 
 def stage(
@@ -256,13 +259,13 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=4, choices=range(1, 65), metavar="N")
     parser.add_argument("--only", choices=sorted(GROUPS))
     given = parser.parse_args()
-    print(f"{'filter':26}{'MB/s':>8}  {'bare library':46}{'MB/s':>8}")
+    print(f"{'filter':26}{'MB/s':>8}  {'bare library':50}{'MB/s':>8}{'times':>8}")
     for name, group in GROUPS.items():
         if given.only in (None, name):
             for label, size, work, library, bare in group(given.megabytes * 1_000_000):
-                own = size / seconds(work) / 1e6
-                beside = f"{size / seconds(bare) / 1e6:8.0f}" if bare is not None else ""
-                print(f"{label:26}{own:8.1f}  {library:46}{beside}", flush=True)
+                own, *others = seconds(work, *([bare] if bare is not None else []))
+                beside = "".join(f"{size / other / 1e6:8.0f}{own / other:8.2f}" for other in others)
+                print(f"{label:26}{size / own / 1e6:8.1f}  {library:50}{beside}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What opening containers costs: `python bench/filters_containers.py [--runs N]`.
+"""What opening containers costs: `python -m bench.filters_containers [--runs N]`.
 
 Each line is one function on one core, in this process, without the guard around it: megabytes of
 the container's opened contents a second of processor time, the median of several runs, beside the

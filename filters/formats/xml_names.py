@@ -66,8 +66,13 @@ def expand(value: str, scope: Mapping[str | None, str]) -> tuple[str, str]:
 
 def canonical(root: etree._Element, wished: Mapping[str, str]) -> Names:
     """The table of a document whose prefixes are chosen here. wished: prefix -> namespace."""
-    nodes = root.iter(etree.Element)
-    return chosen(((str(node.tag), node.keys(), _type_of(node)) for node in nodes), wished)
+    shapes = dict.fromkeys(map(_shape, root.iter(etree.Element)))
+    return chosen(shapes, wished)
+
+
+def _shape(node: etree._Element) -> tuple[str, tuple[str, ...], str | None]:
+    keys = tuple(node.keys())
+    return node.tag, keys, _type_of(node) if _XSI_TYPE in keys else None
 
 
 def _type_of(node: etree._Element) -> str | None:
