@@ -3,7 +3,6 @@
 import copy
 import json
 import random
-import struct
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,7 @@ from lxml import etree
 
 from filters import catalog
 from filters.formats.xml_layout import XSI_NAMESPACE
-from filters.formats.xml_model import read
-from filters.formats.xml_text import text_of
 from filters.twins.json_schema_compiler import Invalid, compile_schema, parse
-from schemas.cbor import encode
 from schemas.errors import Broken, Malformed
 from schemas.message import Message, Meta
 from schemas.stage import Run
@@ -315,152 +311,3 @@ def test_json_that_the_source_lets_cross_is_delivered_with_the_same_meaning(valu
         return
     delivered = json.loads(outcome.message.payload, parse_float=Decimal)
     assert delivered == value
-
-
-NAMES = st.sampled_from(["a", "p:a", "x:b", "", "a b", "xml:lang", "xmlns", "é", "bb"])
-TEXTS = st.sampled_from(["", "a", "é b", "\x01", "\ufffe", "\r\n\t", "<&>"])
-NEVER = [
-    "http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/",
-    "http://www.w3.org/2001/XInclude", "http://www.w3.org/2003/XInclude",
-]  # fmt: skip
-COLUMNS = st.fixed_dictionaries(
-    {
-        "xml": st.sampled_from([2, 2, 2, 2, 1, True]),
-        "prefixes": st.dictionaries(
-            st.sampled_from(["", "p", "xmlq"]), st.sampled_from(["u:x", "u:y", "", "v y", *NEVER])
-        ),
-        "tags": st.lists(st.lists(NAMES, min_size=1, max_size=3), min_size=1, max_size=3)
-        | st.sampled_from([[], [[]], {}, [["a"], "b"], [["a"], [1]]]),
-        "steps": st.lists(st.integers(0, 4), max_size=8).map(
-            lambda steps: struct.pack(f">{len(steps)}H", *steps)
-        ),
-        "texts": st.lists(TEXTS, max_size=4).map(lambda texts: "".join(f"{t}\0" for t in texts)),
-    }
-)
-
-
-@settings(max_examples=3000, derandomize=True, database=None)
-@given(COLUMNS)
-def test_both_readers_of_the_xml_model_give_the_same_answer(model: dict[str, Any]) -> None:
-    payload = encode(model)
-    source, twin = ask(made("xml_check"), payload), ask(made("xml_read"), payload)
-    assert (source == "pass") == (twin == "pass"), (model, source, twin)
-
-
-def test_both_readers_give_the_same_answer_to_what_is_one_change_from_right() -> None:
-    chance = random.Random(11)
-    counts = {True: 0, False: 0}
-    for _ in range(3000):
-        model = sound_columns(chance)
-        for _ in range(chance.randrange(3)):
-            change(model, chance)
-        payload = encode(model)
-        source, twin = ask(made("xml_check"), payload), ask(made("xml_read"), payload)
-        assert (source == "pass") == (twin == "pass"), (model, source, twin)
-        counts[source == "pass"] += 1
-    assert min(counts.values()) > 300
-
-
-def sound_columns(chance: random.Random) -> dict[str, Any]:
-    """A model that is right: some elements in each other, with values and texts."""
-    tags = [["a"], ["b", "i"], ["p:c", "i", "p:i"]]
-    seen: list[int] = []
-    steps: list[int] = []
-    texts: list[str] = []
-
-    def element(levels: int) -> None:
-        tag = chance.choice([*seen, *([len(seen)] if len(seen) < len(tags) else [])])
-        if tag == len(seen):
-            seen.append(tag)
-        steps.append(tag + 2)
-        texts.extend(chance.choice(["", "v"]) for _ in tags[tag][1:])
-        for _ in range(chance.randrange(3) if levels else 0):
-            if steps[-1] != 1 and chance.random() < 0.5:
-                steps.append(1)
-                texts.append("t")
-            else:
-                element(levels - 1)
-        steps.append(0)
-
-    element(3)
-    return {
-        "xml": 2, "prefixes": {"p": "urn:x"}, "tags": tags[: len(seen)],
-        "steps": struct.pack(f">{len(steps)}H", *steps), "texts": "".join(f"{t}\0" for t in texts),
-    }  # fmt: skip
-
-
-def change(model: dict[str, Any], chance: random.Random) -> None:
-    """One thing more, less or other in a model."""
-    steps = [step for (step,) in struct.iter_unpack(">H", model["steps"])]
-    kind, at = chance.randrange(6), chance.randrange(len(steps))
-    if kind == 0:
-        steps.insert(at, chance.randrange(5))
-    elif kind == 1:
-        del steps[at]
-    elif kind == 2:
-        steps[at] = chance.randrange(6)
-    elif kind == 3:
-        model["texts"] += chance.choice(["\0", "x", "\0t\0", "\x02\0"])
-    elif kind == 4:
-        model["texts"] = model["texts"].replace("\0", chance.choice(["", "\0", "\0\0"]), 1)
-    else:
-        model["tags"].append(chance.choice([["a"], ["d"], ["q:d"], ["a", "b", "b"]]))
-    model["steps"] = struct.pack(f">{len(steps)}H", *steps)
-
-
-def of_size(tags: list[list[str]], use: int, texts: int) -> bytes:
-    """A model of a root that holds the last tag so often, and so many texts of the column."""
-    steps = [2, *([len(tags) + 1, 0] * use), 0]
-    return encode({
-        "xml": 2, "prefixes": {}, "tags": [list(tag) for tag in tags], "texts": "\0" * texts,
-        "steps": struct.pack(f">{len(steps)}H", *steps),
-    })  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("payload", "wanted"),
-    [
-        (of_size([["a"], ["b"]], 199_999, 0), "pass"),
-        (of_size([["a"], ["b"]], 200_000, 0), "too-many-elements"),
-        (of_size([["a"], ["b", "c", "d", "e", "f"]], 100_000, 400_000), "pass"),
-        (of_size([["a"], ["b", "c", "d", "e", "f"]], 100_001, 400_004), "too-many-attributes"),
-        (of_size([["a"], ["b", "c", "d", "e", "f"]], 10, 39), "model-shape"),
-        (of_size([["a"], ["b" * 128]], 131_071, 0), "pass"),
-        (of_size([["a"], ["b" * 128]], 131_073, 0), "size-out-of-bounds"),
-        (of_size([["a"], ["b", *(f"c{n:03}" for n in range(256))]], 1, 256), "pass"),
-        (of_size([["a"], ["b", *(f"c{n:03}" for n in range(257))]], 1, 257), "too-many-attributes"),
-    ],
-    ids=str,
-)
-def test_both_readers_have_the_bounds_of_the_specification(payload: bytes, wanted: str) -> None:
-    assert ask(made("xml_check"), payload) == wanted
-    assert (ask(made("xml_read"), payload) == "pass") == (wanted == "pass")
-
-
-@pytest.mark.parametrize("uri", [*NEVER, "urn:x"])
-def test_both_readers_refuse_namespaces_that_are_never_declared(uri: str) -> None:
-    payload = encode({
-        "xml": 2, "prefixes": {"p": uri}, "tags": [["p:a"]], "steps": b"\0\2\0\0", "texts": "",
-    })  # fmt: skip
-    wanted = "pass" if uri == "urn:x" else "xml-namespace"
-    assert [ask(made(name), payload) for name in ("xml_check", "xml_read")] == [wanted] * 2
-
-
-def test_both_readers_bound_the_names_in_the_table() -> None:
-    for count, is_sound in ((256, True), (257, False)):
-        tags = [[f"a{n}", *(f"c{m:03}" for m in range(255))] for n in range(count)]
-        steps = [*range(2, count + 2), *[0] * count]
-        model: dict[str, Any] = {
-            "xml": 2, "prefixes": {}, "tags": tags, "texts": "\0" * 255 * count,
-            "steps": struct.pack(f">{len(steps)}H", *steps),
-        }  # fmt: skip
-        payload = encode(model)
-        assert ask(made("xml_check"), payload) == ask(made("xml_read"), payload)
-        assert (ask(made("xml_check"), payload) == "too-deep") == is_sound
-
-
-def test_the_root_s_namespaces_are_declared_once_for_the_schema() -> None:
-    tree = "<a xmlns='urn:x'>" + "<a/>" * 50 + "</a>"
-    model = ask(made("xml_rebuild"), tree.encode())
-    assert isinstance(model, bytes)
-    assert text_of(read(model)).count(b"xmlns") == 1
