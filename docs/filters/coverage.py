@@ -57,13 +57,15 @@ def row(name: str, pack: str, found: list[dict[str, str]], wanted: dict[str, tup
 
 def main(shared: Path | None) -> None:
     """Write the page."""
+    if shared is not None and not any(shared.rglob("*.xml")):
+        raise SystemExit(f"there are no real samples below {shared}")
     old = PAGE.read_text("utf-8") if PAGE.exists() else ""
     lines = []
     for given in formats():
         wanted = {case.name: case.reasons for case in given.hostile()}
         for pack in given.packs:
             kept = re.search(rf"^\| {given.name} \| `{pack}` \| ([^|]*) \|", old, re.MULTILINE)
-            before = kept[1] if kept and shared is None else "none"
+            before = kept[1] if kept else "none"
             found = outcomes(given.name, pack, shared)
             lines.append(row(given.name, pack, found, wanted, before))
     PAGE.write_text(_HEAD + "\n".join(lines) + "\n", "utf-8")

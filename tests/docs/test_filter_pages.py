@@ -1,6 +1,7 @@
 """The pages in docs/filters: their tables are the types' own, and every new stage has a page."""
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -8,6 +9,7 @@ import pytest
 
 from filters import catalog
 from filters.describe import described
+from tests.filters.hostile.cases import formats
 
 PAGES = Path(__file__).parents[2] / "docs" / "filters"
 
@@ -39,3 +41,19 @@ def test_every_parameter_of_a_stage_has_a_meaning(name: str) -> None:
     found = described(catalog.load(name))
     assert [row["name"] for row in found["parameters"] if not row["meaning"]] == []
     assert found["drops"]
+
+
+def test_the_table_of_counts_has_every_format_and_real_files_where_there_are_some() -> None:
+    rows = re.findall(
+        r"^\| (\w+) \| `(\w+)` \| ([^|]+) \| (\d+) of (\d+) \| (\d+) of (\d+) \|",
+        (PAGES / "coverage.md").read_text("utf-8"),
+        re.MULTILINE,
+    )
+    assert {(row[0], row[1]) for row in rows} == {
+        (given.name, pack) for given in formats() for pack in given.packs
+    }
+    for name, _, real, sound, sound_of, hostile, hostile_of in rows:
+        given = next(each for each in formats() if each.name == name)
+        assert hasattr(given.module, "real") == bool(re.fullmatch(r"\d+, \d+", real)), name
+        assert (sound, hostile) == (sound_of, hostile_of)
+        assert int(hostile) == len(list(given.hostile())) >= 60

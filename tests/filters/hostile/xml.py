@@ -64,6 +64,7 @@ _REFERENCES = (
 )
 _CONTROLS = "\x00\x01\x08\x0b\x0c\x1b\x1f\x7f\x85\ufffe\uffff\ufdd0\U0001fffe"
 _INCLUDE = "http://www.w3.org/2001/XInclude"
+_INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 _SYNTAX = {
     "no-end": "<a><b></b>",
     "crossed": "<a><b></a></b>",
@@ -113,6 +114,9 @@ def _cases() -> Iterator[tuple[str, str, tuple[str, ...]]]:
     yield "include", _namespaced(_INCLUDE, "include"), ("xml-xinclude",)
     yield "include-default", f'<include xmlns="{_INCLUDE}" href="x"/>', ("xml-xinclude",)
     yield "include-rebound", f'<a xmlns:q="{_INCLUDE}"><q:include href="x"/></a>', ("xml-xinclude",)
+    by_reference = _INCLUDE.replace("n", "&#110;")
+    yield "include-by-reference", _namespaced(by_reference, "include"), ("xml-xinclude",)
+    yield "include-2003", _namespaced(_INCLUDE.replace("1", "3"), "include"), ("xml-xinclude",)
     for name in ("base", "foo"):
         yield f"xml-{name}", f'<a xml:{name}="http://example.org/"/>', ("xml-namespace",)
     dsig, xenc = "http://www.w3.org/2000/09/xmldsig#", "http://www.w3.org/2001/04/xmlenc#"
@@ -122,12 +126,22 @@ def _cases() -> Iterator[tuple[str, str, tuple[str, ...]]]:
     yield "signature-wrapping", wrapped, ("xml-signature",)
     yield "encrypted", _namespaced(xenc, "EncryptedData"), ("xml-encrypted",)
     yield "encrypted-root", f'<EncryptedData xmlns="{xenc}"/>', ("xml-encrypted",)
+    warned = '<z xml:space="neither"/>'  # lxml warns, and forgets the error before
+    forged = f'<r xmlns:x="{xenc}" x:k="1"><n1:EncryptedData>A</n1:EncryptedData>{warned}</r>'
+    yield "encrypted-undeclared", forged, ("syntax",)
+    yield "undeclared-attribute", f'<r xmlns:y="u:o" y:k="1" n1:k="2">{warned}</r>', ("syntax",)
+    same = f'<r xmlns:x="u:q" xmlns:y="u:q" x:k="1" y:k="2">{warned}</r>'
+    yield "same-attribute-two-prefixes", same, ("syntax",)
+    typed = f'<a xmlns="u:t" xmlns:s="{_INSTANCE}" s:type="x{{}}"/>'
+    yield "type-that-is-no-name", typed, ("xml-namespace",)
+    many = "".join(f'<p:a xmlns:p="u:{n}"/>' for n in range(20_000))
+    yield "namespaces-for-each-element", f"<r>{many}</r>", ("xml-namespace",)
     yield "same-attribute", '<a b="1" b="2"/>', ("xml-duplicate-attribute",)
     same = '<a xmlns:p="urn:x" xmlns:q="urn:x" p:b="1" q:b="2"/>'
     yield "same-attribute-by-namespace", same, ("syntax", "xml-duplicate-attribute")
     yield (
         "xsi-type-undeclared",
-        ('<a xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:type="z:t"/>'),
+        f'<a xmlns:i="{_INSTANCE}" i:type="z:t"/>',
         ("xml-namespace",),
     )
     yield "namespace-rebound-xml", '<a xmlns:xml="urn:x"/>', ("syntax", "xml-namespace")
