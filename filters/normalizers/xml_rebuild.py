@@ -150,8 +150,9 @@ class _Builder:
                 raise Malformed(Reason.TOO_MANY_ATTRIBUTES, "more attributes than their bound")
             if names:
                 self._prune_attributes(node, names)
+        gone = frozenset(signatures)
         for parent in {node.getparent(): None for node in signatures}:
-            _take_out(parent, frozenset(signatures))
+            _take_out(parent, gone)
             self.dropped["signatures"] = None
 
     def _prune_attributes(self, node: etree._Element, names: list[str]) -> None:
