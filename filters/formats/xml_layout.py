@@ -43,7 +43,16 @@ LIMITS = CborLimits(
 _LOCAL = r"[A-Za-z_][A-Za-z0-9._\-]{0,127}"
 _NAME = re.compile(rf"(?:([A-Za-z_][A-Za-z0-9._\-]{{0,31}}):)?{_LOCAL}")
 PREFIX = re.compile(r"(?![Xx][Mm][Ll])[A-Za-z_][A-Za-z0-9._\-]{0,31}|")
-_URI = re.compile(r'[^\s{}<>"\x00-\x20\x7f-\x9f]{1,512}')
+URI_CHARACTERS_MAX = 512
+_PLAIN = r"[A-Za-z0-9._~!$&'()*+,;=\-]|%[0-9A-Fa-f]{2}"
+_SIGN = rf"(?:{_PLAIN}|[:@])"
+_AUTHORITY = rf"//(?:(?:{_PLAIN}|:)*@)?(?:{_PLAIN})*(?::[0-9]{{1,8}})?(?:/{_SIGN}*)*"
+_ROOTED = rf"/(?:{_SIGN}+(?:/{_SIGN}*)*)?"
+_URI = re.compile(  # a URI reference, RFC 3986 section 4.1, less hosts in brackets
+    rf"(?:[A-Za-z][A-Za-z0-9+.\-]*:(?:{_AUTHORITY}|{_ROOTED}|{_SIGN}+(?:/{_SIGN}*)*|)"
+    rf"|{_AUTHORITY}|{_ROOTED}|(?:{_PLAIN}|@)+(?:/{_SIGN}*)*|)"
+    rf"(?:\?(?:{_SIGN}|[/?])*)?(?:#(?:{_SIGN}|[/?])*)?"
+)
 
 
 def prefixes_in(prefixes: Any) -> dict[str, str]:
@@ -62,7 +71,9 @@ def prefixes_in(prefixes: Any) -> dict[str, str]:
 
 def is_uri(text: str) -> bool:
     """Whether a text can be the name of a namespace that a document declares."""
-    return _URI.fullmatch(text) is not None and text not in NEVER_DECLARED and text.isprintable()
+    if not 0 < len(text) <= URI_CHARACTERS_MAX or text in NEVER_DECLARED:
+        return False
+    return _URI.fullmatch(text) is not None
 
 
 def tags_in(tags: Any, prefixes: Collection[str]) -> list[list[str]]:

@@ -6,7 +6,7 @@ is judged name by name, the texts all together.
 """
 
 import struct
-from string import ascii_letters, digits
+from string import ascii_letters, digits, hexdigits
 from typing import Any
 
 from pydantic import Field
@@ -35,7 +35,9 @@ _LIMITS = ReaderLimits(
 )
 _FIRST = frozenset(ascii_letters + "_")
 _FURTHER = _FIRST | frozenset(digits + ".-")
-_NOT_IN_URIS = frozenset('{}<>"')
+_OF_URIS = _FURTHER | frozenset("~!$&'*+(),;=:@/?#%")
+_IN_SCHEMES = dict.fromkeys(map(ord, "+-."))
+_HEX = frozenset(hexdigits)
 _NOT_TAKEN = {
     "http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/",
     "http://www.w3.org/2001/XInclude", "http://www.w3.org/2003/XInclude",
@@ -89,12 +91,31 @@ def _prefixes(prefixes: dict[str, Any]) -> None:
             not _is_plain(prefix, PREFIX_CHARACTERS_MAX) or prefix.lower().startswith("xml")
         ):
             raise Malformed(Reason.XML_NAMESPACE, "a prefix that is none")
-        if not 0 < len(uri) <= 512 or uri.split() != [uri] or not uri.isprintable():
+        if not 0 < len(uri) <= 512 or not is_reference(uri):
             raise Malformed(Reason.XML_NAMESPACE, "the name of a namespace is not of its form")
-        if not _NOT_IN_URIS.isdisjoint(uri):
-            raise Malformed(Reason.XML_NAMESPACE, "a sign that names of namespaces do not have")
         if uri in _NOT_TAKEN:
             raise Malformed(Reason.XML_NAMESPACE, "a namespace that no document may declare here")
+
+
+def is_reference(uri: str) -> bool:
+    """Whether it is a URI reference (RFC 3986 section 4.1), its host not in brackets."""
+    before, _, fragment = uri.partition("#")
+    escaped = [part[:2] for part in uri.split("%")[1:]]
+    if not _OF_URIS.issuperset(uri) or "#" in fragment:
+        return False
+    if any(len(digits) < 2 or not _HEX.issuperset(digits) for digits in escaped):
+        return False
+    rest = before.partition("?")[0]
+    scheme, colon, path = rest.partition(":")
+    if not colon or "/" in scheme:
+        path = rest
+    elif not scheme[:1].isalpha() or not scheme.translate(_IN_SCHEMES).isalnum():
+        return False
+    if not path.startswith("//"):
+        return True
+    user, _, host = path[2:].partition("/")[0].rpartition("@")
+    _, colon, port = host.partition(":")
+    return "@" not in user and (not colon or (port.isdigit() and len(port) <= 8))
 
 
 def _tags(tags: Any, known: set[str]) -> None:

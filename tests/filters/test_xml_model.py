@@ -8,9 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from filters.formats.xml_layout import is_uri
 from filters.formats.xml_model import read
+from filters.formats.xml_parse import parse
 from filters.formats.xml_text import text_of
+from filters.twins.xml_read import is_reference
 from schemas.cbor import encode
+from schemas.errors import Malformed
 from tests.filters.test_generic_models import ask, made
 
 NAMES = st.sampled_from(["a", "p:a", "x:b", "", "a b", "xml:lang", "xmlns", "é", "bb"])
@@ -160,3 +164,32 @@ def test_the_root_s_namespaces_are_declared_once_for_the_schema() -> None:
     model = ask(made("xml_rebuild"), tree.encode())
     assert isinstance(model, bytes)
     assert text_of(read(model)).count(b"xmlns") == 1
+
+
+URIS = ["urn:x", "http://a/b?c#d", "DAV:", "foo", "//h:80/x", "http://u:p@h:1/", "a/b:c", "?q"]
+
+
+def test_a_namespace_s_name_is_what_both_readers_and_lxml_take_for_a_reference() -> None:
+    chance = random.Random(4)
+    counts = {True: 0, False: 0}
+    for _ in range(20_000):
+        signs = list(chance.choice(URIS))
+        for _ in range(chance.randrange(4)):
+            at = chance.randrange(len(signs) + 1)
+            signs[at : at + chance.randrange(2)] = chance.choice("ab:/?#@!&%20-.~^|\\é{1")
+        uri = "".join(signs)
+        is_one = is_uri(uri)
+        assert is_one == (len(uri) > 0 and is_reference(uri)), uri
+        if uri:
+            assert is_one == taken_by_lxml(uri), uri
+        counts[is_one] += 1
+    assert min(counts.values()) > 4000
+
+
+def taken_by_lxml(uri: str) -> bool:
+    escaped = uri.replace("&", "&amp;").replace("<", "&lt;")
+    try:
+        parse(f'<p:a xmlns:p="{escaped}"/>'.encode())
+    except Malformed:
+        return False
+    return True
