@@ -14,10 +14,9 @@ from pydantic import Field
 
 from filters.formats.xml_layout import LIMITS
 from filters.formats.xml_model import opened
-from filters.formats.xml_parse import refuse_namespace_errors
+from filters.formats.xml_parse import parse
 from filters.formats.xml_text import text_of
 from schemas.cbor import decode_recognised
-from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
@@ -59,25 +58,11 @@ def make(parameters: XmlSchemaParameters, documents: Documents) -> Run:
 
     def run(message: Message) -> Answer:
         written = text_of(opened(decode_recognised(message.payload, LIMITS)))
-        if schema.validate(parsed(written)):
+        if schema.validate(parse(written)):
             return Pass()
         return Refuse(Reason.SCHEMA_INVALID, f"the document is not valid: {_where(schema)}")
 
     return run
-
-
-def parsed(written: bytes) -> etree._Element:
-    """The root of what `filters.formats.xml_text` has written."""
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, attribute_defaults=False,
-        huge_tree=False, collect_ids=False,
-    )  # fmt: skip
-    try:
-        root = etree.fromstring(written, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise Malformed(Reason.SYNTAX, "lxml does not take what the model says as XML") from error
-    refuse_namespace_errors(parser)
-    return root
 
 
 def _where(schema: etree.XMLSchema) -> str:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from lxml import etree
 
-from filters.checks.xml_schema import parsed
 from filters.formats import byte_runs, xml_model, xml_tree
 from filters.formats.xml_layout import LIMITS
+from filters.formats.xml_parse import parse
 from filters.formats.xml_quick import is_surely_sound
 from filters.formats.xml_tags import tags_of
 from filters.formats.xml_text import text_of
@@ -56,12 +56,14 @@ def test_a_wrong_document_is_not_surely_sound(document: str) -> None:
     assert not is_surely_sound(document.encode(), WIDE)
 
 
-@pytest.mark.parametrize("place", ["ccda", "cot", "isr", "labels", "education", "ncpdp"])
+@pytest.mark.parametrize("place", ["ccda", "cot", "labels", "ncpdp"])
 def test_real_documents_come_out_the_same(place: str) -> None:
     if not SAMPLES.is_dir():
         pytest.skip("the samples are not here")
-    for path in sorted((SAMPLES / place).rglob("*.xml"))[:40]:
-        compare(path.read_bytes())
+    files = [path.read_bytes() for path in sorted((SAMPLES / place).rglob("*")) if path.is_file()]
+    documents = [each for each in files if each.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"]
+    answers = [compare(document) for document in documents[:60]]
+    assert any(rebuilt for _, rebuilt in answers)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_nothing_in_the_columns_becomes_markup() -> None:
         {"": "urn:x"}, [["a", "b", "c", "d"]], np.array([2, 1, 2, 1, 0, 0], np.int32),
         "".join(f"{text}\0" for text in [*texts, *texts][:8]),
     )  # fmt: skip
-    root = parsed(text_of(columns))
+    root = parse(text_of(columns))
     assert list(root.attrib.values()) == texts[:3]
     assert (root.text, root[0].text) == (texts[3], texts[2])
     assert [etree.QName(each).localname for each in root.iter()] == ["a", "a"]
@@ -160,4 +162,4 @@ def test_columns_that_do_not_fit_are_malformed_and_no_other_error(
 ) -> None:
     columns = xml_model.Columns({}, [["a", "b"]], np.array(steps, np.int32), texts)
     with pytest.raises(Malformed):
-        parsed(text_of(columns))
+        parse(text_of(columns))
