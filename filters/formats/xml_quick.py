@@ -2,7 +2,7 @@
 
 Takes bytes and the limits of `filters.formats.xml_recogniser`, gives whether the document is
 certainly one that `recognise` lets pass. Where it is not certain, that one is asked, a token at a
-time, and names the reason. Twelve times as fast, and held to it by tests: what passes here passes
+time, and names the reason. Ten times as fast, and held to it by tests: what passes here passes
 there. `filters.formats.xml_tags` finds the tags; bounds are then a matter of their numbers, and the
 rules for names are put to each distinct tag once.
 """
