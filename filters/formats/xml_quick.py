@@ -12,12 +12,18 @@ import re
 import numpy as np
 
 from filters.formats.xml_recogniser import BYTE_ORDER_MARK, characters, recognise_text
-from filters.formats.xml_rules import XmlLimits, check_attributes, check_name, check_references
+from filters.formats.xml_rules import (
+    REFERENCE,
+    XmlLimits,
+    check_attributes,
+    check_name,
+    check_references,
+)
 from filters.formats.xml_tags import WORTH_BYTES, Tags, tags_of
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
-_REFERENCE = re.compile(rb"&(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});")
+_REFERENCE = re.compile(REFERENCE.pattern.encode())
 
 
 def recognise(untrusted: bytes, limits: XmlLimits) -> None:
@@ -70,7 +76,7 @@ def _check_names(tags: Tags, limits: XmlLimits) -> None:
 
 def _check_references(body: bytes) -> None:
     """That every ampersand begins a reference, and the careful recogniser's rules for each."""
-    found = _REFERENCE.findall(body)
+    found = [each[0].decode() for each in _REFERENCE.finditer(body)]
     if len(found) != body.count(b"&"):
         raise Malformed(Reason.XML_ENTITY, "an ampersand that begins no reference")
-    check_references("".join(each.decode() for each in set(found)))
+    check_references("".join(set(found)))

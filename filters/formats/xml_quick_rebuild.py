@@ -19,15 +19,16 @@ from filters.formats.xml_layout import (
     END,
     FIRST_TAG,
     LEVELS_MAX,
+    NEVER_DECLARED,
     NODES_MAX,
     TEXT,
     XML_NAMESPACE,
-    XMLNS_NAMESPACE,
     XSI_NAMESPACE,
 )
 from filters.formats.xml_model import Columns
 from filters.formats.xml_names import Names, chosen, one_to_one
-from filters.formats.xml_rules import NOT_ALLOWED
+from filters.formats.xml_recogniser import BYTE_ORDER_MARK
+from filters.formats.xml_rules import NOT_ALLOWED, REFERENCE, character, check_references
 from filters.formats.xml_tags import Flags, Shape, Tags, tags_of
 from schemas.errors import Malformed
 
@@ -35,9 +36,6 @@ _ATTRIBUTE = re.compile(r'[ \t\n]+([A-Za-z0-9._:\-]+)[ \t\n]*=[ \t\n]*"([^"]*)"'
 _URI = re.compile(
     r"(?:urn:[A-Za-z0-9][A-Za-z0-9:._/\-]*|https?://[A-Za-z0-9.\-]+(?:/[A-Za-z0-9/._~\-]*)?)#?"
 )
-_REFERENCE = re.compile(r"&(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});")
-_NAMED = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'"}
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _XSI = f"{{{XSI_NAMESPACE}}}"
 _LOCATIONS = frozenset({f"{_XSI}schemaLocation", f"{_XSI}noNamespaceSchemaLocation"})
 _ONE_BY_ONE = frozenset({f"{_XSI}type", f"{{{XML_NAMESPACE}}}space"})
@@ -85,7 +83,7 @@ class _Elsewhere(Exception):  # noqa: N818  # it is no error: the careful way kn
 def columns_of(document: bytes, survives: Survives) -> tuple[Columns, bool] | None:
     """The columns of a document and whether hints to schemas were left out; or None."""
     try:
-        return _columns(document.removeprefix(_BYTE_ORDER_MARK), survives)
+        return _columns(document.removeprefix(BYTE_ORDER_MARK), survives)
     except (_Elsewhere, Malformed, UnicodeDecodeError):
         return None
 
@@ -118,7 +116,7 @@ def _check_characters(document: bytes, tags: Tags) -> None:
         raise _Elsewhere
     if not text.isascii() and NOT_ALLOWED.search(text):
         raise _Elsewhere
-    if b"&" in tags.body and len(_REFERENCE.findall(tags.body.decode())) != tags.body.count(b"&"):
+    if b"&" in tags.body and len(REFERENCE.findall(tags.body.decode())) != tags.body.count(b"&"):
         raise _Elsewhere
 
 
@@ -141,7 +139,7 @@ def _scope(tags: Tags) -> dict[str, str]:
             continue
         if _URI.fullmatch(value) is None or prefix in ("xml", "xmlns") or prefix in scope:
             raise _Elsewhere
-        if value in (XML_NAMESPACE, XMLNS_NAMESPACE):
+        if value in NEVER_DECLARED:
             raise _Elsewhere
         scope[prefix] = value
     return scope
@@ -305,14 +303,12 @@ def _has_lines_in_values(texts: bytes, is_value: Flags) -> bool:
 def _resolved(raw: bytes) -> str:
     """The column of texts with references resolved."""
     texts = raw.decode()
-    return _REFERENCE.sub(_character, texts) if "&" in texts else texts
+    return REFERENCE.sub(_character, texts) if "&" in texts else texts
 
 
 def _character(found: re.Match[str]) -> str:
-    reference = found[0]
-    if reference in _NAMED:
-        return _NAMED[reference]
-    number = int(reference[3:-1], 16) if reference[2] == "x" else int(reference[2:-1])
-    if number > 0x10FFFF or NOT_ALLOWED.match(chr(number)) or chr(number).isspace():
+    check_references(found[0])
+    resolved = character(found)
+    if resolved.isspace():
         raise _Elsewhere
-    return chr(number)
+    return resolved

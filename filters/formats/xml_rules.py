@@ -48,7 +48,7 @@ _NAMED = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'"}
 _S = r"[ \t\r\n]"
 NAME = r"[A-Za-z_][A-Za-z0-9._\-]*+(?>(?::[A-Za-z_][A-Za-z0-9._\-]*+)?)"
 _PAIR = re.compile(rf"({NAME}){_S}*+={_S}*+(?:\"([^<\"]*+)\"|'([^<']*+)')")
-_REFERENCE = re.compile(r"&(?:amp|lt|gt|quot|apos|#([0-9]{1,7})|#x([0-9A-Fa-f]{1,6}));")
+REFERENCE = re.compile(r"&(?:amp|lt|gt|quot|apos|#([0-9]{1,7})|#x([0-9A-Fa-f]{1,6}));")
 NOT_ALLOWED = re.compile("[^\t\n\r -~\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -93,7 +93,7 @@ def _namespaces(pairs: list[tuple[str, str, str]], limits: XmlLimits) -> None:
     for name, double, single in pairs:
         prefix, colon, _ = name.rpartition(":")
         if name == "xmlns" or prefix == "xmlns":
-            value = _REFERENCE.sub(_character, double or single)
+            value = REFERENCE.sub(character, double or single)
             if value in XINCLUDE_NAMESPACES:
                 raise Malformed(Reason.XML_XINCLUDE, "XInclude is not allowed")
             if value not in limits.namespaces and not limits.any_namespace:
@@ -104,7 +104,7 @@ def _namespaces(pairs: list[tuple[str, str, str]], limits: XmlLimits) -> None:
             raise Malformed(Reason.XML_NAMESPACE, "an attribute with a namespace prefix")
 
 
-def _character(found: re.Match[str]) -> str:
+def character(found: re.Match[str]) -> str:
     """What a reference stands for, which `check_references` has passed."""
     if found.lastindex is None:
         return _NAMED[found[0]]
@@ -115,7 +115,7 @@ def check_references(piece: str) -> None:
     """Every ampersand must begin a predefined entity or a reference to an allowed character."""
     at = piece.find("&")
     while at >= 0:
-        found = _REFERENCE.match(piece, at)
+        found = REFERENCE.match(piece, at)
         if found is None:
             raise Malformed(Reason.XML_ENTITY, "an entity other than the five predefined ones")
         if found.lastindex:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filters.formats.byte_runs import RUN_BYTES_MAX, Places, Words, distinct, eight, sequences
+from filters.formats.xml_rules import NAME
 
 Flags = NDArray[np.bool_]
 Octets = NDArray[np.uint8]
@@ -30,7 +31,7 @@ SHAPES_MAX = 16_384
 QUOTES_MAX = 1 << 20
 VALUES_MAX = 1024
 COMMENTED_BYTES_MAX = 10_000_000  # libxml2 takes no longer comment
-_NAME = rb"[A-Za-z_][A-Za-z0-9._\-]*+(?>(?::[A-Za-z_][A-Za-z0-9._\-]*+)?)"
+_NAME = NAME.encode()
 _S = rb"[ \t\r\n]"
 _DECLARATION = re.compile(
     rb"""<\?xml version=(["'])1\.0\1(?>(?: encoding=(["'])(?:UTF-8|utf-8)\2)?)"""

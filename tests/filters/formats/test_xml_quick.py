@@ -20,8 +20,6 @@ from schemas.errors import Malformed
 from tests.filters.formats.xml_documents import damaged, document
 from tests.filters.formats.xml_ways import PARAMETERS, WIDE, careful, compare, quick
 
-SAMPLES = Path(__file__).parents[4] / "shared" / "samples"
-
 
 def test_plain_documents_go_the_quick_way_and_come_out_the_same() -> None:
     chance = random.Random(1)
@@ -57,10 +55,8 @@ def test_a_wrong_document_is_not_surely_sound(document: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["ccda", "cot", "labels", "ncpdp"])
-def test_real_documents_come_out_the_same(place: str) -> None:
-    if not SAMPLES.is_dir():
-        pytest.skip("the samples are not here")
-    files = [path.read_bytes() for path in sorted((SAMPLES / place).rglob("*")) if path.is_file()]
+def test_real_documents_come_out_the_same(shared: Path, place: str) -> None:
+    files = [path.read_bytes() for path in sorted((shared / place).rglob("*")) if path.is_file()]
     documents = [each for each in files if each.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<"]
     answers = [compare(document) for document in documents[:60]]
     assert any(rebuilt for _, rebuilt in answers)
