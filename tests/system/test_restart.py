@@ -60,6 +60,7 @@ def await_restart(flow: Demonstration, before: int) -> None:
 def kill(flow: Demonstration, name: str = "reply", *, seen_late: bool = False) -> None:
     """seen_late: the supervisor looks when the neighbours have seen it and ended too."""
     time.sleep(CALM_S)
+    wait_for(lambda: restarts(flow)[1] == "running")
     before, _ = restarts(flow)
     supervisor = flow.side("low").popen
     if seen_late:
@@ -88,6 +89,8 @@ def test_folders_are_handed_over_once_and_again_when_a_lane_does_not_stay_up(
     strange.write_bytes(b"{}")
     kill(flow)
     assert strange.stat().st_uid == 0  # nobody went through them all
+    drop_sample(flow)
+    wait_for(flow.settled)  # ingest has its journal open: who is ready may not have, yet
     accepted = low / "accepted"
     for path in (*accepted.iterdir(), accepted):
         os.chown(path, 0, 0)
