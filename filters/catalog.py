@@ -48,7 +48,7 @@ _STAGES: dict[str, Listed] = {
     "relabel": Listed("filters.transforms.relabel", Kind.TRANSFORM, Side.SOURCE, 1),
     "roll_up": Listed("filters.checks.roll_up", Kind.FILTER, Side.SOURCE, 1),
     "route": Listed("filters.routes.route", Kind.ROUTE, Side.SOURCE, 1),
-    "words": Listed("filters.checks.words", Kind.FILTER, Side.SOURCE, 2),
+    "words": Listed("filters.checks.words", Kind.FILTER, Side.SOURCE, 3),
     "rules": Listed("filters.checks.rules", Kind.FILTER, Side.SOURCE, 1),
     "personal": Listed("filters.checks.personal", Kind.FILTER, Side.SOURCE, 1),
     "yara": Listed("filters.checks.yara", Kind.FILTER, Side.SOURCE, 1),
@@ -62,7 +62,7 @@ _STAGES: dict[str, Listed] = {
     "label_twin": Listed("filters.twins.label_twin", Kind.FILTER, Side.DESTINATION, 1),
     "personal_twin": Listed("filters.twins.personal_twin", Kind.FILTER, Side.DESTINATION, 1),
     "route_twin": Listed("filters.twins.route_twin", Kind.ROUTE, Side.DESTINATION, 1),
-    "words_twin": Listed("filters.twins.words_twin", Kind.FILTER, Side.DESTINATION, 3),
+    "words_twin": Listed("filters.twins.words_twin", Kind.FILTER, Side.DESTINATION, 4),
     # plain text and CSV
     "text_identify": Listed("filters.checks.text_identify", Kind.FILTER, Side.SOURCE, 1),
     "text_recognise": Listed("filters.checks.text_recognise", Kind.FILTER, Side.SOURCE, 1),

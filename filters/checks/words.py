@@ -73,7 +73,7 @@ def make(parameters: WordsParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="words",
-    version=2,
+    version=3,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=WordsParameters,

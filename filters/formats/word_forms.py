@@ -8,7 +8,7 @@ import base64
 import re
 import unicodedata
 from binascii import Error as NotBase64
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from heapq import merge
 from html import unescape
@@ -23,10 +23,18 @@ WINDOW_BYTES = 4_000  # a window costs as much as a pass over so many bytes
 _REMEMBERED_MAX = 70_000
 _RARE = 1_000  # bytes of text a sign, at least
 _CONFUSABLE = str.maketrans(
-    "аеорсухіјѕԁһӏкмтвнґαβεικνορτυχγ",
-    "aeopcyxijsdhlkmtbhgabeikvoptuxy",
+    "аеорсухіјѕԁһӏкмтвнґαβεηικνορτυχγıøđħłŧɨɵɡɑᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢ",
+    "aeopcyxijsdhlkmtbhgabenikvoptuxyiodhltiogaabcdefghijklmnopqrstuvwyz",
 )
+_CAPITALS = str.maketrans("ΝΥΗΜΖ", "nyhmz")  # of Greek: not like their small letters
+_SIGNS = {  # letters in circles and squares, filled, and those that flags are made of
+    chr(first + at): chr(ord("a") + at) for first in (0x1F150, 0x1F170, 0x1F1E6) for at in range(26)
+}
+_APART_KINDS = ("Lm", "No")  # signs beside a word that decompose to its letters: raised, numbers
+_ORDINALS = "ªº"
 _INVISIBLE = re.compile("[\u115f\u1160\u17b4\u17b5\u3164\uffa0]")  # letters that nobody sees
+_TAGS = re.compile("[\U000e0020-\U000e007e]+")
+_TAGS_BEGIN, _TAG = "\U000e0000".encode()[:2], 0xE0000
 _LATIN = re2.Options()
 _LATIN.encoding = re2.Options.Encoding.LATIN1
 _NOT_LETTER = re.compile(r"[\W_]")
@@ -39,10 +47,15 @@ _OTHERS = re2.compile(rb"[\x80-\xff]+", _LATIN)
 _REFERENCE_FORM = rb"%[0-9A-Fa-f]{2}|&#|&[A-Za-z][A-Za-z0-9]{1,31};?"
 _REFERENCE = re2.compile(_REFERENCE_FORM, _LATIN)
 _REFERENCE_HERE = re.compile(_REFERENCE_FORM)
+_ZEROS, _NO_CHARACTER = re.compile("&#0+(?=[0-9])"), re.compile("&#[0-9]{8,}")
 _APART = f" {BARRIER} ".encode()
+_WORD = re2.compile(rb"[^ \x01]{2,}", _LATIN)
+_REACH_BYTES, _REACH_WORDS = 2_560, 9
 _SPACED = re2.compile(r"(?: +[^ \x01]){4,} ")
-_BASE64 = re2.compile(rb"[A-Za-z0-9+/_\-]{16,}(?:[\r\n]+[A-Za-z0-9+/_\-]{4,})*")
-_HEX = re2.compile(rb"(?:[0-9A-Fa-f]{2}[ :\-]?){8,}")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_\-]{8,}(?:[ \t]*[\r\n]+[ \t]*[A-Za-z0-9+/_\-]{4,})*")
+_HEX = re2.compile(rb"(?:(?:\\x|0x)?[0-9A-Fa-f]{2}[\s,:;\-]{0,2}){4,}")
+_HEX_MARKS = re.compile(rb"\\x|0x")
+_LINE_ENDS, _HEX_BETWEEN = b" \t\r\n", b" \t\r\n\f\v,:;-"
 _Found = Union["re.Match[bytes]", "re2._Match[bytes]"]
 _URL_SIGNS = bytes.maketrans(b"-_", b"+/")
 
@@ -53,37 +66,67 @@ def plain(character: str) -> str:
         return ""
     folded = unicodedata.normalize("NFKC", character).casefold()
     bare = unicodedata.normalize("NFKD", folded)
-    letters = "".join(c for c in bare if not unicodedata.combining(c)).translate(_CONFUSABLE)
-    return _NOT_LETTER.sub(" ", letters) if character != BARRIER else f" {BARRIER} "
+    letters = "".join(_SIGNS.get(c, c) for c in bare if not unicodedata.combining(c))
+    if character == BARRIER:
+        return f" {BARRIER} "
+    return _NOT_LETTER.sub(" ", letters.translate(_CONFUSABLE))
+
+
+def seen(character: str) -> str:
+    """One character as `plain`, but capitals of Greek by their look, and a sign beside a word (™,
+    ², ① and raised letters) apart from it."""
+    letters, kind = plain(character), unicodedata.category(character)
+    if kind in _APART_KINDS or character in _ORDINALS or (kind == "So" and len(letters) > 1):
+        return " "
+    bare = unicodedata.normalize("NFKD", character)
+    capitals = bare.translate(_CAPITALS)
+    return letters if capitals == bare else "".join(map(plain, capitals))
+
+
+def as_read(text: str) -> list[bytes]:
+    """The text in UTF-8, beyond ASCII in plain letters: in each of the two ways, if they differ."""
+    raw = text.encode("utf-8", "surrogatepass")
+    return [raw] if text.isascii() else _without_others(raw)
 
 
 def words_of(text: str, fold: bytes = _FOLD) -> bytes:
-    """The text as words between blanks, in UTF-8, with a blank at both ends."""
-    raw = text.encode("utf-8", "surrogatepass")
-    if not text.isascii():
-        raw = _without_others(raw)
-    return b" " + raw.translate(fold) + b" "
+    """The text as words between blanks, in UTF-8, with a blank at both ends; in plain letters."""
+    return between_blanks(as_read(text)[0], fold)
 
 
-def _without_others(raw: bytes) -> bytes:
-    """The text with every run of characters beyond ASCII in its plain letters."""
+def between_blanks(read: bytes, fold: bytes = _FOLD) -> bytes:
+    """What `as_read` gave, as words between blanks, with a blank at both ends."""
+    return b" " + read.translate(fold) + b" "
+
+
+def _without_others(raw: bytes) -> list[bytes]:
+    """The text with every run of characters beyond ASCII in its letters, in one or two ways."""
     parts: list[bytes] = []
+    others: list[tuple[int, bytes]] = []
     at = 0
     for found in _OTHERS.finditer(raw):
-        parts += (raw[at : found.start()], _plain_run(found.group()))
+        letters, apart = _plain_run(found.group())
+        parts += (raw[at : found.start()], letters)
+        if apart != letters:
+            others.append((len(parts) - 1, apart))
         at = found.end()
-    return b"".join((*parts, raw[at:]))
+    parts.append(raw[at:])
+    ways = [b"".join(parts)]
+    for place, apart in others:
+        parts[place] = apart
+    return [*ways, b"".join(parts)] if others else ways
 
 
 @lru_cache(maxsize=_REMEMBERED_MAX)
-def _plain_run(run: bytes) -> bytes:
-    text = run.decode("utf-8", "surrogatepass")
-    return "".join(map(_plain_one, text)).encode("utf-8", "surrogatepass")
+def _plain_run(run: bytes) -> tuple[bytes, bytes]:
+    pairs = [_plain_one(character) for character in run.decode("utf-8", "surrogatepass")]
+    plain_ones, seen_ones = map("".join, zip(*pairs, strict=True))
+    return plain_ones.encode("utf-8", "surrogatepass"), seen_ones.encode("utf-8", "surrogatepass")
 
 
 @lru_cache(maxsize=_REMEMBERED_MAX)
-def _plain_one(character: str) -> str:
-    return plain(character)
+def _plain_one(character: str) -> tuple[str, str]:
+    return plain(character), seen(character)
 
 
 def leet_table(leet: dict[str, str]) -> bytes:
@@ -108,7 +151,14 @@ def references(text: str) -> str | None:
     around = windows(raw, _references_in(raw))
     if around is None:
         return None
-    return unquote(unescape(unescape(around.decode("utf-8", "surrogatepass"))), errors="ignore")
+    text = around.decode("utf-8", "surrogatepass")
+    return unquote(_resolved(_resolved(text)), errors="ignore")
+
+
+def _resolved(text: str) -> str:
+    """Without its references; one of eight and more digits is no character, nor a number that
+    Python would read."""
+    return unescape(_NO_CHARACTER.sub("\ufffd", _ZEROS.sub("&#", text)))
 
 
 def _references_in(raw: bytes) -> Iterator[_Found]:
@@ -164,41 +214,70 @@ def _stands_for_other(sign: bytes) -> bool:
 
 
 def _reach(raw: bytes, at: int, sign: int) -> int:
-    """How far nine whole words reach from a place, before (-1) or after it (1), or all there is."""
-    reach, left = 2_560, at if sign < 0 else len(raw) - at
+    """How far nine words and more reach from a place, before (-1) or after it (1), or all there is.
+
+    It ends at a blank: neither a character nor a word is cut. Single letters do not count, for a
+    word may be spaced out, nor marks that stand for none.
+    """
+    reach, left = _REACH_BYTES, at if sign < 0 else len(raw) - at
     while reach < left:
         piece = raw[at - reach : at] if sign < 0 else raw[at : at + reach]
-        words = piece.translate(_FOLD)
-        if len(words.rsplit(None, 10) if sign < 0 else words.split(None, 10)) > 10:
-            return reach
+        folded = piece.translate(_FOLD)
+        whole = piece[folded.find(b" ") :] if sign < 0 else piece[: folded.rfind(b" ") + 1]
+        if b" " in folded and min(map(_words_in, _without_others(whole))) >= _REACH_WORDS:
+            return len(whole)
         reach *= 4
     return left
 
 
+def _words_in(read: bytes) -> int:
+    """How many words of two and more letters, counted no further than needed."""
+    return sum(1 for _ in islice(_WORD.finditer(read.translate(_FOLD)), _REACH_WORDS))
+
+
 def from_base64(text: str) -> Iterator[str]:
-    """What runs of base64 in the text stand for, read from each of their first four characters."""
-    for run in _BASE64.findall(text.encode("utf-8", "surrogatepass")):
-        if run in (run.lower(), run.upper()):
-            continue  # a long word or number, which base64 of a text never is
-        signs = run.replace(b"\r", b"").replace(b"\n", b"").translate(_URL_SIGNS)
-        for start in range(4):
-            part = signs[start:]
-            part = part[: len(part) - (len(part) % 4 == 1)]
-            try:
-                yield _text(base64.b64decode(part + b"=" * (-len(part) % 4)))
-            except NotBase64:
-                continue
+    """What runs of base64 in the text stand for: a text for each of the four places in a run where
+    it may begin."""
+    runs = [
+        run.translate(_URL_SIGNS, _LINE_ENDS)
+        for run in _BASE64.findall(text.encode("utf-8", "surrogatepass"))
+        if run[1:] not in (run[1:].lower(), run[1:].upper())  # a word or number: no base64
+    ]
+    for start in range(4 if runs else 0):
+        yield _apart(_of_base64(run[start:]) for run in runs)
+
+
+def _of_base64(part: bytes) -> bytes:
+    """What is no base64 after all, for the sum of its signs, stands for nothing."""
+    part = part[: len(part) - (len(part) % 4 == 1)]
+    try:
+        return base64.b64decode(part + b"=" * (-len(part) % 4))
+    except NotBase64:
+        return b""
 
 
 def from_hex(text: str) -> Iterator[str]:
-    """What runs of hexadecimal digits in the text stand for."""
-    for run in _HEX.findall(text.encode("utf-8", "surrogatepass")):
-        digits = run.translate(None, b" :-").decode()
-        for start in (0, 1):
-            part = digits[start:]
-            yield _text(bytes.fromhex(part[: len(part) - len(part) % 2]))
+    """What runs of hexadecimal digits in the text stand for: read from the first and the second."""
+    runs = [
+        _HEX_MARKS.sub(b"", run).translate(None, _HEX_BETWEEN).decode()
+        for run in _HEX.findall(text.encode("utf-8", "surrogatepass"))
+    ]
+    for start in range(2 if runs else 0):
+        yield _apart(bytes.fromhex(run[start : len(run) - (len(run) - start) % 2]) for run in runs)
+
+
+def from_tags(text: str) -> str | None:
+    """The letters that the text's tag characters stand for, which nobody sees (U+E0020 and on)."""
+    if text.isascii() or _TAGS_BEGIN not in text.encode("utf-8", "surrogatepass"):
+        return None
+    return "".join(chr(ord(tag) - _TAG) for run in _TAGS.findall(text) for tag in run)
+
+
+def _apart(decoded: Iterable[bytes]) -> str:
+    return f" {BARRIER} ".join(map(_text, decoded))
 
 
 def _text(raw: bytes) -> str:
     """Bytes as a text to search: UTF-8, or UTF-16 of plain letters."""
-    return raw.replace(b"\0", b"").replace(b"\x01", b" ").decode("utf-8", "replace")
+    text = raw.replace(b"\0", b"").replace(b"\x01", b" ").decode("utf-8", "replace")
+    return text.replace("\ufffd", " ")  # as which it is compared

@@ -3,10 +3,10 @@
 An entry of the list is a line of one to eight words; `#` begins a comment line. It is found where
 its words stand next to each other, whole, whatever stands between them but a letter or digit. Both
 text and list are compared in the form of `filters.formats.word_forms`: case, compatibility forms,
-accents, invisible characters and common look-alike letters of Cyrillic and Greek do not hide a
-word. Letters spaced out, letters by other signs, and words encoded once are looked for as the
-policy says. Not seen through: other alphabets' transliterations, encodings of encodings, words
-split in pieces of two and more letters.
+accents, invisible characters, look-alike letters and signs against a word do not hide it. Letters
+spaced out, letters by other signs, and words encoded once are looked for as the policy says. Not
+seen through: other alphabets' transliterations, encodings of encodings, words split in pieces of
+two and more letters.
 
 Takes text, gives the number of the first entry in the list that was found (the first is 1). The
 words themselves never leave this module. Time is linear in the text (Aho and Corasick 1975).
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from filters.formats import word_forms
-from filters.formats.word_forms import BARRIER, words_of
+from filters.formats.word_forms import BARRIER, as_read, between_blanks, words_of
 from schemas.cbor import CborValue
 from schemas.errors import Broken
 from schemas.reasons import Reason
@@ -31,6 +31,8 @@ _TABLE_BYTES_MAX = 1 << 19  # of patterns: beyond, the faster automaton takes to
 _BLANK = 0x20
 _REACH_BYTES = 512
 _WORD_BYTES_MAX = 256
+_ENTRY_BYTES_MAX = ENTRY_WORDS_MAX * _WORD_BYTES_MAX
+_JSON, _OF_EVENTS = {"json", "value"}, "specversion"
 _OF_LINES = ({"text", "lines"}, {"csv", "header", "rows"})
 
 
@@ -81,56 +83,99 @@ class WordList:
             found.extend(map(self._in_plain, word_forms.from_base64(joined)))
         if disguises.hex:
             found.extend(map(self._in_plain, word_forms.from_hex(joined)))
+        if (tags := word_forms.from_tags(joined)) is not None:
+            found.append(self._in_plain(tags))
         return min((number for number in found if number is not None), default=None)
 
     def _find(self, text: str) -> int | None:
-        words = words_of(text)
-        found = [self._plain.search(words)]
-        if self._disguises.spaced:
-            found.extend(self._in_spaced(run) for run in word_forms.spaced(words))
-        if self._leet is not None:
-            found.append(self._leet.search(words_of(text, self._leet_fold)))
+        found: list[int | None] = []
+        for read in as_read(text):
+            words = between_blanks(read)
+            found.append(self._plain.search(words))
+            if self._disguises.spaced:
+                found.extend(self._in_spaced(run) for run in word_forms.spaced(words))
+            if self._leet is not None:
+                found.append(self._leet.search(between_blanks(read, self._leet_fold)))
         return min((number for number in found if number is not None), default=None)
 
     def _in_plain(self, text: str) -> int | None:
-        return self._plain.search(words_of(text))
+        found = [self._plain.search(between_blanks(read)) for read in as_read(text)]
+        return min((number for number in found if number is not None), default=None)
 
     def _in_spaced(self, run: bytes) -> int | None:
+        """In pieces, each with so much of the next as the longest entry needs."""
         if self._spaced is None:
             return None
-        found = self._spaced.find_matches_as_indexes(run[:_PIECE_BYTES], overlapping=True)
-        return min((self._spaced_numbers[at] for at, _, _ in found), default=None)
+        best: int | None = None
+        for start in range(0, len(run), _PIECE_BYTES):
+            piece = run[start : start + _PIECE_BYTES + _ENTRY_BYTES_MAX]
+            found = self._spaced.find_matches_as_indexes(piece, overlapping=True)
+            best = _least(best, min((self._spaced_numbers[at] for at, _, _ in found), default=None))
+        return best
 
 
 class _Automaton:
-    """Entries by their longest word; the words beside it are compared where that one stands."""
+    """Entries by their longest word; where that one stands, phrases are looked up in a table.
 
-    __slots__ = ("_entries", "_trie")
+    Words that stand close to each other are looked at together, so that a text of nothing but one
+    word of many entries costs no more than its length.
+    """
+
+    __slots__ = ("_alone", "_numbers", "_shapes", "_shapes_of", "_trie")
 
     def __init__(self, entries: Sequence[tuple[tuple[bytes, ...], int]]) -> None:
-        by_word: dict[bytes, list[tuple[tuple[bytes, ...], int, int]]] = {}
+        self._numbers: dict[tuple[bytes, ...], int] = {}
+        shapes: dict[bytes, set[tuple[int, int]]] = {}
         for words, number in entries:
+            self._numbers.setdefault(words, number)
             at = max(range(len(words)), key=lambda place: len(words[place]))
-            by_word.setdefault(words[at], []).append((words, at, number))
-        self._entries = list(by_word.values())
-        self._trie = _compiled([word + b" " for word in by_word])
+            shapes.setdefault(words[at], set()).add((at, len(words)))
+        self._alone = [self._numbers.get((word,)) for word in shapes]
+        self._shapes_of = {word: sorted(found - {(0, 1)}) for word, found in shapes.items()}
+        self._shapes = list(self._shapes_of.values())
+        self._trie = _compiled([word + b" " for word in shapes])
 
     def search(self, words: bytes) -> int | None:
         """The smallest number of an entry that stands there."""
-        best: int | None = None
         if self._trie is None:
             return None
+        best: int | None = None
         for start, piece in _pieces(words):
+            low, high = -1, -1  # a stretch of the text in which words of phrases were found
             matches = self._trie.find_matches_as_indexes(piece, overlapping=True)
             for which, first, last in matches:
                 if piece[first - 1] != _BLANK:
                     continue  # the end of a longer word
-                for entry, at, number in self._entries[which]:
-                    if (best is None or number < best) and (
-                        len(entry) == 1 or _beside(words, start + first, start + last, entry, at)
-                    ):
-                        best = number
+                best = _least(best, self._alone[which])
+                if not self._shapes[which]:
+                    continue
+                if low < 0 or start + first > high + _REACH_BYTES:
+                    best = _least(best, self._phrase_in(words, low, high))
+                    low = start + first
+                high = start + last
+            best = _least(best, self._phrase_in(words, low, high))
         return best
+
+    def _phrase_in(self, words: bytes, low: int, high: int) -> int | None:
+        """The smallest number of an entry of several words that reaches into a stretch."""
+        if low < 0:
+            return None
+        before = _before(words, low, ENTRY_WORDS_MAX - 1)
+        after = _after(words, high, ENTRY_WORDS_MAX - 1)
+        there = [*before, *words[low:high].split(), *after]
+        best: int | None = None
+        for place, word in enumerate(there):
+            for at, length in self._shapes_of.get(word, ()):
+                if at <= place:
+                    phrase = tuple(there[place - at : place - at + length])
+                    best = _least(best, self._numbers.get(phrase))
+        return best
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
 
 
 def _compiled(patterns: list[bytes]) -> BytesAhoCorasick | None:
@@ -151,14 +196,6 @@ def _pieces(words: bytes) -> Iterator[tuple[int, bytes]]:
             end = end if cut < 0 else cut + 1
         yield start, words[start:end]
         start = end - 1
-
-
-def _beside(words: bytes, first: int, last: int, entry: tuple[bytes, ...], at: int) -> bool:
-    """Whether the entry's other words stand before and after the one that was found."""
-    if at and tuple(_before(words, first, at)) != entry[:at]:
-        return False
-    rest = entry[at + 1 :]
-    return not rest or tuple(_after(words, last, len(rest))) == rest
 
 
 def _before(words: bytes, end: int, count: int) -> list[bytes]:
@@ -213,15 +250,19 @@ def texts(value: CborValue) -> list[str]:
     """Every text of a decoded CBOR value, map keys and element names included.
 
     The lines of a plain text are one text, and so are the cells of a table, so that a phrase is
-    found across the end of a line or cell.
+    found across the end of a line or cell. The numbers of JSON and of events are texts too.
     """
     found: list[str] = []
     todo: list[CborValue] = [value]
+    numbers = False
     if isinstance(value, dict) and value.keys() in _OF_LINES:
         todo = []
         found.append("\n".join(map(_joined, (value.get("lines"), value.get("header")))))
         rows = value.get("rows")
         found.append("\n".join(map(_joined, rows if isinstance(rows, list) else ())))
+    elif isinstance(value, dict):
+        numbers = value.keys() == _JSON or _OF_EVENTS in value
+        todo = [value["value"]] if value.keys() == _JSON else todo
     while todo:
         item = todo.pop()
         if isinstance(item, str):
@@ -231,6 +272,8 @@ def texts(value: CborValue) -> list[str]:
         elif isinstance(item, dict):
             found.extend(filter(_is_text, item))
             todo.extend(item.values())
+        elif numbers and isinstance(item, int | bytes) and not isinstance(item, bool):
+            found.append(str(item) if isinstance(item, int) else item.decode("ascii", "replace"))
     return found
 
 

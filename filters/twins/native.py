@@ -6,6 +6,7 @@ JSON through the standard parser, with duplicate keys refused.
 """
 
 import json
+from collections.abc import Callable
 from typing import Any, Literal
 
 from filters.twins.container_texts import container_texts
@@ -17,7 +18,7 @@ Format = Literal["xml", "json", "text", "container"]
 
 
 def texts(untrusted: bytes, form: Format) -> list[str]:
-    """Every name and every text, in no special order."""
+    """Every name and every text, in no special order; numbers of JSON are texts as written."""
     found: list[str] = []
     if form == "text":
         return [_text(untrusted)]
@@ -30,7 +31,7 @@ def texts(untrusted: bytes, form: Format) -> list[str]:
             found.extend(value for _, value in element.items())
             found.extend(text for text in (element.text, element.tail) if text)
         return found
-    todo = [_json(untrusted)]
+    todo = [_json(untrusted, str)]
     while todo:
         value = todo.pop()
         if isinstance(value, str):
@@ -62,9 +63,13 @@ def _text(untrusted: bytes) -> str:
         raise Malformed(Reason.ENCODING_NOT_UTF8, "the bytes are not UTF-8") from error
 
 
-def _json(untrusted: bytes) -> Any:
+def _json(untrusted: bytes, number: Callable[[str], Any] | None = None) -> Any:
+    """number: what becomes of a number, from its text."""
     try:
-        return json.loads(untrusted.decode("utf-8"), object_pairs_hook=_without_doubles)
+        return json.loads(
+            untrusted.decode("utf-8"), object_pairs_hook=_without_doubles,
+            parse_int=number, parse_float=number,
+        )  # fmt: skip
     except (ValueError, RecursionError) as error:
         raise Malformed(Reason.SYNTAX, "the bytes are not JSON in UTF-8") from error
 

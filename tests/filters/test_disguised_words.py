@@ -2,6 +2,7 @@
 
 import base64
 import json
+import random
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters import catalog
-from filters.formats.word_list import Disguises, WordList
+from filters.formats import word_forms
+from filters.formats.word_forms import plain as plain_form
+from filters.formats.word_forms import seen as seen_form
+from filters.formats.word_list import Disguises, WordList, texts
+from filters.twins.native import texts as native_texts
+from filters.twins.words_twin import _AsSeen, _Letters
 from schemas.cbor import encode
 from schemas.errors import Broken
 from schemas.message import Message, Meta
@@ -68,7 +74,33 @@ def b64(text: str) -> str:
         ("m16", 5),
         ("obs1dians", 0),
         (b64("the word is obsidian today"), 1),
-        (b64("obsidian").rstrip("="), 0),
+        (b64("obsidian").rstrip("="), 1),
+        ("b2JzaW", 0),
+        ("the OBSIDIA\u039d plan", 1),
+        ("\u039dOFOR\u039d", 3),
+        ("\u03bdofor\u03bd", 0),
+        ("M\u03996", 5),
+        ("OBSIDIAN\u2122 plan", 1),
+        ("obsidian\u00b9", 1),
+        ("obsidian\u00aa", 1),
+        ("\u2460obsidian", 1),
+        ("obsidian\u02bcs", 1),
+        ("mi\u2076", 5),
+        ("".join(chr(0x1F170 + ord(c) - 97) for c in "obsidian"), 1),
+        ("".join(chr(0x1F150 + ord(c) - 97) for c in "obsidian"), 1),
+        (" ".join(chr(0x1F1E6 + ord(c) - 97) for c in "obsidian"), 1),
+        ("\u1d0f\u0299s\u026a\u1d05\u026a\u1d00\u0274", 1),
+        ("obs\u0131d\u0131an", 1),
+        ("\u00f8bsidian", 1),
+        ("hello " + "".join(chr(0xE0000 + ord(c)) for c in "obsidian"), 1),
+        ("obs\U000e0061idian", 1),
+        ("\n".join(b64("the plan is obsidian today")[at : at + 15] for at in range(0, 45, 15)), 1),
+        ("    " + b64("a" * 60 + " obsidian " + "b" * 60).replace("IG9i", "IG9i\n    ", 1), 1),
+        (b"obsidian".hex(), 1),
+        ("".join(f"\\x{byte:02x}" for byte in b"obsidian"), 1),
+        (", ".join(f"0x{byte:02x}" for byte in b"obsidian"), 1),
+        (",".join(f"{byte:02x}" for byte in b"obsidian"), 1),
+        ("\n".join((b"the plan is obsidian".hex()[:26], b"the plan is obsidian".hex()[26:])), 1),
         ("x" + b64("the word is obsidian today"), 1),
         (f"data:;base64,{b64('say noforn please')}", 3),
         (b64("the word is obsidian today").replace("+", "-").replace("/", "_"), 1),
@@ -160,6 +192,80 @@ def test_a_search_is_whole_over_the_bounds_of_its_pieces() -> None:
     for before in range((1 << 20) - 24, (1 << 20) + 4, 3):
         assert words.search(["x" * before + " blackbird  seven y"]) == 2
     assert words.search(["blackbird " * 300_000]) is None
+
+
+def test_long_runs_of_spaced_letters_are_searched_to_the_end() -> None:
+    words = WordList(LIST)
+    for before in range((1 << 20) - 9, (1 << 20) + 2):
+        assert words.search(["z " * before + "o b s i d i a n z"]) == 1
+
+
+def test_both_sides_have_the_same_letters_for_every_character() -> None:
+    letters, seen = _Letters(), _AsSeen()
+    for code in range(0x110000):
+        character = chr(code)
+        assert plain_form(character) == letters[code], hex(code)
+        assert seen_form(character) == seen[code], hex(code)
+
+
+WHOLE_CHARACTERS = ("é", "ж", "日本", "𝐨", "x")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_text_around_a_reference_is_cut_at_blanks(seed: int) -> None:
+    """No character in two, which cannot be read, and no word, which would be another."""
+    chance = random.Random(seed)
+    text = ""
+    while len(text) < 12_000:
+        text += chance.choice(WHOLE_CHARACTERS) * chance.randrange(1, 40)
+        text += " " * chance.randrange(9)
+    half = len(text) // 2
+    resolved = word_forms.references(f"{text[:half]}%20{text[half:]}")
+    assert resolved is not None
+    words = f"{text[:half]} {text[half:]}".split()
+    assert set(resolved.replace("\x01", " ").split()) <= set(words)
+
+
+def test_a_words_end_at_the_edge_of_what_is_looked_at_is_no_word() -> None:
+    text = "".join(f" un{'x' * (at % 7)}obsidian" for at in range(4_000))
+    for between in range(0, 600, 7):
+        assert ask(f"{text} {'y' * between} a%20b {'y' * between} {text}") == 0
+
+
+@pytest.mark.parametrize("filling", ["\u0301 ", "a ", "\u200b ", ". "])
+def test_marks_and_letters_alone_do_not_put_a_word_out_of_reach(filling: str) -> None:
+    gap = filling * 3_000
+    if filling == "a ":
+        assert ask(f"{gap} o b s %69 d i a n {gap}") == 1
+    else:
+        assert ask(f"x {gap} blackbird {gap} s%65ven {gap} y") == 2
+
+
+@pytest.mark.parametrize("sign", ["&#", "&#x", "&amp;#", "&#0", "&#000000000"])
+def test_numbers_of_thousands_of_digits_stand_for_no_character(sign: str) -> None:
+    for digits in ("1" * 5_000, "0" * 5_000 + "111;bsidian", "9" * 8 + ";obsidian"):
+        ask(f"the {sign}{digits} and n%6fforn")
+    assert ask("&#" + "0" * 5_000 + "111;bsidian") == 1
+
+
+def test_numbers_of_json_are_texts() -> None:
+    own = WordList(b"1984\n2 50\n")
+    assert own.search(texts({"json": 1, "value": {"a": [1984]}})) == 1
+    assert own.search(texts({"json": 1, "value": [b"2.50"]})) == 2
+    assert own.search(texts({"specversion": "1.0", "data": {"a": 1984}})) == 1
+    assert own.search(texts({"json": 1, "value": [True, None, 1985]})) is None
+    assert WordList(b"1\nvalue\njson\n").search(texts({"json": 1, "value": ["x"]})) is None
+    assert own.search(native_texts(b'{"a":[1984]}', "json")) == 1
+    assert own.search(native_texts(b"[2.50]", "json")) == 2
+
+
+def test_a_text_of_one_word_of_many_entries_is_searched_word_by_word() -> None:
+    """The work is counted, not timed: lookups stay a few a word, however many share it."""
+    names = [f"operation {first}{second}" for first in "bcdfghjk" for second in "aeiouy"]
+    words = WordList("\n".join(names).encode())
+    assert words.search(["operation " * 100_000]) is None
+    assert words.search(["operation " * 100_000 + "ky"]) == len(names)
+    assert len(words._plain._shapes_of[b"operation"]) == 1
 
 
 def test_fields_are_apart_and_the_smallest_number_is_told() -> None:
