@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from filters.formats.container_limits import ContainerLimits
+from filters.formats.text_rules import has_unseen
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
@@ -29,10 +30,12 @@ def file_name(untrusted_name: bytes, limits: ContainerLimits) -> str:
     name = unicodedata.normalize("NFC", untrusted)
     if not name.isprintable():
         raise _bad("has a control, invisible or unassigned character")
+    look = unicodedata.normalize("NFKC", name)
+    if has_unseen(name) or has_unseen(look):
+        raise _bad("has a character that nobody sees")
     segments = name.split("/")
     if len(segments) > limits.name_levels_max:
         raise Malformed(Reason.TOO_DEEP, "an entry lies in more folders than the bound")
-    look = unicodedata.normalize("NFKC", name)
     looks = look.split("/")
     if len(looks) != len(segments):
         raise _bad("has a character that looks like a slash")

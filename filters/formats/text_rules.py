@@ -94,6 +94,11 @@ def _class(character: str) -> str:
     return "marks" if category in ("Mn", "Me") else ""
 
 
+def has_unseen(text: str) -> bool:
+    """Whether a character is there that nobody sees, joiners and selectors of signs among them."""
+    return bool(_INVISIBLE.search(text) or _JOINER.search(text))
+
+
 def judge(text: str, rules: TextParameters, between: str = "\t\n") -> None:
     """Return if no character of the text is one that the rules refuse, else `Malformed`.
 

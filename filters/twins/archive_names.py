@@ -8,6 +8,7 @@ character is looked up in the tables of Unicode, and names are put into a tree o
 import unicodedata
 from typing import Any
 
+from filters.twins.text_judge import shows_all
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
@@ -54,6 +55,8 @@ def _step(step: str) -> str:
     if unicodedata.normalize("NFC", step) != step:
         raise _bad("is not in Unicode's composed form")
     plain = unicodedata.normalize("NFKC", step)
+    if not shows_all(step + plain):
+        raise _bad("has a character that nobody sees")
     for character in plain + step:
         if character in _NEVER or unicodedata.category(character) in _CATEGORIES:
             raise _bad("has a character that no file name may have")

@@ -76,6 +76,11 @@ def begins_plain(text: str) -> None:
         raise Malformed(Reason.TYPE_NOT_ALLOWED, "it begins as a file of another type")
 
 
+def shows_all(text: str) -> bool:
+    """Whether every character can be seen: no filler, joiner or selector, not even in an emoji."""
+    return not any(_unseen(code) or code in _JOINERS for code in map(ord, text))
+
+
 def _unseen(code: int) -> bool:
     at = bisect_right(_STARTS, code) - 1
     return at >= 0 and code <= _UNSEEN[at][1]

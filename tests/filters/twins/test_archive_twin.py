@@ -54,6 +54,13 @@ WRONG: dict[str, Any] = {
     "line end": model(entry("a\n.txt")),
     "right to left": model(entry("a\u202etxt.txt")),
     "zero width": model(entry("a\u200b.txt")),
+    "selector of another page": model(entry("a\U000e0141.txt")),
+    "grapheme joiner": model(entry("a\u034f.txt")),
+    "emoji selector": model(entry("a\ufe0f.txt")),
+    "joiner": model(entry("क\u200d.txt")),
+    "Hangul filler": model(entry("a\u3164.txt")),
+    "Braille blank": model(entry("a\u2800.txt")),
+    "Khmer vowel that has no form": model(entry("a\u17b4.txt")),
     "not composed": model(entry("e\u0301.txt")),
     "full-width slash": model(entry("..／a.txt")),
     "two-dot leader": model(entry("‥/a.txt")),
@@ -81,6 +88,15 @@ def test_both_sides_refuse_a_wrong_model(what: str) -> None:
         archive_model.read(crossed)
     with pytest.raises(Malformed):
         archive(crossed, BOUNDS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["हिन्दी.txt", "ไทยที่.txt", "ΰ̈.txt", "العَرَبِيَّة.txt", "한글.txt", "ភាសាខ្មែរ.txt", "ᠮᠣᠩᠭᠣᠯ.txt"],
+)
+def test_names_in_the_marks_of_many_scripts_pass_both_sides(name: str) -> None:
+    crossed = encode(model(entry(name)))
+    assert archive_model.read(crossed) == archive(crossed, BOUNDS)
 
 
 def test_the_destination_keeps_bounds_of_its_own() -> None:
