@@ -27,6 +27,7 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _INTEGERS = {1, 3, 4}
 _GAP_BYTES_MAX = 24  # Pillow leaves the header of each appended page
 _ENTRIES_MAX = 512
+_LEVELS_MAX = 4  # a page, its smaller picture, that one's Exif, and what Exif has inside
 _DIRECTORIES = {34665: "Exif", 34853: "position", 40965: "Exif", 330: "smaller pictures"}
 _NAMES = {
     700: "XMP", 33723: "IPTC", 34377: "Photoshop data", 34675: "colour profile", 270: "text",
@@ -95,8 +96,10 @@ class _Walk:
         self.found.shown = _written(self.data, self.pages, self.order)
         return self.found
 
-    def directory(self, at: int) -> tuple[_Page, int]:
-        """One directory (TIFF 6.0 section 2) and where the next one is."""
+    def directory(self, at: int, level: int = 1) -> tuple[_Page, int]:
+        """One directory (TIFF 6.0 section 2) and where the next one is. level: 1 for a page's."""
+        if level > _LEVELS_MAX:
+            raise Malformed(Reason.TOO_DEEP, "TIFF directories in directories, deeper than 4")
         if at in self.visited:
             broken("the TIFF directories go round in a circle")
         self.visited.add(at)
@@ -113,7 +116,7 @@ class _Walk:
                 broken(f"a TIFF directory has tag {tag} twice")
             page.entries[tag] = entry
             if tag in _DIRECTORIES:
-                self.inner(tag, entry)
+                self.inner(tag, entry, level + 1)
         return page, self.number(at + 2 + 12 * count, 4)
 
     def entry(self, at: int) -> _Entry:
@@ -128,18 +131,18 @@ class _Walk:
         self.taken.append((start, start + size))
         return _Entry(kind, count, raw)
 
-    def inner(self, tag: int, entry: _Entry) -> None:
+    def inner(self, tag: int, entry: _Entry, level: int) -> None:
         """A directory inside a page: walked so that its bytes are known, and dropped."""
         self.found.drop(_DIRECTORIES[tag])
         for start in self.integers(entry):
             if tag == 330:
-                self.thumbnails(start)
+                self.thumbnails(start, level)
             else:
-                self.directory(start)
+                self.directory(start, level)
 
-    def thumbnails(self, start: int) -> None:
+    def thumbnails(self, start: int, level: int) -> None:
         while start:
-            page, start = self.directory(start)
+            page, start = self.directory(start, level)
             self.taken += self.pieces(page)
 
     def integers(self, entry: _Entry) -> list[int]:

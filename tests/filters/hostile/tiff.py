@@ -107,9 +107,17 @@ def _directories() -> Iterator[Case]:
         (*SYNTAX, "too-many-elements"),
     )
     yield Case("an inner directory beyond the end", tiff({34665: (4, [10**6])}), SYNTAX)
+    yield Case("900 directories in one another", _nested(900), ("too-deep",))
     yield Case("smaller pictures beyond the end", tiff({330: (4, [10**6, 10**7])}), SYNTAX)
     yield Case("hidden bytes between", tiff(more=b"HIDDEN" * 100), ("trailing-data",))
     yield Case("a program between", tiff(more=b"\x7fELF" + bytes(range(1, 99))), ("trailing-data",))
+
+
+def _nested(levels: int) -> bytes:
+    out = b"II*\x00" + pack("<I", 8)
+    for _ in range(levels):
+        out += pack("<HHHII", 1, 34665, 4, 1, len(out) + 18) + bytes(4)
+    return out + pack("<HHHII", 1, 256, 4, 1, 1) + bytes(4)
 
 
 def _pages() -> Iterator[Case]:
