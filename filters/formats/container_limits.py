@@ -39,10 +39,12 @@ class ContainerLimits:
 class Purse:
     """What is left of the bounds while a message is being opened."""
 
-    __slots__ = ("bytes_left", "entries_left", "limits")
+    __slots__ = ("bytes_left", "entries_left", "limits", "pixels_left")
 
-    def __init__(self, limits: ContainerLimits) -> None:
+    def __init__(self, limits: ContainerLimits, all_pixels_max: int = 0) -> None:
+        """all_pixels_max: of the pictures in all parts, where parts are rebuilt."""
         self.limits = limits
+        self.pixels_left = all_pixels_max
         self.entries_left = limits.entries_max
         self.bytes_left = limits.total_bytes_max
 
@@ -61,3 +63,9 @@ class Purse:
             raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "the entries together exceed their bound")
         if size_bytes > RATIO_FREE_BYTES and size_bytes > packed_bytes * self.limits.ratio_max:
             raise Malformed(Reason.ARCHIVE_RATIO, "an entry is packed denser than the bound")
+
+    def pixels(self, count: int) -> None:
+        """So many pixels have a part's pictures, or `Malformed`."""
+        self.pixels_left -= count
+        if self.pixels_left < 0:
+            raise Malformed(Reason.TOO_MANY_PIXELS, "the pictures have too many pixels together")

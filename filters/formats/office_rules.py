@@ -46,6 +46,7 @@ class OfficeRules(Parameters):
     unknown     elements and parts that the table of names does not have
     pictures    pictures of a type that `media` does not have
     media       the table of pictures
+    all_pixels_max  of all pictures together, frame by frame
     ooxml_document  the table of names of Office Open XML
     odf_document    the table of names of OpenDocument
     """
@@ -64,6 +65,7 @@ class OfficeRules(Parameters):
     unknown: Choice = "drop"
     pictures: Choice = "refuse"
     media: list[MediaLine] = Field(default=[], max_length=16)
+    all_pixels_max: int = Field(default=100_000_000, ge=1, le=1_000_000_000)
     ooxml_document: str = Field(default="ooxml-names.txt", max_length=64)
     odf_document: str = Field(default="odf-names.txt", max_length=64)
 

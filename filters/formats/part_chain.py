@@ -12,6 +12,8 @@ from dataclasses import replace
 from pydantic import Field
 
 from filters import catalog
+from filters.formats.container_limits import Purse
+from filters.formats.part_pixels import pixels_in
 from schemas.errors import Broken, Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
@@ -37,7 +39,7 @@ class PartStopped(Exception):  # noqa: N818  # a verdict on its way out, not an 
 
 
 class PartChain:
-    """The stages of one kind of part, made. `PartChain(message, bytes)` is what crosses of it."""
+    """The stages of one kind of part, made; called with a part, what crosses of it."""
 
     def __init__(self, lines: Sequence[PartStage], documents: Documents) -> None:
         """Make the stages; `Broken` if they may not stand here or in this order."""
@@ -53,8 +55,12 @@ class PartChain:
         if not changed:
             raise Broken(Reason.POLICY_MALFORMED, "a part has no stage that writes it anew")
 
-    def __call__(self, message: Message, untrusted: bytes) -> bytes:
-        """The part's bytes as they cross. Raises `Malformed`, or `PartStopped` with a verdict."""
+    def __call__(self, message: Message, untrusted: bytes, purse: Purse) -> bytes:
+        """The part's bytes as they cross. Raises `Malformed`, or `PartStopped` with a verdict.
+
+        purse: pays for the pixels, as many as there were at most from stage to stage.
+        """
+        paid = 0
         meta = replace(message.meta, type="")
         part = Message.make(meta, untrusted)
         for run in self._runs:
@@ -63,6 +69,9 @@ class PartChain:
                 raise PartStopped(answer)
             if isinstance(answer, Changed):
                 part = answer.message
+                pixels = pixels_in(part.payload, part.meta.type)
+                purse.pixels(max(pixels - paid, 0))
+                paid = max(pixels, paid)
         return part.payload
 
 

@@ -14,7 +14,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from filters.formats.archive_model import ARCHIVE_CBOR, GZIP_NAME, LAYOUT, PART_PATTERN
-from filters.formats.container_limits import ContainerLimits, Purse
+from filters.formats.container_limits import Purse
 from filters.formats.container_parameters import ContainerParameters
 from filters.formats.containers import ArchiveKind, kind_of, opened
 from filters.formats.entry_names import extension
@@ -56,10 +56,16 @@ class PartLine(Parameters):
 
 
 class ArchiveRebuildParameters(ContainerParameters):
-    """parts: the table of parts. unknown: what becomes of a part whose extension is not in it."""
+    """What becomes of the parts.
+
+    parts           the table of parts
+    unknown         what becomes of a part whose extension is not in it
+    all_pixels_max  of the pictures in all parts together, frame by frame
+    """
 
     parts: list[PartLine] = Field(default=[], max_length=64)
     unknown: Literal["refuse", "drop"] = "refuse"
+    all_pixels_max: int = Field(default=100_000_000, ge=1, le=1_000_000_000)
 
     @model_validator(mode="after")
     def _extensions_are_unique(self) -> Self:
@@ -76,13 +82,14 @@ def make(parameters: ArchiveRebuildParameters, documents: Documents) -> Run:
         for line in parameters.parts
         for name in line.extensions
     }
-    limits, drops = parameters.limits(), parameters.unknown == "drop"
+    drops = parameters.unknown == "drop"
 
     def run(message: Message) -> Answer:
         kind = kind_of(message.payload)
         if kind is None:
             raise Malformed(Reason.TYPE_UNKNOWN, "the payload does not begin as an archive")
-        opener = _Opener(message, table, limits, drops)
+        purse = Purse(parameters.limits(), parameters.all_pixels_max)
+        opener = _Opener(message, table, purse, drops)
         try:
             model = opener.archive(message.payload, kind, message.meta.name, 1)
         except PartStopped as stopped:
@@ -100,12 +107,12 @@ class _Opener:
         self,
         message: Message,
         table: dict[str, tuple[PartLine, PartChain | None]],
-        limits: ContainerLimits,
+        purse: Purse,
         drops: bool,
     ) -> None:
         self.message = message
         self.table = table
-        self.purse = Purse(limits)
+        self.purse = purse
         self.drops = drops
         self.dropped = 0
         self.parts = 0
@@ -148,7 +155,7 @@ class _Opener:
         if self.counts[line.part] > line.count_max:
             raise Malformed(Reason.TOO_MANY_ELEMENTS, f"more parts of kind {line.part} than may be")
         if chain is not None:
-            return {"part": line.part, "data": chain(self.message, contents)}
+            return {"part": line.part, "data": chain(self.message, contents, self.purse)}
         if not line.archive or kind_of(contents) != line.archive:
             raise Malformed(Reason.TYPE_NOT_ALLOWED, "a part is not the archive its name says")
         return {

@@ -38,15 +38,16 @@ def make(parameters: OfficeRebuildParameters, documents: Documents) -> Run:
 
     def run(message: Message) -> Answer:
         dropped = Dropped(parameters)
+        purse = Purse(limits, parameters.all_pixels_max)
 
         def picture(media_type: str, untrusted: bytes) -> tuple[str, bytes] | None:
             if media_type not in media:
                 return None
             name, chain = media[media_type]
-            return name, chain(message, untrusted)
+            return name, chain(message, untrusted, purse)
 
         try:
-            model = _model(message.payload, Purse(limits), dropped, picture, ooxml, odf)
+            model = _model(message.payload, purse, dropped, picture, ooxml, odf)
         except PartStopped as stopped:
             return stopped.answer
         meta = replace(message.meta, type=OFFICE_CBOR)
