@@ -54,7 +54,7 @@ def make(parameters: ArchiveSchemaTwinParameters, documents: Documents) -> Run:
 
 def _opened(untrusted: bytes) -> tuple[str, bytes, Entries]:
     try:
-        if untrusted[:2] == b"PK":
+        if untrusted.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             found = _zip(untrusted)
             return "zip", zip_file(found), found
         if untrusted[:2] == b"\x1f\x8b":

@@ -17,6 +17,9 @@ from schemas.reasons import Reason
 
 _BYTES_MAX = 1 << 26
 _LEVELS_MAX = 8
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_GZIP = b"\x1f\x8b"
+_TAR = b"ustar\x00"  # with controls in them: no text begins as an archive does
 
 
 def container_texts(untrusted: bytes) -> list[str]:
@@ -32,7 +35,7 @@ def container_texts(untrusted: bytes) -> list[str]:
                 if left < 0 or level > _LEVELS_MAX:
                     raise ValueError("too large or too deep")
                 found.append(name)
-                if inner[:2] in (b"PK", b"\x1f\x8b") or inner[257:262] == b"ustar":
+                if inner.startswith((*_ZIP, _GZIP)) or inner[257:263] == _TAR:
                     todo.append((inner, level + 1))
                 elif inner.startswith(b"<?xml") and name.endswith((".xml", ".rels")):
                     found += texts(parse(inner))
@@ -43,13 +46,13 @@ def container_texts(untrusted: bytes) -> list[str]:
 
 
 def _files(contents: bytes) -> list[tuple[str, bytes]]:
-    if contents[:2] == b"PK":
+    if contents.startswith(_ZIP):
         with zipfile.ZipFile(io.BytesIO(contents)) as opened:
             members = opened.infolist()
             if sum(member.file_size for member in members) > _BYTES_MAX:
                 raise ValueError("too large")
             return [(member.filename, opened.read(member)) for member in members]
-    if contents[:2] == b"\x1f\x8b":
+    if contents.startswith(_GZIP):
         inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
         return [("", inflater.decompress(contents, _BYTES_MAX))]
     with tarfile.TarFile(fileobj=io.BytesIO(contents)) as tar:

@@ -4,6 +4,7 @@ Each needs a program: `apt-get install zip 7zip libarchive-tools default-jre-hea
 not there is skipped, and named.
 """
 
+import gzip
 import io
 import shutil
 import subprocess
@@ -51,7 +52,7 @@ def archive_pack() -> Pack:
 
 def held(archive: bytes) -> dict[str, bytes]:
     """The files in an archive, by Python's own readers."""
-    if archive[:2] == b"PK":
+    if archive.startswith(b"PK\x03\x04"):
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
             return {name: opened.read(name) for name in opened.namelist()}
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
@@ -97,3 +98,32 @@ def test_another_program_opens_what_is_delivered(
     }[program]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     assert {name: (tmp_path / name).read_bytes() for name in FILES} == FILES
+
+
+def test_texts_and_names_that_begin_with_the_letters_of_an_archive_pass(archive_pack: Pack) -> None:
+    ustar = b"words " * 42 + b"12345ustar  words\n"
+    files = {"keys.csv": b"PKID,name\n1,a\n", "notes.txt": b"PKI handbook\n", "PK.txt": ustar}
+    for payload in (zip_of(files), tar_of({f"PKI/{name}": raw for name, raw in files.items()})):
+        done = archive_pack(payload)
+        assert not done.stage, (done.stage, done.sentence)
+        assert sorted(held(done.message.payload).values()) == sorted(files.values())
+    inside = zip_of({"a.txt.gz": gzip.compress(b"PK numbers\n"), "b.zip": zip_of(files)})
+    assert not archive_pack(inside).stage
+
+
+def zip_of(files: dict[str, bytes]) -> bytes:
+    kept = io.BytesIO()
+    with zipfile.ZipFile(kept, "w") as archive:
+        for name, raw in files.items():
+            archive.writestr(name, raw)
+    return kept.getvalue()
+
+
+def tar_of(files: dict[str, bytes]) -> bytes:
+    kept = io.BytesIO()
+    with tarfile.open(fileobj=kept, mode="w") as archive:
+        for name, raw in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(raw)
+            archive.addfile(member, io.BytesIO(raw))
+    return kept.getvalue()

@@ -13,6 +13,7 @@ from filters import catalog
 from filters.formats import archive_model
 from filters.twins.archive_read import ArchiveReadParameters, archive
 from filters.twins.archive_writers import gzip_file, tar_file, zip_file
+from filters.twins.container_texts import container_texts
 from schemas.cbor import encode
 from schemas.errors import Malformed
 from schemas.message import Message, Meta
@@ -155,3 +156,10 @@ def test_the_vectors_read_and_build_as_they_say() -> None:
         files = [(one["name"], one["data"]) for one in read["entries"]]
         write = {"zip": zip_file, "tar": tar_file, "gzip": gzip_file}[read["kind"]]
         assert write(files).hex() == vector["file"]
+
+
+@pytest.mark.parametrize("write", [zip_file, tar_file])
+def test_names_in_archives_of_every_kind_inside_one_another_are_searched(write: Any) -> None:
+    inside = write([("deep.txt", b"x"), ("none.txt", b"PK and ustar")])
+    named = write([("a", gzip_file([("b", inside)]))])
+    assert {"a", "deep.txt", "none.txt"} <= set(container_texts(named))
