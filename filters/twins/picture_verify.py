@@ -23,6 +23,8 @@ _JPEG = re.compile(
     rb"\xff\xda\x00(?:\x08\x01\x01\x00|\x0c\x03\x01\x00\x02\x11\x03\x11)\x00\x3f\x00",
     re.DOTALL,
 )
+_ZIP_END_BYTES_MAX = 22 + 0xFFFF  # the end record with the longest comment, APPNOTE 4.3.16
+_PDF_BEGINS_BYTES_MAX = 1024  # where readers look for a header, as Acrobat does
 _TIFF_TAGS = (256, 257, 258, 259, 262, 273, 277, 278, 279, 317)
 
 
@@ -32,6 +34,16 @@ class PictureVerifyParameters(Parameters):
 
 def _wrong(what: str) -> Malformed:
     return Malformed(Reason.SYNTAX, f"not as this side writes it: {what}")
+
+
+def _nothing_else(data: bytes) -> None:
+    """Pixels can be chosen so that they are stored as the bytes of another file: of one that is
+    opened by its end, or by what stands near its beginning."""
+    end = data.rfind(b"PK\x05\x06", max(len(data) - _ZIP_END_BYTES_MAX, 0))
+    if end >= 0 and data.find(b"PK\x01\x02", 0, end) >= 0:
+        raise Malformed(Reason.TYPE_NOT_ALLOWED, "the picture would be a ZIP file too")
+    if data.find(b"%PDF-", 0, _PDF_BEGINS_BYTES_MAX) >= 0:
+        raise Malformed(Reason.TYPE_NOT_ALLOWED, "the picture would be a PDF too")
 
 
 def _png(data: bytes) -> None:
@@ -149,6 +161,7 @@ def make(parameters: PictureVerifyParameters, documents: Documents) -> Run:
                     reader(message.payload)
                 except (error, IndexError, KeyError, ValueError) as fault:
                     raise _wrong("it ends too early") from fault
+                _nothing_else(message.payload)
                 return Pass()
         raise _wrong("the first bytes")
 

@@ -1,5 +1,6 @@
 """Pictures beyond the contract suite: what a taken-over stage could send, and transforms."""
 
+import zipfile
 import zlib
 from io import BytesIO
 from typing import Any
@@ -118,6 +119,34 @@ def test_a_written_file_with_one_byte_more_anywhere_is_not_verified(form: str) -
         longer = Message(delivered.meta_bytes, payload[:at] + b"\x00" + payload[at:])
         assert stopped(verify, longer)
     assert stopped(verify, Message(delivered.meta_bytes, payload[:-3]))
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "BMP"])
+def test_a_picture_that_is_a_zip_file_too_is_not_delivered(form: str) -> None:
+    kept = BytesIO()
+    with zipfile.ZipFile(kept, "w") as archive:
+        archive.writestr("run.exe", np.random.default_rng(7).bytes(6_000))
+    raw = np.frombuffer(kept.getvalue(), np.uint8)
+    if form == "BMP":
+        raw = np.pad(raw, (-len(raw) % 3, 0))
+        image = Image.fromarray(raw.reshape(1, -1, 3)[:, :, ::-1].copy())
+    else:
+        image = Image.fromarray((np.cumsum(raw, dtype=np.uint8) if form == "TIFF" else raw)[None])
+    delivered = changed(made("picture_build")(crossing(image, form))).message
+    assert zipfile.is_zipfile(BytesIO(delivered.payload))
+    assert stopped(made("picture_verify"), delivered) == "type-not-allowed"
+
+
+def test_a_bitmap_that_is_a_pdf_too_is_not_delivered() -> None:
+    row = np.frombuffer(b"..%PDF-1.4 1 0 obj ".ljust(60), np.uint8).reshape(1, -1, 3)
+    delivered = changed(made("picture_build")(crossing(Image.fromarray(row[:, :, ::-1]), "BMP")))
+    assert stopped(made("picture_verify"), delivered.message) == "type-not-allowed"
+
+
+def crossing(image: Image.Image, form: str) -> Message:
+    kept = BytesIO()
+    image.save(kept, form)
+    return changed(made("picture_rebuild")(message(kept.getvalue()))).message
 
 
 def test_a_foreign_file_of_a_known_format_is_not_verified() -> None:
