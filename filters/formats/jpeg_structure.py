@@ -64,6 +64,7 @@ class _Walk:
                 at = self.scan(at)
         if not self.scans:
             broken("the JPEG file has no scan")
+        self.found.parts = self.parts
         self.shown.append(b"\xff\xd9")
         check_end(self.data, at, self.found, self.limits)
         if self.jfif:

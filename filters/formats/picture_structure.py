@@ -52,6 +52,7 @@ class Structure:
     loops        how often an animation is shown, 0 for ever
     halved       the colour planes have half the width and height (JPEG 4:2:0)
     colours      of a JPEG: how many components
+    parts        of a JPEG: how many markers
     """
 
     format: str
@@ -66,6 +67,7 @@ class Structure:
     loops: int = 0
     halved: bool = False
     colours: int = 3
+    parts: int = 0
 
     def drop(self, name: str) -> None:
         """Remember that something of this name is not shown."""

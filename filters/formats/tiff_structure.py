@@ -20,6 +20,7 @@ from filters.formats.picture_structure import (
     slice_of,
     unwanted,
 )
+from filters.formats.tiff_pieces import Cut, inflates, walked
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
@@ -42,10 +43,14 @@ PREDICTOR, PALETTE, EXTRA, FORMAT, ORIENTATION = 317, 320, 338, 339, 274
 _SHOWN = frozenset({
     WIDTH, HEIGHT, BITS, COMPRESSION, COLOURS, FILL, STRIPS, SAMPLES, ROWS, STRIP_BYTES, PLANAR,
     292, 293, PREDICTOR, PALETTE, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES, 332, EXTRA, FORMAT,
-    347, 529, 530, 531, 532,
+    529, 530, 531, 532,
 })  # fmt: skip
+JPEG, JPEG_TABLES = 7, 347
+_DEFLATE = {8, 32946}
 _COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32946, 32773}
 _NONE_AND_OWN = 1
+_YCBCR = 6
+_TOLD = {254, 255, ORIENTATION, JPEG_TABLES}  # not shown, and nothing is lost
 
 
 @dataclass(slots=True)
@@ -59,6 +64,7 @@ class _Entry:
 class _Page:
     entries: dict[int, _Entry] = field(default_factory=dict)
     pieces: list[tuple[int, int]] = field(default_factory=list)
+    walked: list[bytes] = field(default_factory=list)  # instead of the pieces, where they are JPEG
 
 
 def walk(untrusted: bytes, limits: PictureLimits) -> Structure:
@@ -74,7 +80,7 @@ class _Walk:
         self.found = Structure("tiff", 0, 0, frames=0)
         self.taken: list[tuple[int, int]] = [(0, 8)]
         self.visited: set[int] = set()
-        self.parts = 0
+        self.parts = self.pieces_bytes = 0
         self.order: Literal["little", "big"] = "little"
         self.pages: list[_Page] = []
 
@@ -174,6 +180,9 @@ class _Walk:
             broken("a TIFF page has not as many sizes as strips")
         self.parts += len(starts)
         check_parts(self.parts, self.limits)
+        self.pieces_bytes += sum(sizes)
+        if self.pieces_bytes > len(self.data):  # each is copied, and some are decoded, for itself
+            broken("the strips of the TIFF file are longer than the file")
         for start, size in zip(starts, sizes, strict=True):
             slice_of(self.data, start, size, "a strip")
         return [(start, start + size) for start, size in zip(starts, sizes, strict=True)]
@@ -194,11 +203,10 @@ class _Walk:
         page.pieces = self.pieces(page)
         if len(page.pieces) != self.pieces_due(page, width, height):
             broken("a TIFF page has not as many strips or tiles as its size needs")
-        if self.one(page, COMPRESSION, 1) == _NONE_AND_OWN:
-            self.uncompressed(page, width, height)
+        self.compressed(page, width, height)
         self.taken += page.pieces
         self.pages.append(page)
-        for tag in page.entries.keys() - _SHOWN - _DIRECTORIES.keys() - {254, 255, ORIENTATION}:
+        for tag in page.entries.keys() - _SHOWN - _DIRECTORIES.keys() - _TOLD:
             found.drop(_NAMES.get(tag, "other tags"))
 
     def orientation(self, page: _Page) -> int:
@@ -235,6 +243,30 @@ class _Walk:
             broken("TIFF strips of no rows")
         return -(-height // min(rows, height)) * planes
 
+    def compressed(self, page: _Page, width: int, height: int) -> None:
+        """What a piece must hold, by the way it is compressed."""
+        way, colours = self.one(page, COMPRESSION, 1), self.one(page, COLOURS)
+        if way == _NONE_AND_OWN:
+            self.uncompressed(page, width, height)
+        if way != JPEG and (way not in _DEFLATE or colours == _YCBCR):
+            return
+        planar, samples = self.one(page, PLANAR, 1) == 2, self.one(page, SAMPLES, 1)
+        if planar and colours == _YCBCR:
+            unwanted("a TIFF page of JPEG planes of several sizes")
+        tiled = TILES in page.entries
+        cut = Cut(
+            self.one(page, TILE_WIDTH) if tiled else width,
+            self.one(page, TILE_HEIGHT) if tiled else min(self.one(page, ROWS, height), height),
+            height, tiled, 1 if planar else samples,
+            self.integers(page.entries[BITS])[0] if BITS in page.entries else 1,
+        )  # fmt: skip
+        pieces = [self.data[start:end] for start, end in page.pieces]
+        if way == JPEG:
+            tables = page.entries[JPEG_TABLES].raw if JPEG_TABLES in page.entries else b""
+            page.walked = walked(pieces, tables, cut, self.limits, self.found)
+        else:
+            inflates(pieces, cut, self.limits)
+
     def uncompressed(self, page: _Page, width: int, height: int) -> None:
         """The bytes of strips that are not compressed follow from the page's size."""
         if TILES in page.entries or self.one(page, COLOURS) == 6:
@@ -268,18 +300,24 @@ class _Walk:
         check_end(self.data, end, self.found, self.limits)
 
 
+def _longs(values: list[int], order: Literal["little", "big"]) -> _Entry:
+    return _Entry(4, len(values), b"".join(value.to_bytes(4, order) for value in values))
+
+
 def _written(data: bytes, pages: list[_Page], order: Literal["little", "big"]) -> bytes:
     """A TIFF file of these pages, with the tags that pixels need and no others."""
     out = bytearray(b"II*\x00" if order == "little" else b"MM\x00*") + bytearray(4)
     link = 4
     for page in pages:
         starts = []
-        for start, stop in page.pieces:
+        pieces = page.walked or [data[start:stop] for start, stop in page.pieces]
+        for piece in pieces:
             starts.append(len(out))
-            out += data[start:stop] + bytes((stop - start) % 2)
+            out += piece + bytes(len(piece) % 2)
         tags = {tag: page.entries[tag] for tag in sorted(page.entries.keys() & _SHOWN)}
-        where = TILES if TILES in tags else STRIPS
-        tags[where] = _Entry(4, len(starts), b"".join(at.to_bytes(4, order) for at in starts))
+        where, sizes = (TILES, TILE_BYTES) if TILES in tags else (STRIPS, STRIP_BYTES)
+        tags[where] = _longs(starts, order)
+        tags[sizes] = _longs([len(piece) for piece in pieces], order)
         values = {}
         for tag, entry in tags.items():
             if len(entry.raw) > 4:

@@ -1,8 +1,10 @@
 """TIFF files that must not pass, and sound ones with much that must not survive."""
 
 import io
+import zlib
 from collections.abc import Iterator
 from struct import pack, pack_into
+from typing import Any
 
 from PIL import Image, TiffImagePlugin
 
@@ -68,6 +70,7 @@ def hostile() -> Iterator[Case]:
         )
     yield from _directories()
     yield from _pages()
+    yield from _pieces()
     yield from _bombs()
 
 
@@ -166,7 +169,55 @@ def _pages() -> Iterator[Case]:
         yield Case(f"page: {name}", tiff(changes), reasons)
 
 
+def piece_of(way: int, piece: bytes, more: Entries | None = None) -> bytes:
+    """The picture of 8 by 4 as one piece that is compressed somehow."""
+    sizes = {259: (3, [way]), 279: (4, [len(piece)]), 273: (4, [8])}
+    return tiff(sizes | (more or {}), piece + bytes(len(piece) % 2))
+
+
+def jpeg(**options: Any) -> bytes:
+    kept = io.BytesIO()
+    Image.frombytes("L", (8, 4), PIXELS).save(kept, "JPEG", **options)
+    return kept.getvalue()
+
+
+def _pieces() -> Iterator[Case]:
+    good = jpeg()
+    frame = good.index(b"\xff\xc0")
+    turned = good[: frame + 1] + b"\xc9" + good[frame + 2 :]
+    wider = good[: frame + 7] + b"\x00\x10" + good[frame + 9 :]
+    higher = good[: frame + 5] + b"\x00\x08" + good[frame + 7 :]
+    steps = jpeg(progressive=True)
+    scan = steps[steps.rindex(b"\xff\xda") : -2]
+    for name, piece, reasons in (
+        ("arithmetic-coded", turned, UNWANTED),
+        ("bytes behind it", good + b"HIDDEN" * 9, ("trailing-data",)),
+        ("wider than its strip", wider, SYNTAX),
+        ("higher than its strip", higher, SYNTAX),
+        ("60 scans", steps[:-2] + scan * 60 + b"\xff\xd9", ("too-many-elements",)),
+        ("cut", good[:-9], SYNTAX),
+    ):
+        yield Case(f"JPEG: {name}", piece_of(7, piece), reasons)
+    colour = saved("JPEG")
+    yield Case(
+        "JPEG: of other samples", piece_of(7, colour, {256: (3, [48]), 257: (3, [40])}), SYNTAX
+    )
+    for name, tables in (("no tables", b"HIDDEN" * 9), ("long tables", good[:2] * 4000)):
+        yield Case(f"JPEG: {name}", piece_of(7, good, {347: (7, list(tables))}), SYNTAX)
+    for way in (8, 32946):
+        for name, piece, reasons in (
+            ("more", zlib.compress(PIXELS + b"HIDDEN"), ("too-many-pixels",)),
+            ("200 MB more", zlib.compress(bytes(200 << 20), 9), ("too-many-pixels",)),
+            ("less", zlib.compress(PIXELS[:-1]), SYNTAX),
+            ("bytes behind", zlib.compress(PIXELS) + b"HIDDEN" * 9, ("trailing-data",)),
+        ):
+            yield Case(f"deflate {way}: {name}", piece_of(way, piece), reasons)
+
+
 def _bombs() -> Iterator[Case]:
+    lines: Entries = {257: (3, [8_000]), 278: (3, [1]), 259: (3, [5])}
+    lines |= {273: (4, [8] * 8_000), 279: (4, [1 << 20] * 8_000)}
+    yield Case("bomb: 8,000 strips that are one of 1 MB", tiff(lines, bytes(1 << 20)), SYNTAX)
     tiles: Entries = {322: (4, [1 << 20]), 323: (4, [1 << 20]), 324: (4, [8]), 325: (4, [32])}
     yield Case("bomb: a tile of 2^40 pixels", tiff(tiles, without=(273, 279, 278)), SIZE)
     for name, width, height in (
@@ -216,6 +267,11 @@ def sound() -> Iterator[Sound]:
         yield Sound(f"compression {compression}", saved("TIFF", compression=compression))
     for compression in ("group3", "group4", "tiff_ccitt"):
         yield Sound(f"compression {compression}", saved("TIFF", "1", compression=compression))
+    for padding in (0, 1, 3):
+        piece = zlib.compress(PIXELS) + bytes(padding)
+        yield Sound(f"deflate with {padding} zeros behind", piece_of(8, piece))
+    told = jpeg(comment=b"HIDDEN-COMMENT")
+    yield Sound("a JPEG with a comment", piece_of(7, told), (b"HIDDEN-COMMENT",))
     for turned in range(1, 9):
         yield Sound(f"orientation {turned}", tiff(one(274, turned)))
     frames = [Image.fromarray(pixels(40 + 8 * turn)) for turn in range(4)]
