@@ -7,8 +7,9 @@ and never kept, to hold them to exactly the bytes that the header announces.
 
 import zlib
 from collections.abc import Iterator
-from struct import error, unpack
+from struct import error, pack, unpack
 
+from filters.formats.jpeg_structure import orientation_of
 from filters.formats.picture_structure import (
     PictureLimits,
     Structure,
@@ -18,6 +19,7 @@ from filters.formats.picture_structure import (
     check_parts,
     check_size,
     slice_of,
+    unwanted,
 )
 from schemas.errors import Malformed
 from schemas.reasons import Reason
@@ -66,7 +68,7 @@ class _Walk:
             if not self.seen and kind != b"IHDR":
                 broken("the first PNG chunk is not IHDR")
             if self.chunk(kind, body):
-                self.shown.append(whole)
+                self.shown.append(self.key(body) if kind == b"tRNS" else whole)
             self.seen.append(kind)
             end = at
         self.closed()
@@ -107,8 +109,7 @@ class _Walk:
         elif kind == b"PLTE":
             self.palette(body)
         elif kind == b"tRNS":
-            if b"IDAT" in self.seen or len(body) > 256:
-                broken("a tRNS chunk at the wrong place or too long")
+            return self.opacity(body)
         elif kind in (b"acTL", b"fcTL", b"fdAT"):
             self.animation(kind, body)
         elif kind == b"IEND":
@@ -117,6 +118,8 @@ class _Walk:
         elif not kind[0] & 32:
             broken(f"an unknown critical PNG chunk {kind.decode()}")
         else:
+            if kind == b"eXIf" and self.found.orientation == 1:
+                self.found.orientation = orientation_of(body.removeprefix(b"Exif\x00\x00"))
             self.found.drop(_NAMES.get(kind, kind.decode()))
             return False
         return True
@@ -138,6 +141,29 @@ class _Walk:
             broken("a PLTE chunk of a wrong length or at the wrong place")
         if self.colour in (0, 4):
             broken("a PLTE chunk in a grey picture")
+
+    def opacity(self, body: bytes) -> bool:
+        """tRNS (PNG third edition, section 11.3.2.1): of palettes a list, else one colour."""
+        if b"IDAT" in self.seen or len(body) > 256:
+            broken("a tRNS chunk at the wrong place or too long")
+        if self.colour in (4, 6):
+            self.found.drop("tRNS")
+            return False
+        if self.colour != 3 and len(body) != 2 * _SAMPLES[self.colour]:
+            broken("a tRNS chunk of a wrong length")
+        if self.colour != 3 and self.depth == 16:
+            unwanted("a transparent colour of 16 bits, which 8 bits cannot tell from others")
+        return True
+
+    def key(self, body: bytes) -> bytes:
+        """tRNS for a decoder that compares it with samples of 8 bits, or of 1."""
+        if self.colour != 3:
+            most = (1 << self.depth) - 1
+            scale = 255 // most if self.depth > 1 else 1
+            values = unpack(f">{len(body) // 2}H", body)
+            body = pack(f">{len(values)}H", *((value & most) * scale for value in values))
+        whole = b"tRNS" + body
+        return pack(">I", len(body)) + whole + pack(">I", zlib.crc32(whole))
 
     def image_data(self, body: bytes) -> None:
         if self.colour == 3 and b"PLTE" not in self.seen:

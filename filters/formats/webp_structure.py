@@ -6,6 +6,7 @@ animation needs, or raises `Malformed`. Colour profile, Exif, XMP and unknown ch
 
 from collections.abc import Iterator
 
+from filters.formats.jpeg_structure import orientation_of
 from filters.formats.picture_structure import (
     PictureLimits,
     Structure,
@@ -100,6 +101,8 @@ class _Walk:
             elif kind in (b"VP8X", b"ANIM", b"ANMF", b"ALPH", b"VP8 ", b"VP8L"):
                 broken("a WebP chunk at the wrong place")
             else:
+                if kind == b"EXIF" and found.orientation == 1:
+                    found.orientation = orientation_of(body.removeprefix(b"Exif\x00\x00"))
                 found.drop(_NAMES.get(kind, "an unknown chunk"))
         if not found.frames:
             broken("the WebP file has no frame")

@@ -3,6 +3,7 @@
 import zipfile
 import zlib
 from io import BytesIO
+from struct import pack
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from schemas.message import Message
 from schemas.stage import Run
 from schemas.verdict import Changed, Hold, Pass, Refuse
 from tests.filters.conftest import changed, message
-from tests.filters.hostile.visual import pixels, saved
+from tests.filters.hostile.visual import pixels, png_chunk, saved
 
 GREY = np.arange(24, dtype=np.uint8).reshape(4, 6)
 LIMITS = PictureLimits()
@@ -219,13 +220,34 @@ def test_a_key_that_is_too_short_is_not_taken() -> None:
         made("picture_noise", {"noise.key": b"short"})
 
 
-def test_a_picture_is_turned_as_its_orientation_says() -> None:
+@pytest.mark.parametrize(
+    ("form", "more"),
+    [("JPEG", {}), ("PNG", {}), ("WEBP", {}), ("WEBP", {"lossless": True})],
+)
+def test_a_picture_is_turned_as_its_orientation_says(form: str, more: dict[str, Any]) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    turned = changed(made("picture_rebuild")(message(saved("JPEG", exif=exif)))).message
+    payload = saved(form, exif=exif, **more)
+    turned = changed(made("picture_rebuild")(message(payload))).message
     frame = read(turned.payload, LIMITS).frames[0]
     assert (frame.width, frame.height) == (40, 48)
     assert orientation_of(b"II*\x00") == orientation_of(b"nonsense") == 1
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_the_one_transparent_grey_of_a_png_is_it_at_every_depth(depth: int) -> None:
+    key = (1 << depth) - 2 if depth > 1 else 0
+    row = int("".join(f"{value:0{depth}b}" for value in (key, key + 1) * 4), 2).to_bytes(depth)
+    parts = [
+        png_chunk(b"IHDR", pack(">IIBBBBB", 8, 1, depth, 0, 0, 0, 0)),
+        png_chunk(b"tRNS", pack(">H", key)),
+        png_chunk(b"IDAT", zlib.compress(b"\x00" + row)),
+        png_chunk(b"IEND", b""),
+    ]
+    rebuilt = changed(made("picture_rebuild")(message(b"\x89PNG\r\n\x1a\n" + b"".join(parts))))
+    frame = read(rebuilt.message.payload, LIMITS).frames[0]
+    assert frame.mode == "LA"
+    assert frame.planes[0].ravel().tolist()[1::2] == [0, 255] * 4
 
 
 def test_what_was_dropped_is_told() -> None:

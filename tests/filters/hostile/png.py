@@ -128,6 +128,12 @@ def _chunks() -> Iterator[Case]:
     yield Case("an odd palette", png(indexed, chunk(b"PLTE", bytes(4)), data(), END), SYNTAX)
     yield Case("a palette of 257", png(indexed, chunk(b"PLTE", bytes(771)), data(), END), SYNTAX)
     yield Case("opacity too long", png(header(), chunk(b"tRNS", bytes(300)), data(), END), SYNTAX)
+    yield Case("opacity of colours in grey", png(header(), chunk(b"tRNS", bytes(6)), data(), END),
+               SYNTAX)  # fmt: skip
+    wide = header(rest=b"\x10\x00\x00\x00\x00")
+    rows = data((b"\x00" + bytes(2 * WIDTH)) * HEIGHT)
+    yield Case("a transparent grey of 16 bits", png(wide, chunk(b"tRNS", bytes(2)), rows, END),
+               ("picture-compression",))  # fmt: skip
     many = b"".join(chunk(b"tEXt", b"a\x00b") for _ in range(33_000))
     yield Case("33,000 chunks", png(header(), many, data(), END), ("too-many-elements",))
 
