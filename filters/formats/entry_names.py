@@ -15,7 +15,7 @@ from schemas.reasons import Reason
 
 _FORBIDDEN = re.compile(r'[\\:*?"<>|]')
 _RESERVED = re.compile(
-    r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:\..*)?", re.IGNORECASE
+    r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\..*)?", re.IGNORECASE
 )
 
 

@@ -64,7 +64,7 @@ def _step(step: str) -> str:
             raise _bad("has a blank that is not the plain one")
     if "/" in plain or plain in (".", "..") or plain != plain.strip(" ") or plain[-1:] == ".":
         raise _bad("looks like one that leaves its folder")
-    if step.split(".")[0].lower() in _DEVICES or plain.split(".")[0].lower() in _DEVICES:
+    if any(one.split(".")[0].rstrip(" ").lower() in _DEVICES for one in (step, plain)):
         raise _bad("is the name of a device")
     return unicodedata.normalize("NFKC", plain.casefold())
 

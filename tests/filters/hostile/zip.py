@@ -40,7 +40,7 @@ def _names() -> Iterator[Case]:
         "unc": b"//host/share/a.txt", "unc backslash": b"\\\\host\\a.txt",
         "alternate stream": b"a.txt:b.txt", "dot": b"./a.txt", "double slash": b"b//a.txt",
         "empty": b"", "dot only": b".", "device": b"NUL.txt", "device in folder": b"b/com1.txt",
-        "superscript device": "COM¹.txt".encode(), "trailing dot": b"b./a.txt",
+        "device and blank": b"nul .txt", "superscript device": "COM¹.txt".encode(), "trailing dot": b"b./a.txt",
         "trailing blank": b"a.txt ", "zero byte": b"a.txt\x00.exe", "line end": b"a\n.txt",
         "escape": b"\x1b[2Ja.txt", "right to left": "a\u202etxt.exe.txt".encode(),
         "zero width": "a\u200b.txt".encode(), "selectors": "a\U000e0141\U000e0162.txt".encode(),

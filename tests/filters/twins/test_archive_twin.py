@@ -52,6 +52,7 @@ WRONG: dict[str, Any] = {
     "empty": model(entry("")),
     "device": model(entry("nul.txt")),
     "device in superscript": model(entry("com¹.txt")),
+    "device with blanks": model(entry("con  .txt")),
     "line end": model(entry("a\n.txt")),
     "right to left": model(entry("a\u202etxt.txt")),
     "zero width": model(entry("a\u200b.txt")),
