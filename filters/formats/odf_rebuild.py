@@ -12,7 +12,7 @@ from filters.formats.odf_package import OdfPackage
 from filters.formats.odf_tree import OdfTree
 from filters.formats.office_model import FORMULA, FORMULA_PREFIX, FORMULA_ROOT
 from filters.formats.office_names import Names
-from filters.formats.office_rules import Dropped, refuse
+from filters.formats.office_rules import Dropped, Elements, refuse
 from filters.formats.office_xml import parse
 from filters.formats.ooxml_rebuild import LAYOUT, PARTS_MAX, Picture
 from schemas.cbor import CborValue
@@ -42,6 +42,7 @@ class OdfBuilder:
         self.names = names.where(lambda name: not name.startswith(FORMULA_PREFIX))
         self.formula_names = names.where(lambda name: name.startswith(FORMULA_PREFIX))
         self.dropped = dropped
+        self.elements = Elements()
         self.make_picture = picture
         self.parts: list[CborValue] = []
         self.numbers: dict[str, str] = {}
@@ -88,7 +89,12 @@ class OdfBuilder:
             self.parts.append(place)
             try:
                 tree = OdfTree(
-                    names, self.dropped, self.picture, self.embedded, is_formula=is_formula
+                    names,
+                    self.dropped,
+                    self.elements,
+                    self.picture,
+                    self.embedded,
+                    is_formula=is_formula,
                 ).tree(parse(self.package.parts[name]), root_name)
                 if root_name == "office:document-content":
                     _body(tree, _BODIES[kind])

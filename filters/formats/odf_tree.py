@@ -26,7 +26,7 @@ from filters.formats.odf_words import (
 )
 from filters.formats.office_fields import address, formula_fault
 from filters.formats.office_names import Element, Names
-from filters.formats.office_rules import Dropped, refuse
+from filters.formats.office_rules import Dropped, Elements, refuse
 from schemas.cbor import CborValue
 from schemas.reasons import Reason
 
@@ -41,10 +41,12 @@ class OdfTree:
     """One part on its way into the model."""
 
     def __init__(
-        self, names: Names, dropped: Dropped, picture: Refer, embedded: Refer, *,
-        is_formula: bool = False,
+        self, names: Names, dropped: Dropped, elements: Elements, picture: Refer, embedded: Refer,
+        *, is_formula: bool = False,
     ) -> None:  # fmt: skip
-        """names: those of a formula alone, or all but those."""
+        """names: those of a formula alone, or all but those. elements: the count that the parts of
+        a document have together."""
+        self.take = elements.take
         self.is_formula = is_formula
         self.names = names
         self.dropped = dropped
@@ -67,6 +69,7 @@ class OdfTree:
         tag = node.tag
         if type(tag) is not str:
             return []
+        self.take()
         if tag in RULED:
             rule, reason = RULED[tag]
             self.dropped.by(getattr(self.rules, rule), reason, self.names.prefixed(tag))

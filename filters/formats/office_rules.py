@@ -8,6 +8,7 @@ from typing import Literal, NoReturn
 
 from pydantic import Field
 
+from filters.formats.office_model import ELEMENTS_MAX
 from filters.formats.part_chain import PartStage
 from schemas.errors import Malformed
 from schemas.reasons import Reason
@@ -94,6 +95,21 @@ class Dropped:
         names = sorted(self.names)
         more = f" and {len(names) - NOTED_NAMES_MAX} more" if len(names) > NOTED_NAMES_MAX else ""
         return f"rebuilt; dropped {', '.join(names[:NOTED_NAMES_MAX])[:NOTED_CHARACTERS_MAX]}{more}"
+
+
+class Elements:
+    """How many elements one document may still have, over all its parts: counted as trees are made,
+    since of many parts that are each within the bound memory would not hold the trees together.
+    """
+
+    def __init__(self) -> None:
+        self.left = ELEMENTS_MAX
+
+    def take(self) -> None:
+        """One more; `Malformed` if it is one too many."""
+        self.left -= 1
+        if self.left < 0:
+            refuse(Reason.TOO_MANY_ELEMENTS, "the document has too many elements")
 
 
 def refuse(reason: Reason, sentence: str) -> NoReturn:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from filters.formats import ooxml_kinds as kinds
 from filters.formats.office_fields import address
 from filters.formats.office_names import Names
-from filters.formats.office_rules import Dropped, refuse
+from filters.formats.office_rules import Dropped, Elements, refuse
 from filters.formats.office_xml import parse
 from filters.formats.ooxml_package import Package, Relation
 from filters.formats.ooxml_tree import Links, TreeBuilder
@@ -44,6 +44,7 @@ class OoxmlBuilder:
         self.package = package
         self.names = names
         self.dropped = dropped
+        self.elements = Elements()
         self.picture = picture
         self.numbers: dict[str, int] = {}
         self.queue: list[tuple[str, str]] = []
@@ -137,7 +138,7 @@ class OoxmlBuilder:
                     implicit.append(relation.id)
         root = parse(self.package.parts[name])
         wanted = kinds.KINDS[kind].root
-        tree = TreeBuilder(self.names, self.dropped, links).tree(root, wanted)
+        tree = TreeBuilder(self.names, self.dropped, links, self.elements).tree(root, wanted)
         told: list[CborValue] = []
         for used in (*links.used, *(one for one in implicit if one not in links.used)):
             if used in found:

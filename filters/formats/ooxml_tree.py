@@ -11,7 +11,7 @@ from lxml import etree
 
 from filters.formats.office_fields import formula_fault
 from filters.formats.office_names import Element, Names
-from filters.formats.office_rules import Dropped, refuse
+from filters.formats.office_rules import Dropped, Elements, refuse
 from filters.formats.ooxml_fields import unwanted
 from filters.formats.ooxml_words import (
     ALWAYS_DROPPED,
@@ -57,8 +57,10 @@ class Links:
 class TreeBuilder:
     """One part on its way into the model."""
 
-    def __init__(self, names: Names, dropped: Dropped, links: Links) -> None:
+    def __init__(self, names: Names, dropped: Dropped, links: Links, elements: Elements) -> None:
+        """elements: the count that the parts of a document have together."""
         self.names = names
+        self.take = elements.take
         self.dropped = dropped
         self.rules = dropped.rules
         self.links = links
@@ -80,6 +82,7 @@ class TreeBuilder:
         tag = node.tag
         if type(tag) is not str:
             return []
+        self.take()
         if tag in RULED:
             rule, reason = RULED[tag]
             self.dropped.by(getattr(self.rules, rule), reason, self.names.prefixed(tag))

@@ -16,8 +16,10 @@ from schemas.message import Message, Meta
 from schemas.stage import Run
 from schemas.verdict import Changed
 from tests.filters.hostile import docx, xlsx
+from tests.filters.hostile.odf_forge import ALL as ODF_ALL
 from tests.filters.hostile.odf_forge import package as odf
 from tests.filters.hostile.ooxml_forge import ALL, OFFICE, package
+from tests.filters.hostile.zip_forge import Entry, zip_of
 
 PACK = Path(__file__).parents[2] / "schemas" / "packs" / "office"
 META = Meta(id="7" * 32, flow="f", sender="s", name="", accepted_s=1)
@@ -103,6 +105,26 @@ def test_speaker_notes_cross_where_the_rule_keeps_them() -> None:
     kept = [part["kind"] for part in rebuilt(document.write(), notes="keep")["parts"]]
     assert "notesSlide" in kept
     assert "notesSlide" not in [part["kind"] for part in rebuilt(document.write())["parts"]]
+
+
+def test_the_elements_of_all_parts_are_counted_while_they_are_made() -> None:
+    """Not when the model is read: by then a small file could have taken all memory."""
+    document, many = package("docx"), "<w:p/>" * 150_000
+    for number in range(3):
+        document.put(f"word/h{number}.xml", f"<w:hdr {ALL}>{many}</w:hdr>",
+                     OFFICE + "wordprocessingml.header+xml")  # fmt: skip
+        document.link(document.main, "header", f"h{number}.xml", ident=f"h{number}")
+        reference = f'<w:headerReference r:id="h{number}"/><w:sectPr/>'.encode()
+        main = document.parts[document.main]
+        document.parts[document.main] = main.replace(b"<w:sectPr/>", reference)
+    with pytest.raises(Malformed, match="too-many-elements"):
+        rebuilt(document.write(method=0))
+    empty = "<style:style/>" * 250_000
+    text = odf("odt").inside("<text:p/>" * 250_000)
+    text.put("styles.xml", f"<office:document-styles {ODF_ALL}>{empty}</office:document-styles>")
+    stored = [Entry(entry.name, entry.contents) for entry in text.entries()]
+    with pytest.raises(Malformed, match="too-many-elements"):
+        rebuilt(zip_of(*stored))
 
 
 def test_names_that_the_table_lacks_can_be_refused() -> None:
