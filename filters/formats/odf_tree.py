@@ -17,6 +17,7 @@ from filters.formats.odf_words import (
     FORMULA_ENCODING,
     FORMULA_TEXT,
     LINK,
+    NOTES,
     OBJECT,
     PICTURES,
     RULED,
@@ -73,6 +74,9 @@ class OdfTree:
         if tag in RULED:
             rule, reason = RULED[tag]
             self.dropped.by(getattr(self.rules, rule), reason, self.names.prefixed(tag))
+            return []
+        if tag == NOTES and self.rules.notes == "drop":
+            self.dropped.note("speaker notes")
             return []
         if tag in SHELLS:
             self.children(node, False)  # refuses what the rules refuse; the shell itself goes

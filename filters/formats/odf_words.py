@@ -109,6 +109,7 @@ PICTURES = frozenset(
     )
 )
 OBJECT = f"{DRAW}object"
+NOTES = f"{PRESENTATION}notes"
 LINK = f"{TEXT}a"
 # Elements whose address says where something of this document is; the others may have none.
 INSIDE = frozenset((*_all(TEXT, "a table-of-content bookmark-ref index-entry-link-start"),))

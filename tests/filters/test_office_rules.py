@@ -105,6 +105,11 @@ def test_speaker_notes_cross_where_the_rule_keeps_them() -> None:
     kept = [part["kind"] for part in rebuilt(document.write(), notes="keep")["parts"]]
     assert "notesSlide" in kept
     assert "notesSlide" not in [part["kind"] for part in rebuilt(document.write())["parts"]]
+    notes = "<presentation:notes><draw:frame><draw:text-box><text:p>aside</text:p></draw:text-box>"
+    notes += "</draw:frame></presentation:notes>"
+    show = odf("odp").inside(notes, "</draw:page>").write()
+    assert "aside" in office_texts(rebuilt(show, notes="keep"))
+    assert "aside" not in office_texts(rebuilt(show))
 
 
 def test_the_elements_of_all_parts_are_counted_while_they_are_made() -> None:
