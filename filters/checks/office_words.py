@@ -12,7 +12,6 @@ from filters.formats.office_model import BYTES_MAX
 from filters.formats.office_text import office_texts
 from filters.formats.word_list import Disguises, WordList
 from schemas.cbor import CborLimits, decode_recognised
-from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Run, Side, StageType
@@ -39,10 +38,7 @@ def make(parameters: OfficeWordsParameters, documents: Documents) -> Run:
     def run(message: Message) -> Answer:
         # the recogniser before this stage answers for the shape
         model: Any = decode_recognised(message.payload, _LIMITS)
-        try:
-            held = office_texts(model)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise Malformed(Reason.MODEL_SHAPE, "not the layout of an office document") from error
+        held = office_texts(model)
         if parameters.names:
             meta = message.meta
             held += [meta.name, meta.type, meta.label, meta.destination]
@@ -56,7 +52,7 @@ def make(parameters: OfficeWordsParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="office_words",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=OfficeWordsParameters,

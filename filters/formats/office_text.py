@@ -1,63 +1,219 @@
 """Texts of an office model, as a reader sees them: whole paragraphs and cells.
 
 Takes the decoded model, gives texts. A word that is cut into runs (`se`, `cret`) is one word here;
-breaks and tabs are blanks. Attributes' values are texts too (titles, names of sheets and styles).
+breaks and tabs are blanks. What stands elsewhere on the page than in the line that it is anchored
+in, or is not shown there (notes, pictures, readings above characters, fields' instructions), is a
+text of its own and cuts no word. Where hidden runs or the parts of a formula leave more than one
+reading, each is a text. Attributes' values are texts too (titles, names of sheets and styles).
 """
 
+from collections.abc import Callable
+from itertools import product
 from typing import Any
 
+from filters.formats import office_shown as shown
+from schemas.errors import Malformed
+from schemas.reasons import Reason
+
 _FORMULA = "math:math"
-_WHOLE = frozenset(("w:p", "a:p", "text:p", "text:h", "x:si", "x:is", "x:c"))
+_WHOLE = frozenset(("w:p", "a:p", "text:p", "text:h", "loext:p", "x:si", "x:is"))
 _ROWS = frozenset(
     ("math:mi", "math:mn", "math:mo", "math:mtext", "math:ms", "math:mrow", "math:mstyle",
      "math:mpadded", "math:semantics")
 )  # fmt: skip
 _BOXES = frozenset(("math:mtd", "math:msqrt", "math:menclose", "math:merror", "math:mphantom"))
 _BLANK = frozenset(
-    ("w:br", "w:tab", "w:cr", "w:noBreakHyphen", "a:br", "text:s", "text:tab", "text:line-break")
-)
+    ("w:br", "w:tab", "w:ptab", "w:cr", "w:noBreakHyphen", "a:br", "text:s", "text:tab",
+     "text:line-break")
+)  # fmt: skip
+_ASIDE = frozenset(("w:rt", "text:ruby-text", "x:rPh", "svg:title", "svg:desc"))
+_ELSEWHERE = frozenset(("w:drawing", "text:note"))  # and every shape: they hold texts of their own
+_SHAPES = ("draw:", "dr3d:")
+_PARTS = frozenset(
+    ("m:num", "m:den", "m:e", "m:sub", "m:sup", "m:deg", "m:lim", "m:fName", "m:mr")
+)  # fmt: skip
+_OFF = frozenset(("0", "false", "off"))
+_ON_A_LINE = frozenset(("drop", "margin"))
+
+_APART, _HIDEABLE, _BESIDE, _PART, _ORDER, _SYMBOL = range(1, 7)
+_IN_A_LINE: dict[str, int] = {  # what an element is in a line, if not simply what is in it
+    **dict.fromkeys(_BLANK | _WHOLE, _APART),  # a paragraph in a paragraph is a text of its own
+    **dict.fromkeys(_ASIDE | _ELSEWHERE, _BESIDE),
+    **dict.fromkeys(_PARTS, _PART),
+    **dict.fromkeys(("w:r", "m:r"), _HIDEABLE),
+    "w:instrText": _ORDER,
+    "w:sym": _SYMBOL,
+}
+
+Shown = Callable[[str], str]
+_SHOWN: dict[str, Shown] = {
+    **dict.fromkeys(
+        (f"{prefix}:{which}{what}" for prefix in "xc" for which in ("odd", "even", "first")
+         for what in ("Header", "Footer")),
+        shown.header,
+    ),
+    **dict.fromkeys(
+        ("x:f", "x:formula", "x:formula1", "x:formula2", "x:definedName", "c:f",
+         "x:calculatedColumnFormula", "x:totalsRowFormula"),
+        shown.literals,
+    ),
+    "c:formatCode": shown.number_format,
+}  # fmt: skip
+_SHOWN_ATTRIBUTES: dict[str, Shown] = {
+    "formatCode": shown.number_format,
+    **dict.fromkeys(("table:formula", "text:formula", "table:expression"), shown.literals),
+}
 
 
 def office_texts(model: Any) -> list[str]:
-    """Every text of the model's trees and every address in its links."""
+    """Every text of the model's trees and every address in its links; `Malformed` for a value that
+    has not the shape of the model."""
     found: list[str] = []
-    for part in model["parts"]:
-        found += [link for link in part.get("links", ()) if isinstance(link, str)]
-        if "tree" in part:
-            _collect(part["tree"], found)
-    return found
+    try:
+        for part in model["parts"]:
+            found += [link for link in part.get("links", ()) if isinstance(link, str)]
+            if "tree" in part:
+                _collect(part["tree"], found)
+        return found + [shown.unescaped(text) for text in found if "_x" in text]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise Malformed(Reason.MODEL_SHAPE, "not the layout of an office document") from error
 
 
 def _collect(tree: Any, found: list[str]) -> None:
     todo = [(tree, False)]
     while todo:
         (name, attributes, content), is_inside = todo.pop()
-        found += attributes.values()
+        if attributes:
+            found += attributes.values()
+            for key in _SHOWN_ATTRIBUTES.keys() & attributes.keys():
+                _seen(_SHOWN_ATTRIBUTES[key], attributes[key], found)
         if name == _FORMULA:
             found.append("".join(_signs(content)))
         elif name in _WHOLE:
-            found.append("".join(_pieces(content)))
+            found += _readings(content)
             is_inside = True
-        for child in content:
+        elif is_inside:
+            if name in _ELSEWHERE or name.startswith(_SHAPES):
+                is_inside = False
+            elif name in _ASIDE or (attributes and attributes.get("text:display") == "none"):
+                found += _readings(content)
+        elif name in _SHOWN:
+            _seen(_SHOWN[name], _own(content), found)
+        elif name[:7] == "number:" and name[-6:] == "-style":
+            found.append(_format(content))
+        if len(content) > 1 and name[:2] == "w:":
+            _run_on(content, found)
+        for child in reversed(content):
             if type(child) is not str:
                 todo.append((child, is_inside))
             elif not is_inside:
                 found.append(child)
 
 
-def _pieces(content: Any) -> list[str]:
+def _seen(show: Shown, text: str, found: list[str]) -> None:
+    """What a reader sees of it, where that is something else."""
+    seen = show(text)
+    if seen and seen != text:
+        found.append(seen)
+
+
+def _own(content: Any) -> str:
+    return "".join(child for child in content if type(child) is str)
+
+
+def _format(content: Any) -> str:
+    """The texts of a style of numbers: what stands between them may show nothing."""
+    return "".join(_own(child[2]) for child in content if type(child) is not str)
+
+
+class _Met:
+    """What a line holds that leaves more than one reading; the instructions of its fields."""
+
+    __slots__ = ("has_hidden", "has_parts", "instructions")
+
+    def __init__(self) -> None:
+        self.has_hidden = False
+        self.has_parts = False
+        self.instructions: list[str] = []
+
+
+def _readings(content: Any) -> list[str]:
+    """A line with what is hidden, and without; parts of formulas beside each other, and apart. The
+    instructions of its fields are one text: they too may be cut into runs."""
+    met = _Met()
+    texts = [_reading(content, met)]
+    if met.instructions:
+        texts.append("".join(met.instructions))
+    if met.has_hidden or met.has_parts:
+        ways = product((False, True)[: 1 + met.has_hidden], (False, True)[: 1 + met.has_parts])
+        texts += [_reading(content, _Met(), *way) for way in ways if any(way)]
+    return texts
+
+
+def _reading(content: Any, met: _Met, without_hidden: bool = False, apart: bool = False) -> str:
     pieces: list[str] = []
     todo = list(reversed(content))
     while todo:
         item = todo.pop()
         if type(item) is str:
             pieces.append(item)
-        else:
-            if item[0] in _BLANK or item[0] in _WHOLE:
-                pieces.append(" ")
-            if item[0] not in _WHOLE:  # a paragraph in a paragraph is a text of its own
-                todo += reversed(item[2])
-    return pieces
+            continue
+        name, attributes, inner = item
+        what = _IN_A_LINE.get(name, 0) or _other(name, attributes)
+        if what == _APART:
+            pieces.append(" ")
+        elif what == _ORDER:
+            met.instructions.append(_own(inner))
+        elif what == _SYMBOL:
+            pieces.append(shown.symbol(attributes.get("w:char", "")))
+        elif what == _PART:
+            met.has_parts = True
+            todo += (" ", *reversed(inner), " ") if apart else reversed(inner)
+        elif what == _HIDEABLE and _is_hidden(inner):
+            met.has_hidden = True
+            todo += () if without_hidden else reversed(inner)
+        elif what != _BESIDE and inner:
+            todo += reversed(inner)
+    text = "".join(pieces)
+    return text if text.isascii() else shown.whole(text)
+
+
+def _other(name: str, attributes: Any) -> int:
+    """Of names that the table does not have: shapes, and what is not displayed."""
+    if name.startswith(_SHAPES) or (attributes and attributes.get("text:display") == "none"):
+        return _BESIDE
+    return 0
+
+
+def _is_hidden(content: Any) -> bool:
+    """Whether a run, or the mark at the end of a paragraph, is hidden by its own properties."""
+    return any(
+        one[0] == "w:vanish" and one[1].get("w:val") not in _OFF
+        for child in content
+        if child[0] == "w:rPr"
+        for one in child[2]
+    )
+
+
+def _run_on(content: Any, found: list[str]) -> None:
+    """Paragraphs of which one is seen at the beginning of the next: a letter over several lines, or
+    one whose end is hidden."""
+    line: list[str] = []
+    for child in content:
+        if type(child) is not str and child[0] == "w:p":
+            runs_on = _runs_on(child[2])
+            if line or runs_on:
+                line.append(_reading(child[2], _Met(), True))
+            if line and not runs_on:
+                found.append("".join(line))
+                line.clear()
+
+
+def _runs_on(content: Any) -> bool:
+    if not content or type(content[0]) is str or content[0][0] != "w:pPr":
+        return False
+    frames = (one[1] for one in content[0][2] if one[0] == "w:framePr")
+    return _is_hidden(content[0][2]) or any(one.get("w:dropCap") in _ON_A_LINE for one in frames)
 
 
 def _signs(content: Any) -> list[str]:

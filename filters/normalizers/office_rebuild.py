@@ -66,7 +66,7 @@ def _model(
 
 STAGE = StageType(
     name="office_rebuild",
-    version=1,
+    version=2,
     kind=Kind.NORMALIZE,
     side=Side.SOURCE,
     parameters=OfficeRebuildParameters,

@@ -11,7 +11,8 @@ import tarfile
 import zipfile
 import zlib
 
-from filters.twins.office_tree import parse, texts
+from filters.twins.office_lines import texts
+from filters.twins.office_tree import parse
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 

@@ -18,9 +18,6 @@ ELEMENTS_MAX = 500_000
 Tree = list[Any]
 
 _PARAGRAPHS = frozenset(("w:p", "a:p", "text:p", "text:h", "x:si", "x:is", "x:c"))
-_SIGNS = frozenset(("math:mi", "math:mn", "math:mo", "math:ms", "math:mtext"))
-_IN_LINE = frozenset(("math:math", "math:mrow", "math:mstyle", "math:mpadded", "math:semantics"))
-_FRAMES = frozenset(("math:menclose", "math:merror", "math:mphantom", "math:msqrt", "math:mtd"))
 _SPACES = frozenset(
     ("w:br", "w:tab", "w:cr", "a:br", "text:s", "text:tab", "text:line-break", "w:noBreakHyphen")
 )
@@ -113,27 +110,3 @@ def whole_text(tree: Tree) -> str:
         else:
             todo.extend(reversed(item[2]))
     return "".join(pieces)
-
-
-def seen_formula(element: Tree) -> str:
-    """The signs of a formula; blanks where what follows is not seen beside what is before it."""
-    if element[0] in _SIGNS:
-        return "".join(child for child in element[2] if isinstance(child, str))
-    inside = [seen_formula(child) for child in element[2] if not isinstance(child, str)]
-    if element[0] in _IN_LINE:
-        return "".join(inside)
-    return f" {('' if element[0] in _FRAMES else ' ').join(inside)} "
-
-
-def texts(tree: Tree) -> list[str]:
-    """Every text: attributes' values, paragraphs and cells as wholes, and what stands elsewhere."""
-    found: list[str] = []
-    for element in walk(tree):
-        found.extend(element[1].values())
-        if element[0] in _PARAGRAPHS:
-            found.append(whole_text(element))
-        elif element[0] == "math:math":
-            found.append(seen_formula(element))
-        else:
-            found.extend(child for child in element[2] if isinstance(child, str))
-    return found

@@ -15,8 +15,8 @@ import pytest
 from filters import catalog
 from filters.formats import office_model
 from filters.formats.office_text import office_texts
+from filters.twins.office_lines import texts
 from filters.twins.office_read import OfficeReadParameters, document
-from filters.twins.office_tree import texts
 from schemas.cbor import encode
 from schemas.errors import Malformed
 from schemas.message import Message, Meta

@@ -1,0 +1,158 @@
+"""Texts of one XML part of a built document as a reader sees them, for the destination's search.
+
+Takes trees of `office_tree`, gives texts: attributes' values, paragraphs and cells as whole lines,
+and what stands elsewhere. Every element is visited once: a text goes to the innermost line that is
+open there, with a mark of how it is seen; a line that closes gives its readings by these marks.
+What an office program shows in another way than it is written is read by `office_spelling`.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from filters.twins.office_spelling import (
+    SPELLED,
+    SPELLED_ATTRIBUTES,
+    character,
+    plain_cell,
+    spellings,
+    without_halves,
+)
+from filters.twins.office_tree import Tree
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_HIDDEN, _GAP, _ORDER = 1, 2, 4  # a hidden run; a blank around a formula's part; an instruction
+_LINES = _words("w:p a:p text:p text:h loext:p x:si x:is")
+_LITTLE_LINES = _words("w:rt x:rPh text:ruby-text svg:title svg:desc")
+_PLACED_ELSEWHERE = _words("w:drawing text:note")
+_SPACES = _words("w:br w:tab w:ptab w:cr w:noBreakHyphen a:br text:s text:tab text:line-break")
+_FORMULA_PARTS = _words("m:num m:den m:e m:sub m:sup m:deg m:lim m:fName m:mr")
+_SIGNS = frozenset(("math:mi", "math:mn", "math:mo", "math:ms", "math:mtext"))
+_IN_LINE = frozenset(("math:math", "math:mrow", "math:mstyle", "math:mpadded", "math:semantics"))
+_FRAMES = frozenset(("math:menclose", "math:merror", "math:mphantom", "math:msqrt", "math:mtd"))
+Line = list[tuple[str, int]]
+
+
+class _End:
+    """Where a line ends, on the way through a tree. `after`: the lines that it is seen behind."""
+
+    __slots__ = ("after", "line", "stays_open")
+
+    def __init__(self, line: Line, after: list[str], stays_open: bool) -> None:
+        self.line = line
+        self.after = after
+        self.stays_open = stays_open
+
+
+def texts(tree: Tree) -> list[str]:
+    """Every text, in the order of the part."""
+    found: list[str] = []
+    todo: list[tuple[Any, Line | None, int, list[str]]] = [(tree, None, 0, [])]
+    while todo:
+        item, line, mark, after = todo.pop()
+        if isinstance(item, str):
+            if line is None:
+                found.append(item)
+            else:
+                line.append((item, mark))
+        elif isinstance(item, _End):
+            found.extend(_ended(item))
+        else:
+            if item[1]:
+                found.extend(item[1].values())
+            if item[0] in SPELLED or not SPELLED_ATTRIBUTES.isdisjoint(item[1]):
+                found.extend(spellings(item))
+            if item[0] == "math:math":
+                found.append(seen_formula(item))
+            line, mark, rest = _entered(item, line, mark, after)
+            todo.extend(rest)
+            if item[2]:
+                below: list[str] = []
+                todo.extend([(child, line, mark, below) for child in reversed(item[2])])
+    return found + [plain_cell(text) for text in found if "_x" in text]
+
+
+def _entered(
+    element: Tree, line: Line | None, mark: int, after: list[str]
+) -> tuple[Line | None, int, list[tuple[Any, Line | None, int, list[str]]]]:
+    """The line that the content of an element stands in, its mark, and what comes behind it."""
+    name, attributes, content = element
+    if name in _LINES:
+        if line is not None:
+            line.append((" ", mark))
+        own: Line = []
+        stays_open = name == "w:p" and _stays_open(content)
+        return own, 0, [(_End(own, after, stays_open), None, 0, after)]
+    if line is None:
+        return None, 0, []
+    if name in _PLACED_ELSEWHERE or name.partition(":")[0] in ("draw", "dr3d"):
+        return None, 0, []
+    if name in _LITTLE_LINES or attributes.get("text:display") == "none":
+        own = []
+        return own, 0, [(_End(own, [], False), None, 0, after)]
+    if name in _SPACES:
+        line.append((" ", mark))
+    elif name == "w:sym":
+        line.append((character(attributes.get("w:char", "")), mark))
+    elif name == "w:instrText":
+        mark |= _ORDER
+    elif name in _FORMULA_PARTS:
+        line.append((" ", mark | _GAP))
+        return line, mark, [(" ", line, mark | _GAP, after)]
+    elif name in ("w:r", "m:r") and _vanishes(content):
+        mark |= _HIDDEN
+    return line, mark, []
+
+
+def _ended(end: _End) -> Iterator[str]:
+    """The readings of a line, and of what was left open before it with it."""
+    marks = 0
+    for _, mark in end.line:
+        marks |= mark
+    for left_out in (_GAP, 0, _GAP | _HIDDEN, _HIDDEN):
+        if not left_out & ~marks & _HIDDEN and (left_out & _GAP or marks & _GAP):
+            yield _read(end.line, left_out | _ORDER)
+    if marks & _ORDER:
+        yield "".join(text for text, mark in end.line if mark & _ORDER)
+    if end.after or end.stays_open:
+        end.after.append(_read(end.line, _GAP | _HIDDEN | _ORDER))
+    if end.after and not end.stays_open:
+        yield "".join(end.after)
+        end.after.clear()
+
+
+def _read(line: Line, left_out: int) -> str:
+    text = "".join([text for text, mark in line if not mark & left_out])
+    return text if text.isascii() else without_halves(text)
+
+
+def _vanishes(content: list[Any]) -> bool:
+    for child in content:
+        if child[0] == "w:rPr":
+            told = [one[1].get("w:val", "1") for one in child[2] if one[0] == "w:vanish"]
+            if told and told[0] not in ("0", "false", "off"):
+                return True
+    return False
+
+
+def _stays_open(content: list[Any]) -> bool:
+    """Whether the next paragraph is seen in the same line: behind a letter that is as high as
+    several lines, or because the end of this one is hidden."""
+    for child in content[:1]:
+        if child[0] == "w:pPr":
+            caps = [one[1].get("w:dropCap") for one in child[2] if one[0] == "w:framePr"]
+            return _vanishes(child[2]) or bool({"drop", "margin"}.intersection(caps))
+    return False
+
+
+def seen_formula(element: Tree) -> str:
+    """The signs of a formula; blanks where what follows is not seen beside what is before it."""
+    if element[0] in _SIGNS:
+        return "".join(child for child in element[2] if isinstance(child, str))
+    inside = [seen_formula(child) for child in element[2] if not isinstance(child, str)]
+    if element[0] in _IN_LINE:
+        return "".join(inside)
+    return f" {('' if element[0] in _FRAMES else ' ').join(inside)} "
