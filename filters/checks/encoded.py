@@ -103,7 +103,7 @@ def millibits(text: str) -> int:
 
 STAGE = StageType(
     name="encoded",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=EncodedParameters,

@@ -156,7 +156,7 @@ def _told(hits: list[str]) -> str:
 
 STAGE = StageType(
     name="personal",
-    version=1,
+    version=2,
     kind=StageKind.FILTER,
     side=Side.SOURCE,
     parameters=PersonalParameters,

@@ -160,7 +160,7 @@ def _told(hits: list[str]) -> str:
 
 STAGE = StageType(
     name="yara",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=YaraParameters,

@@ -7,6 +7,7 @@ without characters that nobody sees, so that neither hides a number.
 import re
 import unicodedata
 
+from filters.formats.office_text import office_texts
 from schemas.cbor import CborValue
 
 _UNSEEN = re.compile(
@@ -16,7 +17,8 @@ _UNSEEN = re.compile(
 
 
 def placed(model: CborValue) -> tuple[list[str], list[str]]:
-    """Places and texts: lines of a text, cells of a table, else texts in the model's order."""
+    """Places and texts: lines of a text, cells of a table, an office document's as its word search
+    takes them, else texts in the model's order. `Malformed` for no office document that says so."""
     if isinstance(model, dict) and model.keys() == {"text", "lines"}:
         lines = _texts(model["lines"])
         return [f"line {number}" for number in range(1, len(lines) + 1)], lines
@@ -24,7 +26,10 @@ def placed(model: CborValue) -> tuple[list[str], list[str]]:
         return _cells(model)
     if isinstance(model, dict) and model.keys() == {"json", "value"}:
         model = model["value"]
-    texts = _texts(model)
+    if isinstance(model, dict) and model.keys() == {"office", "kind", "parts"}:
+        texts = [plain(text) for text in office_texts(model)]
+    else:
+        texts = _texts(model)
     return [f"text {number}" for number in range(1, len(texts) + 1)], texts
 
 

@@ -137,6 +137,14 @@ def test_numbers_of_the_model_are_looked_at_too() -> None:
     assert ask(PERSONAL, json([b"378282246310005"])) == "card at text 1"
 
 
+def test_a_number_in_two_runs_of_a_document_is_one() -> None:
+    runs = [["w:r", {}, [["w:t", {}, [piece]]]] for piece in ("4111 11", "11 1111 1111")]
+    tree = ["w:document", {}, [["w:body", {}, [["w:p", {}, runs]]]]]
+    part = {"kind": "document", "links": [], "tree": tree}
+    assert "card" in ask(PERSONAL, {"office": 1, "kind": "docx", "parts": [part]})
+    assert ask(PERSONAL, {"office": 1, "kind": "docx", "parts": [7]}) == "model-shape"
+
+
 def test_own_patterns_names_bounds_and_holding() -> None:
     own = [
         {"name": "case", "pattern": r"\bCASE-[0-9]{4}\b"},
