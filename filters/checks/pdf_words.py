@@ -1,9 +1,9 @@
 """Filter `pdf_words`: dirty-word search over the text of a cleaned PDF.
 
-Takes the model in CBOR, changes nothing. The text of each content stream
-(`filters.formats.pdf_text`) and the names of fonts and colours go through the search of `words`.
-Of pages that are pictures nothing is read; nor of a font whose codes say nothing. Both can be held
-for people.
+Takes the model in CBOR, changes nothing. What the pages draw (`filters.formats.pdf_text`) and the
+names of fonts and colours go through the search of `words`, and the file's name with them. Of pages
+that are pictures nothing is read; nor of a font whose codes say nothing. Both can be held for
+people.
 """
 
 from collections.abc import Iterator
@@ -13,10 +13,11 @@ from pydantic import Field
 
 from filters.checks import words
 from filters.checks.document_recognise import PICTURE_KEYS
+from filters.formats.pdf_font_codes import CODECS
 from filters.formats.pdf_model import read
 from filters.formats.pdf_structure import PdfLimits
-from filters.formats.pdf_text import texts
-from schemas.cbor import encode
+from filters.formats.pdf_text import Texts, texts
+from schemas.cbor import CborValue, encode
 from schemas.message import Message
 from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
@@ -44,23 +45,38 @@ def make(parameters: PdfWordsParameters, documents: Documents) -> Run:
     search = words.make(
         words.WordsParameters(document=parameters.document, found=parameters.found), documents
     )
-    b"\x00a".decode("utf-16-be")  # loads the codec before nothing more can be loaded
+    for codec in CODECS:
+        bytes(4).decode(codec, "replace")  # loads it before nothing more can be loaded
     limits = PdfLimits(10_000, 1_000_000, 1_000_000_000, 200_000_000, 1_000_000_000)
 
     def run(message: Message) -> Answer:
-        note = "pages are pictures, which were not read"
-        if not message.payload.startswith(PICTURE_KEYS):
+        if message.payload.startswith(PICTURE_KEYS):
+            parts: list[CborValue] = [[""]]
+            note = "pages are pictures, which were not read"
+        else:
             found = texts(read(message.payload, limits))
-            for part in _parts(found.found):
-                answer = search(Message(message.meta_bytes, encode([part])))
-                if isinstance(answer, Refuse | Hold):
-                    return answer
-            note = f"{found.unread} fonts could not be read" if found.unread else ""
+            parts = [[*found.names, ""]]
+            parts += [[part] for part in _parts(found.found)]
+            note = _note(found)
+        for part in parts:  # the first one always, and with it the name of the file
+            answer = search(Message(message.meta_bytes, encode(part)))
+            if isinstance(answer, Refuse | Hold):
+                return answer
         if note and parameters.unread == "hold":
             return Hold(Reason.DIRTY_WORD, note)
         return Pass(note)
 
     return run
+
+
+def _note(found: Texts) -> str:
+    """What was not read."""
+    said = [f"{found.unread} fonts could not be read"] if found.unread else []
+    if found.pictures:
+        said.append(f"{found.pictures} pages are pictures, which were not read")
+    if found.cut:
+        said.append("forms draw more than is read")
+    return ", ".join(said)
 
 
 def _parts(found: list[str]) -> Iterator[str]:

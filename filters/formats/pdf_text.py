@@ -1,66 +1,105 @@
 """The text of a cleaned PDF's model, for the search of words.
 
-Takes the model, gives the text of each content stream twice: with a blank wherever the place
-moves, and without, since programs place words, letters or whole lines. Codes become characters by
-the font's ToUnicode map, else by its differences and Latin-1. Fonts of two-byte codes without such
-a map cannot be read; how many there are is told.
+Takes the model, gives its texts (`filters.formats.pdf_drawn`) and the names that cross with it: of
+fonts, of their makers, of colours, of glyphs that no list has. Codes become characters by the
+font's map to Unicode and by its encoding. What cannot be read is told: fonts of which a code was
+shown that says nothing, pages that only show a picture, and whether more is drawn than is followed.
 """
 
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from filters.formats import pdf_font_codes as codes
+from filters.formats.pdf_drawn import FOLLOWED_BYTES_MAX, Reader, matrix_of
+from filters.formats.pdf_font_codes import Font
+from filters.formats.pdf_glyphs import BY_NAME, UNKNOWN, WINDOWS, characters_of
 from filters.formats.pdf_model import Document, content_numbers
 
 MAPPED_MAX = 70_000
 _SECTION = re.compile(rb"beginbf(char|range)\n(.*?)\nendbf\1", re.DOTALL)
 _TOKEN = re.compile(rb"<[0-9a-f]*>|\[|\]")
-_SHOWN = re.compile(rb"<([0-9a-f]*)>|-?\d+(?:\.\d+)?")
-_GAP = -180  # thousandths of the font's size, from which on a gap is a blank
-_GLYPHS = {
-    "space": " ", "period": ".", "comma": ",", "hyphen": "-", "colon": ":", "slash": "/", "at": "@",
-    "ampersand": "&", "percent": "%", "underscore": "_", "zero": "0", "one": "1", "two": "2",
-    "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9",
-    "germandbls": "ß", "fi": "fi", "fl": "fl", "ff": "ff", "ffi": "ffi", "ffl": "ffl",
-}  # fmt: skip
-_ACCENTS = ("acute", "grave", "circumflex", "dieresis", "tilde", "ring", "cedilla", "caron")
+GLYPH_CHARACTERS_MAX = 16  # a glyph that draws more is no letter; its text is searched by itself
+# Names that everybody's files have, so that they tell nothing.
+_COMMON = frozenset({
+    "Courier", "Courier-Bold", "Courier-BoldOblique", "Courier-Oblique", "Helvetica",
+    "Helvetica-Bold", "Helvetica-BoldOblique", "Helvetica-Oblique", "Times-Roman", "Times-Bold",
+    "Times-BoldItalic", "Times-Italic", "Symbol", "ZapfDingbats", "All", "None", "Black", "Cyan",
+    "Magenta", "Yellow", "Adobe", "Identity", "Japan1", "Korea1", "GB1", "CNS1", "Unnamed",
+    ".notdef",
+})  # fmt: skip
 
 
 @dataclass(slots=True)
 class Texts:
-    """found: the texts. unread: fonts whose codes say nothing."""
+    """What was found, and what was not read.
+
+    found     the texts
+    names     of fonts, colours and glyphs
+    unread    fonts of which a code was shown that says nothing
+    pictures  pages that show pictures and no text
+    cut       whether more is drawn than was followed
+    """
 
     found: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
     unread: int = 0
+    pictures: int = 0
+    cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Font:
-    width: int  # bytes a code
-    characters: dict[int, str]
-
-    def text(self, raw: bytes) -> str:
-        codes = [raw[at : at + self.width] for at in range(0, len(raw), self.width)]
-        numbers = [int.from_bytes(code, "big") for code in codes]
-        if self.width == 1:
-            return "".join(self.characters.get(number, chr(number)) for number in numbers)
-        return "".join(self.characters.get(number, "\ufffd") for number in numbers)
-
-
-def texts(document: Document) -> Texts:
+def texts(document: Document, followed_bytes_max: int = FOLLOWED_BYTES_MAX) -> Texts:
     """Every text of the document, and names of fonts and colours."""
+    fonts: dict[int, Font] = {}
+    reader = Reader(document, fonts, followed_bytes_max)
+    for number, item in enumerate(document.objects):
+        if type(item) is dict and item.get("Type") != "Page":
+            reader.draws(number)
+        if type(item) is dict and item.get("Type") == "Font":
+            fonts[number] = _font(document, item, reader)
     out = Texts()
-    fonts: dict[int, _Font] = {}
-    for number in dict.fromkeys(content_numbers(document)):
-        resources = _resources(document, number)
-        named: dict[bytes, _Font] = {}
-        for short, reference in _mapping(resources.get("Font")).items():
-            at = reference["$o"]
-            if at not in fonts:
-                fonts[at] = _font(document, at, out)
-            named[short.encode()] = fonts[at]
-        out.found += _of_content(document.inflated(number), named)
+    numbers = list(dict.fromkeys(content_numbers(document)))
+    pages = numbers[: len(document.pages)]
+    for number in pages + sorted(set(numbers[len(pages) :]), reverse=True):
+        if number in reader.walked and number not in pages:
+            continue
+        drawn = reader.read(number, _resources(document, number))
+        out.found += drawn.texts()
+        out.pictures += number in pages and drawn.pictures and not drawn.pieces
+    out.names = _names(document)
+    out.unread = sum(font.unread for font in fonts.values())
+    out.cut = reader.cut
     return out
+
+
+def _names(document: Document) -> list[str]:
+    """Names that cross, but for those that everybody's files have."""
+    found: dict[str, None] = {}
+    for item in document.objects:
+        todo: list[Any] = [item]
+        while todo:
+            value = todo.pop()
+            if type(value) is list:
+                todo += value
+                spaces = value[:1] in (["Separation"], ["DeviceN"])
+                given = value[1:2] if spaces else ()
+                found |= dict.fromkeys(given[0] if given and type(given[0]) is list else given)
+            elif type(value) is dict:
+                todo += [each for key, each in value.items() if key not in ("$b", "$p")]
+                found |= dict.fromkeys(_named(value))
+    return [str(name) for name in found if name not in _COMMON]
+
+
+def _named(value: dict[str, Any]) -> list[str]:
+    """Names that stand in one dictionary."""
+    held = [value[key] for key in ("BaseFont", "FontName") if type(value.get(key)) is str]
+    for key in ("Registry", "Ordering"):
+        if type(value.get(key)) is bytes:
+            held.append(value[key].decode("ascii", "replace"))
+    glyphs = [*_mapping(value.get("CharProcs"))]
+    if type(value.get("Differences")) is list:
+        glyphs += [name for name in value["Differences"] if type(name) is str]
+    return held + [name for name in glyphs if UNKNOWN in characters_of(name) or "." in name]
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -79,33 +118,70 @@ def _resources(document: Document, content: int) -> dict[str, Any]:
     return {}
 
 
-def _font(document: Document, number: int, out: Texts) -> _Font:
-    font = _mapping(document.objects[number])
-    wide = font.get("Subtype") == "Type0"
-    mapping = font.get("ToUnicode")
-    if type(mapping) is dict:
-        return _Font(2 if wide else 1, _unicode(document.inflated(mapping["$o"])))
-    if wide:
-        out.unread += 1
-        return _Font(2, {})
-    characters: dict[int, str] = {}
+def _font(document: Document, font: dict[str, Any], reader: Reader) -> Font:
+    said = _unicode(_bytes(document, font.get("ToUnicode")))
+    if font.get("Subtype") == "Type0":
+        return _wide_font(document, font, said)
+    scale = 0.001
+    if font.get("Subtype") == "Type3":
+        scale = abs(matrix_of(font.get("FontMatrix"))[0])
+    widths = codes.simple_widths(font, scale)
+    return Font(said=said, drawn=_encoded(document, font, reader), widths=widths)
+
+
+def _bytes(document: Document, reference: Any) -> bytes:
+    """The bytes of a stream that is referred to; none where there is none."""
+    number = _mapping(reference).get("$o", -1)
+    held = number >= 0 and "$b" in _mapping(document.objects[number])
+    return document.inflated(number) if held else b""
+
+
+def _encoded(document: Document, font: dict[str, Any], reader: Reader) -> dict[int, str]:
+    """Characters of a font of one-byte codes by its encoding, or by what its glyphs draw."""
     encoding = font.get("Encoding")
+    table = _mapping(encoding)
+    base = encoding if type(encoding) is str else table.get("BaseEncoding")
+    standard = base is None and font.get("Subtype") == "Type1"
+    characters = dict(BY_NAME.get("StandardEncoding" if standard else str(base), WINDOWS))
+    if font.get("Subtype") == "Type3":
+        characters = {}
+    glyphs = _mapping(font.get("CharProcs"))
     code = 0
-    for item in _mapping(encoding).get("Differences", []) if type(encoding) is dict else []:
+    for item in table.get("Differences", []):
         if type(item) is int:
             code = item
         else:
-            characters[code] = _glyph(str(item))
+            drawn = _drawn_glyph(glyphs.get(str(item)), font, reader)
+            characters[code] = drawn or characters_of(str(item))
             code += 1
-    return _Font(1, characters)
+    return characters
 
 
-def _glyph(name: str) -> str:
-    if len(name) == 1 or name in _GLYPHS:
-        return _GLYPHS.get(name, name)
-    if re.fullmatch(r"uni[0-9A-F]{4}", name) and not 0xD800 <= int(name[3:], 16) <= 0xDFFF:
-        return chr(int(name[3:], 16))
-    return name[0] if name[1:] in _ACCENTS else "\ufffd"
+def _drawn_glyph(reference: Any, font: dict[str, Any], reader: Reader) -> str:
+    """The text that a glyph draws, if that is a few letters."""
+    number = _mapping(reference).get("$o", -1)
+    if number < 0 or not reader.draws(number)[0]:
+        return ""
+    drawn = reader.read(number, font.get("Resources"))
+    text = "".join(piece.drawn for piece in drawn.pieces)
+    return text if len(text) <= GLYPH_CHARACTERS_MAX else ""
+
+
+def _wide_font(document: Document, font: dict[str, Any], said: dict[int, str]) -> Font:
+    """A font whose codes may have more than one byte."""
+    encoding = font.get("Encoding")
+    lengths, codec = codes.lengths_of_name(str(encoding))
+    if type(encoding) is dict:
+        lengths, codec = codes.lengths_of_map(_bytes(document, encoding)), ""
+    below = font.get("DescendantFonts")
+    number = _mapping(below[0] if type(below) is list and below else below).get("$o", -1)
+    glyphs = _mapping(document.objects[number]) if number >= 0 else {}
+    known = encoding in ("Identity-H", "Identity-V")
+    return Font(
+        lengths, said, {}, codec,
+        codes.wide_widths(glyphs.get("W")) if known else {},
+        codes.number_of(glyphs.get("DW", 1000)) / 1000,
+    )  # fmt: skip
 
 
 def _unicode(cmap: bytes) -> dict[int, str]:
@@ -147,23 +223,3 @@ def _code(token: bytes) -> int:
 def _characters(token: bytes) -> str:
     digits = token[1:-1]
     return bytes.fromhex(digits[: len(digits) // 4 * 4].decode()).decode("utf-16-be", "replace")
-
-
-def _of_content(content: bytes, fonts: dict[bytes, _Font]) -> list[str]:
-    spaced: list[str] = []
-    joined: list[str] = []
-    font = _Font(1, {})
-    for line in content.split(b"\n"):
-        if line.endswith((b" Tj", b" TJ")):
-            for shown in _SHOWN.finditer(line):
-                if shown[1] is not None:
-                    text = font.text(bytes.fromhex(shown[1].decode()))
-                    spaced.append(text)
-                    joined.append(text)
-                elif float(shown[0]) < _GAP:
-                    spaced.append(" ")
-        elif line.endswith(b" Tf"):
-            font = fonts.get(line[1:].split(b" ")[0], font)
-        elif line.endswith((b" Td", b" TD", b" Tm", b"T*", b"ET")):
-            spaced.append(" ")
-    return ["".join(spaced), "".join(joined)] if joined else []
