@@ -88,7 +88,7 @@ def _parts(found: list[str]) -> Iterator[str]:
 
 STAGE = StageType(
     name="pdf_words",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=PdfWordsParameters,

@@ -1,23 +1,20 @@
 """Filter `pdf_words_twin`: dirty-word search over a written PDF, by another reader of its text.
 
 Takes the file, changes nothing. The text comes out by pypdf, a PDF reader in plain Python, from a
-file that `pdf_verify` has held to one form; the search is that of `words_twin`. What a picture
-shows is not read.
+file that `pdf_verify` has held to one form (`filters.twins.pdf_shown`), and the names that stand in
+it are searched with it; the search is that of `words_twin`. What a picture shows is not read.
 """
 
 import zlib
-from io import BytesIO
 from typing import Any, Literal
 
-import pypdf
 from pydantic import Field
 
 from filters.twins import pdf_verify, words_twin
 from filters.twins.pdf_build import clean
 from filters.twins.pdf_read import Clean
-from schemas.errors import Malformed
+from filters.twins.pdf_shown import names, shown
 from schemas.message import Message
-from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Hold, Pass, Refuse
 
@@ -35,15 +32,16 @@ def _smallest() -> bytes:
     content = b"BT\n/f0 9 Tf\n<414243> Tj\n/f1 9 Tf\n[ <00010002> -300 <0003> ] TJ\nET\n"
     codes = {"Type": "Encoding", "BaseEncoding": "WinAnsiEncoding", "Differences": [65, "A", "B"]}
     objects: list[Any] = [
-        {"Type": "Font", "Subtype": "Type1", "BaseFont": "Helvetica", "Encoding": codes},
         _stream(_CMAP),
+        {"Type": "Font", "Subtype": "Type1", "BaseFont": "Helvetica", "Encoding": codes,
+         "ToUnicode": {"$o": 0}},
         {"Registry": b"Adobe", "Ordering": b"Identity", "Supplement": 0},
         {"Type": "Font", "Subtype": "CIDFontType2", "BaseFont": "X", "CIDSystemInfo": {"$o": 2}},
         {"Type": "Font", "Subtype": "Type0", "BaseFont": "X", "Encoding": "Identity-H",
-         "DescendantFonts": [{"$o": 3}], "ToUnicode": {"$o": 1}},
+         "DescendantFonts": [{"$o": 3}], "ToUnicode": {"$o": 0}},
         _stream(content),
         {"Type": "Page", "MediaBox": [0, 0, 9, 9], "Contents": {"$o": 5},
-         "Resources": {"Font": {"f0": {"$o": 0}, "f1": {"$o": 4}}}},
+         "Resources": {"Font": {"f0": {"$o": 1}, "f1": {"$o": 4}}}},
     ]  # fmt: skip
     return clean(Clean([6], objects), 90)
 
@@ -59,21 +57,6 @@ class PdfWordsTwinParameters(Parameters):
     found: Literal["refuse", "hold"] = "refuse"
 
 
-def texts_of(untrusted: bytes) -> tuple[str, str]:
-    """The text of every page as it reads, and its pieces with nothing between; or `Malformed`."""
-    pieces: list[str] = []
-
-    def piece(text: str, *_: Any) -> None:
-        pieces.append(text.strip())
-
-    try:
-        reader = pypdf.PdfReader(BytesIO(untrusted), strict=True)
-        whole = "\n".join(page.extract_text(visitor_text=piece) for page in reader.pages)
-    except Exception as error:  # whatever a reader raises: it cannot be searched
-        raise Malformed(Reason.SYNTAX, "the text of the PDF cannot be read") from error
-    return whole, "".join(pieces)
-
-
 def make(parameters: PdfWordsTwinParameters, documents: Documents) -> Run:
     """A run that searches; raises `KeyError` if the list is not among the documents."""
     search = words_twin.make(
@@ -82,13 +65,13 @@ def make(parameters: PdfWordsTwinParameters, documents: Documents) -> Run:
         ),
         documents,
     )
-    texts_of(_smallest())
+    shown(_smallest())
     for codec in _CODECS:
         b"\x20\x20".decode(codec)
 
     def run(message: Message) -> Answer:
         pdf_verify.check(message.payload)  # pypdf sees no other form
-        for each in texts_of(message.payload):
+        for each in (names(message.payload), *shown(message.payload)):
             raw = each.encode("utf-8", "replace")
             answer = search(Message(message.meta_bytes, raw))
             if isinstance(answer, Refuse | Hold):
@@ -100,7 +83,7 @@ def make(parameters: PdfWordsTwinParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="pdf_words_twin",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.DESTINATION,
     parameters=PdfWordsTwinParameters,

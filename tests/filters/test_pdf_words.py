@@ -11,7 +11,7 @@ from filters.formats.pdf_text import texts
 from schemas.message import Message
 from schemas.verdict import Hold, Pass
 from tests.filters.hostile.pdf_forge import FONT, good, pdf, stream
-from tests.filters.test_pdf import crossed, made, stopped
+from tests.filters.test_pdf import crossed, made, stopped, written
 
 WORDS = {"words.txt": b"secret\nnight owl\n"}
 HELVETICA = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica%s>>"
@@ -137,6 +137,18 @@ def disguised() -> dict[str, bytes]:
 @pytest.mark.parametrize("name", sorted(disguised()))
 def test_the_source_finds_what_a_reader_sees(name: str) -> None:
     assert stopped(made("pdf_words", WORDS), crossed(disguised()[name])) == "dirty-word"
+
+
+UNSEEN_BY_THE_TWIN = {
+    "a font from around", "glyphs that draw letters", "other text between",
+    "another order, upwards",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(set(disguised()) - UNSEEN_BY_THE_TWIN))
+def test_the_destination_finds_it_too(name: str) -> None:
+    found = stopped(made("pdf_words_twin", WORDS), written(disguised()[name]))
+    assert found == ("too-many-elements" if name == "many forms before" else "dirty-word")
 
 
 @pytest.mark.parametrize(
