@@ -102,7 +102,7 @@ SMALLEST = _smallest()
 
 STAGE = StageType(
     name="pdf_recognise",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=PdfParameters,

@@ -5,13 +5,12 @@ Objects are copied value by value into new ones; what `pdf_roles` does not name 
 colour profiles, names of resources and the spelling of everything. Raises `Malformed`.
 """
 
-import re
 import zlib
 from typing import Any
 
 import pikepdf
 
-from filters.formats import pdf_content
+from filters.formats import pdf_bodies, pdf_content
 from filters.formats.pdf_cmap import rewritten
 from filters.formats.pdf_pictures import picture
 from filters.formats.pdf_roles import RESOURCES, ROLES
@@ -25,12 +24,6 @@ DEPTH_LEVELS_MAX = 24
 _DEVICES = {"/DeviceGray": 1, "/DeviceRGB": 3, "/DeviceCMYK": 4, "/G": 1, "/RGB": 3, "/CMYK": 4,
             "/CalGray": 1, "/CalRGB": 3, "/CalCMYK": 4}  # fmt: skip
 _BY_COUNT = {1: "DeviceGray", 3: "DeviceRGB", 4: "DeviceCMYK"}
-_NUMBER = re.compile(rb"-?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})")
-_OPERATORS = frozenset(
-    b"{ } abs add and atan bitshift ceiling copy cos cvi cvr div dup eq exch exp false floor ge gt"
-    b" idiv if ifelse index le ln log lt mod mul ne neg not or pop roll round sin sqrt sub true"
-    b" truncate xor".split()
-)
 
 
 def deflated(raw: bytes) -> dict[str, Any]:
@@ -183,9 +176,10 @@ class Builder:
                 if made is not None:
                     new[key] = made
         if role == "function" and isinstance(value, pikepdf.Stream):
-            new.update(self.function_body(value))
+            new.update(deflated(pdf_bodies.function(new, self.bytes_of(value))))
         elif role == "shading" and isinstance(value, pikepdf.Stream):
-            new.update(deflated(self.bytes_of(value)))
+            count = self.components(new.get("ColorSpace", "DeviceGray"))
+            new.update(deflated(pdf_bodies.shading(new, self.bytes_of(value), count)))
         elif role == "font" and new.get("Subtype") == "Type3":
             new.update(self.glyphs(value))
         return new
@@ -291,7 +285,7 @@ class Builder:
         """Glyph numbers of a CID font."""
         if isinstance(value, pikepdf.Name):
             return "Identity"
-        return {"$o": self.add(deflated(self.bytes_of(value)[: 1 << 17]))}
+        return {"$o": self.add(deflated(pdf_bodies.glyph_numbers(self.bytes_of(value))))}
 
     def program(self, value: Any) -> Any:
         """A font program: the one thing that is carried over as it is."""
@@ -304,17 +298,6 @@ class Builder:
         if kind is not None:
             new["Subtype"] = kind
         return {"$o": self.add(new)}
-
-    def function_body(self, value: Any) -> dict[str, Any]:
-        """Samples, or a program of the few operators that functions have."""
-        raw = self.bytes_of(value)
-        if int(value["/FunctionType"]) == 4:
-            words = raw.replace(b"{", b" { ").replace(b"}", b" } ").split()
-            known = all(word in _OPERATORS or _NUMBER.fullmatch(word) for word in words)
-            if not known or len(raw) > 65_536:
-                broken("a function's program with an operator that functions do not have")
-            raw = b" ".join(words)
-        return deflated(raw)
 
     def space(self, value: Any) -> Any:
         """A colour space; one with a profile is the device's of as many components."""
@@ -338,7 +321,8 @@ class Builder:
         if kind in ("/Indexed", "/I"):
             table = value[3]
             raw = self.bytes_of(table) if isinstance(table, pikepdf.Stream) else bytes(table)
-            return ["Indexed", self.built("@space", value[1]), int(value[2]), raw[:1024]]
+            base, last = self.built("@space", value[1]), int(value[2])
+            return ["Indexed", base, last, pdf_bodies.palette(last, self.components(base), raw)]
         if kind == "/Pattern":
             return ["Pattern", self.built("@space", value[1])]
         if kind == "/Separation":

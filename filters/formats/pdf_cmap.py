@@ -1,7 +1,8 @@
 """Character maps of a PDF (ISO 32000-2, 9.7.5 and 9.10.3), written anew from their ranges.
 
 Takes the bytes of a map, gives one that has the same ranges, a line each, and nothing else: no
-names, no comments, no other PostScript. Raises `Malformed`.
+names, no comments, no other PostScript, and no rows of another shape than their kind has. Raises
+`Malformed`.
 """
 
 import re
@@ -12,6 +13,19 @@ _SECTIONS = re.compile(
     rb"begin(codespacerange|bfchar|bfrange|cidchar|cidrange|notdefrange)\b(.*?)end\1\b", re.DOTALL
 )
 _TOKEN = re.compile(rb"<[0-9A-Fa-f\s]{0,512}>|\d{1,9}|\[|\]")
+_CODE = rb"<(?:[0-9a-f]{2}){1,4}>"
+_TEXT = rb"<[0-9a-f]{0,128}>"  # at most 32 units of UTF-16
+_ROWS = {
+    kind: re.compile(row)
+    for kind, row in {
+        b"codespacerange": rb"%s %s" % (_CODE, _CODE),
+        b"bfchar": rb"%s %s" % (_CODE, _TEXT),
+        b"bfrange": rb"%s %s (?:%s|\[(?: %s)* \])" % (_CODE, _CODE, _TEXT, _TEXT),
+        b"cidchar": rb"%s \d+" % _CODE,
+        b"cidrange": rb"%s %s \d+" % (_CODE, _CODE),
+        b"notdefrange": rb"%s %s \d+" % (_CODE, _CODE),
+    }.items()
+}
 
 
 def rewritten(untrusted: bytes) -> bytes:
@@ -27,6 +41,7 @@ def rewritten(untrusted: bytes) -> bytes:
         lines = [
             b" ".join(things[at : at + each]) for at in range(0, len(things) // each * each, each)
         ]
+        lines = [line for line in lines if _ROWS[kind].fullmatch(line)]
         if lines:
             out += [b"%d begin%s" % (len(lines), kind), *lines, b"end" + kind]
     return b"\n".join([*out, b"endcmap end end"])

@@ -178,7 +178,7 @@ def _smallest_frame(pixels: Plane) -> Frame:
 
 STAGE = StageType(
     name="pdf_rebuild",
-    version=1,
+    version=2,
     kind=Kind.NORMALIZE,
     side=Side.SOURCE,
     parameters=PdfRebuildParameters,
