@@ -24,6 +24,8 @@ _ACTIVE = frozenset({"/JavaScript", "/Launch", "/RichMedia", "/Rendition", "/Mov
                      "/RichMediaExecute", "/Screen"})  # fmt: skip
 _EMBEDDED = frozenset({"/EmbeddedFile", "/FileAttachment", "/GoToE", "/Collection"})
 _EXTERNAL = frozenset({"/GoToR", "/OPI"})
+_STATES = ("/ViewState", "/PrintState", "/ExportState")
+_BY_USE = frozenset({"/Zoom", "/Language", "/User"})
 FOUND = {
     "active": (Reason.PDF_ACTIVE, "a script, an action that starts something, or media"),
     "embedded": (Reason.PDF_EMBEDDED, "an embedded file"),
@@ -97,6 +99,8 @@ def _of_object(thing: Any, depth: int) -> set[str]:
         return found
     if not isinstance(thing, pikepdf.Dictionary | pikepdf.Stream):
         return found
+    if _hides(thing):
+        found.add("layers")
     for key, item in thing.items():
         if key in _KINDS and isinstance(item, pikepdf.Name):
             found |= _of_kind(str(item))
@@ -124,4 +128,18 @@ def _hides_layers(properties: Any) -> bool:
         return False
     default: Any = properties.get("/D", {})
     state = str(default.get("/BaseState", "/ON"))
-    return state != "/ON" or len(default.get("/OFF", [])) > 0
+    return state != "/ON" or len(default.get("/OFF", [])) > 0 or _hides_by_use(default)
+
+
+def _hides_by_use(default: Any) -> bool:
+    """Whether a reader shows layers by its magnification, its language or who looks."""
+    automatic = default.get("/AS", [])
+    kinds = [str(kind) for each in automatic for kind in each.get("/Category", [])]
+    return not _BY_USE.isdisjoint(kinds)
+
+
+def _hides(thing: Any) -> bool:
+    """Whether something is a rule by which shown layers hide it, or a use that turns one off."""
+    if thing.get("/Type") == "/OCMD":
+        return "/VE" in thing or str(thing.get("/P", "/AnyOn")) not in ("/AnyOn", "/AllOn")
+    return any(str(thing.get(state, "")) == "/OFF" for state in _STATES)
