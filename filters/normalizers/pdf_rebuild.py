@@ -18,7 +18,7 @@ from pypdfium2 import raw as pdfium_c
 
 from filters.checks.pdf_recognise import SMALLEST, PdfParameters, warm_up
 from filters.formats.pdf_builder import Builder
-from filters.formats.pdf_opened import beside_pages, opened, set_limits
+from filters.formats.pdf_opened import FOUND, beside_pages, opened, set_limits
 from filters.formats.pdf_structure import PdfLimits, walk
 from filters.formats.picture_model import PICTURE_CBOR, Frame, Picture, Plane, stored, write_frames
 from filters.formats.picture_pixels import halved
@@ -37,6 +37,14 @@ POINTS_AN_INCH = 72
 _WHITE = (255, 255, 255, 255)
 _FLAGS = pdfium_c.FPDF_ANNOT | pdfium_c.FPDF_REVERSE_BYTE_ORDER
 _NO_FONT_PATHS = (ctypes.POINTER(ctypes.c_char) * 1)()  # ended by a null pointer
+_KEYS = frozenset({  # of a catalog (ISO 32000-2, table 29)
+    "Version", "Extensions", "PageLabels", "Names", "Dests", "ViewerPreferences", "PageLayout",
+    "PageMode", "Outlines", "Threads", "OpenAction", "AA", "URI", "AcroForm", "Metadata",
+    "StructTreeRoot", "MarkInfo", "Lang", "SpiderInfo", "OutputIntents", "PieceInfo",
+    "OCProperties", "Perms", "Legal", "Requirements", "Collection", "NeedsRendering", "DSS", "AF",
+    "DPartRoot",
+})  # fmt: skip
+_TRAILER = {"/Info": "information", "/ID": "identifiers"}
 LOSSLESS_BITS_A_PIXEL_MAX = 6
 NOTED_CHARACTERS_MAX = 180
 
@@ -81,7 +89,8 @@ def make(parameters: PdfRebuildParameters, documents: Documents) -> Run:
     def run(message: Message) -> Answer:
         outside = walk(message.payload, limits)
         payload, dropped = way(message.payload, parameters, limits)
-        told = ", ".join(sorted({*outside.dropped, *dropped}))
+        gone = sorted({*outside.dropped, *dropped}, key=lambda each: (each not in FOUND, each))
+        told = ", ".join(gone)
         note = f"rebuilt ({parameters.way}); dropped {told or 'nothing'}"
         media_type = PDF_CBOR if parameters.way == "clean" else PICTURE_CBOR
         meta = replace(message.meta, type=media_type)
@@ -97,9 +106,10 @@ def _clean(
         dropped = beside_pages(pdf)
         builder = Builder(limits)
         pages = [builder.page(pdf.pages[at].obj) for at in parameters.kept(len(pdf.pages))]
-        dropped |= {key[1:].lower() for key in pdf.Root.keys() - {"/Type", "/Pages"}}
-        if "/Info" in pdf.trailer:
-            dropped.add("information")
+        held = {key[1:] for key in pdf.Root.keys() - {"/Type", "/Pages"}}
+        dropped |= {key.lower() for key in held & _KEYS}
+        dropped |= {"other entries"} if held - _KEYS else set()  # the sender's own words
+        dropped |= {name for key, name in _TRAILER.items() if key in pdf.trailer}
         model: dict[str, Any] = {"pdf": MODEL_LAYOUT, "pages": pages, "objects": builder.objects}
         return encode(model), dropped | builder.dropped
 
