@@ -12,6 +12,7 @@ import pikepdf
 
 from filters.formats import pdf_bodies, pdf_content
 from filters.formats.pdf_cmap import rewritten
+from filters.formats.pdf_matrix import check_matrix
 from filters.formats.pdf_pictures import picture
 from filters.formats.pdf_roles import RESOURCES, ROLES
 from filters.formats.pdf_structure import PdfLimits
@@ -23,6 +24,7 @@ from schemas.reasons import Reason
 DEPTH_LEVELS_MAX = 24
 _DEVICES = {"/DeviceGray": 1, "/DeviceRGB": 3, "/DeviceCMYK": 4, "/G": 1, "/RGB": 3, "/CMYK": 4,
             "/CalGray": 1, "/CalRGB": 3, "/CalCMYK": 4}  # fmt: skip
+_INHERITING = frozenset({"@form", "@xobject", "@pattern", "font"})  # their content has resources
 _BY_COUNT = {1: "DeviceGray", 3: "DeviceRGB", 4: "DeviceCMYK"}
 
 
@@ -40,7 +42,10 @@ class Builder:
         self.dropped: set[str] = set()
         self._known: dict[tuple[Any, ...], int] = {}
         self._open: set[tuple[Any, ...]] = set()
-        self._around: Any = None
+        self._around: Any = None  # the resources around
+        self._place: tuple[Any, ...] = ()  # which those are, for `_known`
+        self._places = 0
+        self._unnamed: dict[str, str] = {}
         self.holder = pikepdf.new()  # what inline pictures belong to when they become streams
         self._depth = 0
         self._pixels = 0
@@ -74,13 +79,21 @@ class Builder:
 
     def content(self, stream: Any, resources: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Resources and canonical text of a content stream; without resources those around it."""
-        before, self._around = self._around, resources if resources is not None else self._around
+        before = self._around, self._place
+        if resources is not None:
+            self._surround(resources)
         try:
             names, inline = pdf_content.Names(), dict[str, Any]()
             text = self.text_of(stream, names, inline)
             return {"Resources": self.resources_of(names, inline)}, text
         finally:
-            self._around = before
+            self._around, self._place = before
+
+    def _surround(self, resources: Any) -> None:
+        """These are the resources of content without some, from here on."""
+        self._places += 1
+        self._around = resources
+        self._place = ("at", *resources.objgen) if resources.is_indirect else ("", self._places)
 
     def text_of(
         self, stream: Any, names: pdf_content.Names, inline: dict[str, Any]
@@ -117,7 +130,9 @@ class Builder:
         """A reference to the new object of an old one; the same for the same."""
         if not value.is_indirect:
             return {"$o": self.add(self.built(role, value))}
-        key = (role, value.objgen)
+        key: tuple[Any, ...] = (role, value.objgen)
+        if isinstance(value, pikepdf.Stream | pikepdf.Dictionary) and "/Resources" not in value:
+            key += self._place if role in _INHERITING else ()
         if key in self._open:
             broken("the PDF's objects go round in a circle")
         if key not in self._known:
@@ -171,6 +186,8 @@ class Builder:
         for key, of_key in ROLES[role].items():
             if f"/{key}" in value:
                 item = value[f"/{key}"]
+                if key in ("Matrix", "FontMatrix") and role != "calibrated":
+                    check_matrix(list(item))
                 apart = of_key in ROLES
                 made = self.reference(of_key, item) if apart else self.built(of_key, item)
                 if made is not None:
@@ -221,16 +238,26 @@ class Builder:
         procs = font.get("/CharProcs")
         if not isinstance(procs, pikepdf.Dictionary) or len(procs.keys()) > 4096:
             broken("a Type 3 font of no or too many glyphs")
-        before = self._around
-        self._around = font.get("/Resources", before)
+        before = self._around, self._place
+        if "/Resources" in font:
+            self._surround(font["/Resources"])
         names, inline = pdf_content.Names(), dict[str, Any]()
         found = {
-            clean_name(pikepdf.Name(name)): {"$o": self.add(self.text_of(glyph, names, inline))}
+            self.glyph_name(pikepdf.Name(name)): {
+                "$o": self.add(self.text_of(glyph, names, inline))
+            }
             for name, glyph in procs.items()
         }
         resources = self.resources_of(names, inline)
-        self._around = before
+        self._around, self._place = before
         return {"CharProcs": found, "Resources": resources}
+
+    def glyph_name(self, value: Any) -> str:
+        """A glyph's name; one of other characters by its number, so that two stay two."""
+        name = clean_name(value)
+        if name != UNNAMED:
+            return name
+        return self._unnamed.setdefault(str(value), f"{UNNAMED}.{len(self._unnamed)}")
 
     def softmask(self, value: Any) -> Any:
         """A soft mask: a group as a form."""
@@ -269,7 +296,7 @@ class Builder:
             new["BaseEncoding"] = clean_name(value["/BaseEncoding"])
         if "/Differences" in value:
             new["Differences"] = [
-                clean_name(x) if isinstance(x, pikepdf.Name) else int(x)
+                self.glyph_name(x) if isinstance(x, pikepdf.Name) else int(x)
                 for x in items_of(value["/Differences"])
             ]
         return new

@@ -13,6 +13,7 @@ from typing import Any
 
 import pikepdf
 
+from filters.formats.pdf_matrix import check_matrix
 from filters.formats.picture_structure import broken
 
 OPERATIONS_MAX = 2_000_000
@@ -26,6 +27,7 @@ _PLAIN = {
     6: ["c", "cm", "Tm", "d1"],
 }
 _COUNTS = {operator: count for count, operators in _PLAIN.items() for operator in operators}
+_MATRICES = frozenset({"cm", "Tm"})
 _NAMED = {"gs": "ExtGState", "Do": "XObject", "sh": "Shading"}
 _DROPPED = frozenset({"BMC", "BDC", "EMC", "MP", "DP", "BX", "EX", "ri"})
 _COLOURS = frozenset({"sc", "SC", "scn", "SCN"})
@@ -90,6 +92,8 @@ def written(instructions: list[Any], names: Names, inline: Inline) -> str:
         if count is not None:
             if len(operands) != count:
                 broken(f"the operator {operator} with {len(operands)} operands")
+            if operator in _MATRICES:
+                check_matrix(list(operands))
             lines.append("".join(f"{number(value)} " for value in operands) + operator + "\n")
         else:
             lines.append(_special(operator, list(operands), names))

@@ -30,6 +30,7 @@ _LONG = {"W": "Width", "H": "Height", "BPC": "BitsPerComponent", "CS": "ColorSpa
 _FILTERS = {"AHx": "ASCIIHexDecode", "A85": "ASCII85Decode", "LZW": "LZWDecode",
             "Fl": "FlateDecode", "RL": "RunLengthDecode", "CCF": "CCITTFaxDecode",
             "DCT": "DCTDecode"}  # fmt: skip
+_PLAIN = ("DeviceGray", "DeviceRGB")
 
 
 def picture(value: Any, builder: "Builder", resources: Any) -> tuple[dict[str, Any], int]:
@@ -49,7 +50,7 @@ def picture(value: Any, builder: "Builder", resources: Any) -> tuple[dict[str, A
     if filters[-1:] in (["JPXDecode"], ["JBIG2Decode"]):
         unwanted("a JPEG 2000 or JBIG2 picture: rasterise the document")
     if filters[-1:] == ["DCTDecode"]:
-        return new | _jpeg(stream, table, builder, new), pixels
+        return _jpeg(stream, table, builder, resources, new), pixels
     if mask:
         new["ImageMask"] = True
         count = 1
@@ -106,7 +107,10 @@ def _masked(value: Any, builder: "Builder") -> Any:
     return builder.reference("@xobject", value)
 
 
-def _jpeg(stream: Any, table: Any, builder: "Builder", new: dict[str, Any]) -> dict[str, Any]:
+def _jpeg(
+    stream: Any, table: Any, builder: "Builder", resources: Any, new: dict[str, Any]
+) -> dict[str, Any]:
+    """A JPEG picture: stored to be written as JPEG, or as samples if its space is no plain one."""
     raw = before_last(stream, names_of(table["/Filter"]))
     found = jpeg_structure.walk(raw, PictureLimits(builder.limits.pixels_max, drop_trailing=True))
     found.orientation = 1  # a PDF turns its pictures itself
@@ -114,10 +118,30 @@ def _jpeg(stream: Any, table: Any, builder: "Builder", new: dict[str, Any]) -> d
         broken("a JPEG picture of another size than the PDF says")
     if found.colours == 4:
         unwanted("a JPEG picture of four colours: rasterise the document")
+    if table.get("/ImageMask", False):
+        broken("a JPEG picture as a stencil")
+    space = _space(table, builder, resources) if "/ColorSpace" in table else ""
+    kind = space if isinstance(space, str) else space[0]
     _, frames = decode(found)
     frame: Frame = next(iter(frames))
-    new.pop("Decode", None)
-    return {"$p": stored(frame)}
+    if kind in ("", "CalGray", "CalRGB", *_PLAIN):
+        if new.pop("Decode", None) in ([1, 0], [1, 0] * 3):
+            frame.planes = [255 - plane for plane in frame.planes]
+        elif not _is_usual(table):
+            unwanted("a JPEG picture whose samples are stretched: rasterise the document")
+        return new | {"$p": stored(frame)}
+    if found.colours != 1 or builder.components(space) != 1:
+        unwanted("a JPEG picture in a colour space that is not taken: rasterise the document")
+    samples = frame.planes[0].tobytes()
+    builder.count(len(samples))
+    held = {"$b": zlib.compress(samples, 1), "$n": len(samples)}
+    return new | {"ColorSpace": space, "BitsPerComponent": 8} | held
+
+
+def _is_usual(table: Any) -> bool:
+    """Whether samples mean what they mean without a Decode array."""
+    given = [float(value) for value in table.get("/Decode", [])]
+    return given in ([], [0, 1], [0, 1] * 3, [1, 0], [1, 0] * 3)
 
 
 def _fax(stream: Any, table: Any, width: int, height: int) -> bytes:

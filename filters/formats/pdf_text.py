@@ -99,6 +99,7 @@ def _named(value: dict[str, Any]) -> list[str]:
     glyphs = [*_mapping(value.get("CharProcs"))]
     if type(value.get("Differences")) is list:
         glyphs += [name for name in value["Differences"] if type(name) is str]
+    glyphs = [name for name in glyphs if not name.startswith("Unnamed.")]
     return held + [name for name in glyphs if UNKNOWN in characters_of(name) or "." in name]
 
 

@@ -30,7 +30,7 @@ _EACH = re.compile(_NAME)
 _TELLS_NOTHING = re.compile(
     r"(?:Courier|Helvetica)(?:-(?:Bold)?(?:Oblique)?)?|Times-(?:Roman|Italic|Bold|BoldItalic)"
     r"|Symbol|ZapfDingbats|All|None|Black|Cyan|Magenta|Yellow|Adobe|Identity"
-    r"|(?:Japan|Korea|GB|CNS)1|Unnamed|\.notdef"
+    r"|(?:Japan|Korea|GB|CNS)1|Unnamed(?:\.\d+)?|\.notdef"
 )
 
 

@@ -2,13 +2,18 @@
 
 import re
 import zlib
+from io import BytesIO
 
+import numpy as np
+import pypdfium2
 import pytest
+from PIL import Image
 
 from filters.formats import pdf_bodies
 from filters.formats.pdf_cmap import rewritten
 from schemas.errors import Malformed
-from tests.filters.conftest import message
+from schemas.verdict import Pass
+from tests.filters.conftest import changed, message
 from tests.filters.hostile.pdf_forge import FONT, good, pdf, stream
 from tests.filters.test_pdf import made, stopped, written
 
@@ -97,3 +102,123 @@ def test_rows_of_a_character_map_have_the_shape_of_their_kind() -> None:
     found = rewritten(rows + b"\n" + lists)
     assert b"1 beginbfchar\n<01> <0041>\nendbfchar" in found
     assert b"1 beginbfrange\n<01> <02> [ <0041> <0042> ]\nendbfrange" in found
+
+
+def jpeg(entries: bytes, mode: str = "L") -> bytes:
+    out = BytesIO()
+    ramp = Image.linear_gradient("L").resize((64, 64)).point([value // 4 for value in range(256)])
+    ramp.convert(mode).save(out, "JPEG")
+    says = b"<</Type/XObject/Subtype/Image/Width 64/Height 64/BitsPerComponent 8/Filter/DCTDecode"
+    raw = out.getvalue()
+    return says + b"%s/Length %d>>\nstream\n%s\nendstream" % (entries, len(raw), raw)
+
+
+def pictured(entries: bytes, mode: str = "L") -> bytes:
+    content = b"q 90 0 0 90 5 5 cm /X Do Q"
+    return of(content, b"/XObject<</X 7 0 R>>", {7: jpeg(entries, mode)})
+
+
+def on_two_pages() -> bytes:
+    form = stream(
+        b"/F1 30 Tf BT 10 50 Td (Word) Tj ET /G gs 0 0 50 40 re f",
+        b"/Type/XObject/Subtype/Form/BBox[0 0 200 100]",
+    )
+    resources = b"/Font<</F1 %d 0 R>>/XObject<</X 8 0 R>>/ExtGState<</G<</ca %s>>>>"
+    return pdf(good(more={
+        2: b"<</Type/Pages/Kids[3 0 R 10 0 R]/Count 2>>", 4: stream(b"/X Do"), 8: form,
+        3: PAGE % (resources % (5, b"1"), b""), 10: PAGE % (resources % (11, b".1"), b""),
+        11: FONT.replace(b"Helvetica", b"Times-Bold"),
+    }))  # fmt: skip
+
+
+def with_glyphs() -> bytes:
+    font = (
+        b"<</Type/Font/Subtype/Type3/FontBBox[0 0 9 9]/FontMatrix[.1 0 0 .1 0 0]/FirstChar 65"
+        b"/LastChar 66/Widths[9 9]/Encoding<</Differences[65/a*1/a*2]>>"
+        b"/CharProcs<</a*1 6 0 R/a*2 7 0 R>>/Resources<<>>>>"
+    )
+    large, small = (stream(b"9 0 0 0 9 9 d1 0 0 %d %d re f" % (side, side)) for side in (9, 2))
+    return of(b"BT /F1 50 Tf 10 30 Td (AB) Tj ET", more={5: font, 6: large, 7: small})
+
+
+INK = b"/ColorSpace[/Separation/Black/DeviceGray<</FunctionType 2/Domain[0 1]/C0[1]/C1[0]/N 1>>]"
+LOOKS = {
+    "a grey JPEG": pictured(b"/ColorSpace/DeviceGray"),
+    "a grey JPEG turned over": pictured(b"/ColorSpace/DeviceGray/Decode[1 0]"),
+    "a coloured JPEG turned over": pictured(b"/ColorSpace/DeviceRGB/Decode[1 0 1 0 1 0]", "RGB"),
+    "a JPEG of an ink": pictured(INK),
+    "a JPEG of a palette": pictured(
+        b"/ColorSpace[/Indexed/DeviceGray 255<%s>]" % bytes(range(255, -1, -1)).hex().encode()
+    ),
+    "a form on two pages": on_two_pages(),
+    "glyphs with other names": with_glyphs(),
+}
+
+
+@pytest.mark.parametrize("name", sorted(LOOKS))
+def test_a_page_looks_as_it_did(name: str) -> None:
+    payload = LOOKS[name]
+    came, left = (pypdfium2.PdfDocument(each) for each in (payload, written(payload).payload))
+    for at in range(len(came)):
+        before, after = (
+            np.asarray(each[at].render().to_pil().convert("L")).astype(int) for each in (came, left)
+        )
+        assert np.abs(before - after).max() <= 8
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pictured(b"/ColorSpace/DeviceGray/Decode[0 .5]"),
+        pictured(b"/ColorSpace[/Lab<</WhitePoint[.95 1 1.09]>>]", "RGB"),
+        pictured(b"/ImageMask true"),
+        of(b"q .0000004 0 0 .0000004 0 0 cm BT /F1 30000000 Tf 10 50 Td (Word) Tj ET Q"),
+        of(b"BT .0000014 0 0 .0000014 9 9 Tm /F1 30000000 Tf (Word) Tj ET"),
+    ],
+    ids=["stretched samples", "another space", "a stencil", "a tiny page", "tiny text"],
+)
+def test_what_would_look_otherwise_is_refused(payload: bytes) -> None:
+    assert stopped(made("pdf_rebuild"), message(payload)) in ("syntax", "picture-compression")
+
+
+@pytest.mark.parametrize(
+    "matrix", [b"0 1 -1 .00000000000000006 9 9", b"1 0 0 0 0 0", b"0 0 0 0 0 0"]
+)
+def test_an_ordinary_matrix_is_taken(matrix: bytes) -> None:
+    made("pdf_rebuild")(message(of(b"q %s cm 0 0 9 9 re f Q" % matrix)))
+
+
+GROUP = {6: b"<</Type/OCG/Name(a)>>"}
+LAYERS = b"/OCProperties<</OCGs[6 0 R]/D<</ON[6 0 R]%s>>>>"
+USED = b"<</Type/OCG/Name(a)/Usage<</View<</ViewState/%s>>>>>>"
+
+
+@pytest.mark.parametrize(
+    ("more", "default", "hides"),
+    [
+        ({7: b"<</Type/OCMD/OCGs[6 0 R]/P/AllOff>>"}, b"", True),
+        ({7: b"<</Type/OCMD/OCGs[6 0 R]/P/AnyOff>>"}, b"", True),
+        ({7: b"<</Type/OCMD/VE[/Not 6 0 R]>>"}, b"", True),
+        ({6: USED % b"OFF"}, b"/AS[<</Event/View/OCGs[6 0 R]/Category[/View]>>]", True),
+        ({}, b"/AS[<</Event/View/OCGs[6 0 R]/Category[/Zoom]>>]", True),
+        ({7: b"<</Type/OCMD/OCGs[6 0 R]>>"}, b"", False),
+        ({7: b"<</Type/OCMD/OCGs[6 0 R]/P/AllOn>>"}, b"", False),
+        ({6: USED % b"ON"}, b"/AS[<</Event/View/OCGs[6 0 R]/Category[/View]>>]", False),
+    ],
+)
+def test_layers_that_something_hides_are_found(
+    more: dict[int, bytes], default: bytes, hides: bool
+) -> None:
+    content = b"/OC /P BDC BT /F1 12 Tf 10 50 Td (not shown) Tj ET EMC"
+    resources = F1 + b"/Properties<</P 7 0 R>>"
+    payload = of(content, resources, GROUP | more, catalog=LAYERS % default)
+    if hides:
+        assert stopped(made("pdf_recognise"), message(payload)) == "pdf-layers"
+    else:
+        assert isinstance(made("pdf_recognise")(message(payload)), Pass)
+
+
+def test_the_verdict_has_no_words_of_the_senders() -> None:
+    own = b"/!#0aACCEPTED#1b31m 1/Outlines<</Count 0>>/%s 2" % (b"x" * 200)
+    answer = changed(made("pdf_rebuild")(message(pdf(good(catalog=own), b"/ID[(a)(b)]"))))
+    assert answer.note == "rebuilt (clean); dropped identifiers, other entries, outlines"
