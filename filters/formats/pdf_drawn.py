@@ -212,7 +212,8 @@ class Reader:
             return
         form = self.document.objects[number]
         self._left -= form["$n"] + 1
-        if self._left < 0 or depth >= DEPTH_LEVELS_MAX:
+        whole = form.get("Subtype") == "Form"  # else it is not held to the one form of content
+        if not whole or self._left < 0 or depth >= DEPTH_LEVELS_MAX:
             self.cut = True
             return
         walk.close()

@@ -83,11 +83,12 @@ def _names(document: Document) -> list[str]:
                 todo += value
                 spaces = value[:1] in (["Separation"], ["DeviceN"])
                 given = value[1:2] if spaces else ()
-                found |= dict.fromkeys(given[0] if given and type(given[0]) is list else given)
+                several = given[0] if given and type(given[0]) is list else given
+                found |= dict.fromkeys(name for name in several if type(name) is str)
             elif type(value) is dict:
                 todo += [each for key, each in value.items() if key not in ("$b", "$p")]
                 found |= dict.fromkeys(_named(value))
-    return [str(name) for name in found if name not in _COMMON]
+    return [name for name in found if name not in _COMMON]
 
 
 def _named(value: dict[str, Any]) -> list[str]:
@@ -147,8 +148,8 @@ def _encoded(document: Document, font: dict[str, Any], reader: Reader) -> dict[i
     if font.get("Subtype") == "Type3":
         characters = {}
     glyphs = _mapping(font.get("CharProcs"))
-    code = 0
-    for item in table.get("Differences", []):
+    code, differences = 0, table.get("Differences")
+    for item in differences if type(differences) is list else ():
         if type(item) is int:
             code = item
         else:
