@@ -55,12 +55,12 @@ _STAGES: dict[str, Listed] = {
     "encoded": Listed("filters.checks.encoded", Kind.FILTER, Side.SOURCE, 2),
     "mask": Listed("filters.transforms.mask", Kind.TRANSFORM, Side.SOURCE, 1),
     "pseudonymize": Listed("filters.transforms.pseudonymize", Kind.TRANSFORM, Side.SOURCE, 1),
-    "redact_text": Listed("filters.transforms.redact_text", Kind.TRANSFORM, Side.SOURCE, 1),
+    "redact_text": Listed("filters.transforms.redact_text", Kind.TRANSFORM, Side.SOURCE, 2),
     "generalise": Listed("filters.transforms.generalise", Kind.TRANSFORM, Side.SOURCE, 1),
     # every format, destination side
     "check_label_twin": Listed("filters.twins.check_label_twin", Kind.FILTER, Side.DESTINATION, 1),
     "label_twin": Listed("filters.twins.label_twin", Kind.FILTER, Side.DESTINATION, 1),
-    "personal_twin": Listed("filters.twins.personal_twin", Kind.FILTER, Side.DESTINATION, 1),
+    "personal_twin": Listed("filters.twins.personal_twin", Kind.FILTER, Side.DESTINATION, 2),
     "route_twin": Listed("filters.twins.route_twin", Kind.ROUTE, Side.DESTINATION, 1),
     "words_twin": Listed("filters.twins.words_twin", Kind.FILTER, Side.DESTINATION, 4),
     # plain text and CSV

@@ -127,8 +127,8 @@ class Finder:
         for which in sorted(self.which.Match(raw[start : start + CANDIDATE_BYTES_MAX])):
             name, pattern, holds = self.each[which]
             found = pattern.match(raw, start)
-            if found is not None and holds(found.group()):
-                return name, max(found.end(), start + 1)
+            if found is not None and (length := holds(found.group())):
+                return name, start + length
         return "", start + 1
 
 

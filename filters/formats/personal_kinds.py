@@ -1,9 +1,10 @@
 """What personal data looks like: docs/spec/personal.md. Patterns for RE2, and what has to add up.
 
-Takes a candidate's bytes, gives whether it is a hit. Knows no message.
+Takes a candidate's bytes, gives how many of them, from the first on, are a hit. Knows no message.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from filters.formats.check_digits import luhn, mod11, mod97, npi
@@ -15,15 +16,36 @@ _IBAN_SIGNS = {
     "NL": 18, "NO": 15, "PL": 28, "PT": 25, "RO": 24, "SA": 24, "SE": 24, "SI": 19, "SK": 24,
     "TR": 26, "UA": 29,
 }  # fmt: skip
-Holds = Callable[[bytes], bool]
+_GROUP = re.compile(rb"[0-9A-Za-z]+")
+Holds = Callable[[bytes], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """pattern: in RE2 syntax, over bytes. holds: whether what it found is of the kind."""
+    """pattern: in RE2 syntax, over bytes. holds: the bytes of what it found that are of the kind.
+
+    A pattern takes as much as it can, and so other numbers that stand behind a blank: `holds` gives
+    where the hit ends, 0 for none.
+    """
 
     pattern: str
-    holds: Holds = lambda _: True
+    holds: Holds = len
+
+
+def _whole(check: Callable[[bytes], bool]) -> Holds:
+    """All of what was found, or nothing."""
+    return lambda found: len(found) if check(found) else 0
+
+
+def _longest(check: Callable[[bytes], bool]) -> Holds:
+    """The most of what was found, up to the end of a group of letters or digits, that adds up."""
+    return lambda found: next((end for end in _ends(found) if check(found[:end])), 0)
+
+
+def _ends(found: bytes) -> Iterator[int]:
+    """All of it, then where each group but the last ends, from behind."""
+    yield len(found)
+    yield from reversed([group.end() for group in _GROUP.finditer(found)][:-1])
 
 
 def digits(found: bytes) -> bytes:
@@ -55,11 +77,14 @@ def _card(found: bytes) -> bool:
     return 13 <= len(number) <= 19 and 0x32 <= number[0] <= 0x36 and luhn(number)
 
 
-def _iban(found: bytes) -> bool:
+def _iban(found: bytes) -> int:
     """The country's length is taken where it is known: what follows may look like more of it."""
-    number = signs(found)
-    number = number[: _IBAN_SIGNS.get(number[:2].decode(), len(number))]
-    return 15 <= len(number) <= 34 and mod97(number)
+    size = _IBAN_SIGNS.get(found[:2].decode())
+    if size is None:
+        return _longest(lambda part: 15 <= len(signs(part)) <= 34 and mod97(signs(part)))(found)
+    number = signs(found)[:size]
+    ends = [at for at, byte in enumerate(found, start=1) if byte != 0x20]
+    return ends[len(number) - 1] if len(number) >= 15 and mod97(number) else 0
 
 
 def _phone(found: bytes) -> bool:
@@ -74,32 +99,37 @@ def _ipv4(found: bytes) -> bool:
     return all(int(part) < 256 for part in found.split(b"."))
 
 
-def _coordinates(found: bytes) -> bool:
-    if not found.replace(b"-", b"")[:1].isdigit() or b"." not in found:
-        return len(digits(found[3:])) % 2 == 0
-    latitude, longitude = found.replace(b",", b" ").split()
-    return abs(float(latitude)) <= 90 and abs(float(longitude)) <= 180
+def _coordinates(found: bytes) -> int:
+    if b"." not in found:
+        return _longest(_grid)(found)
+    latitude, longitude = map(float, found.replace(b",", b" ").split())
+    return len(found) if abs(latitude) <= 90 and abs(longitude) <= 180 else 0
+
+
+def _grid(found: bytes) -> bool:
+    """Easting and northing after zone and square."""
+    return len(digits(found[3:])) in (4, 6, 8, 10)
 
 
 KINDS: dict[str, Kind] = {
-    "ssn": Kind(r"\b[0-9]{3}[- ][0-9]{2}[- ][0-9]{4}\b", _ssn),
-    "nino": Kind(r"\b[A-Za-z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-Da-d]\b", _nino),
-    "nhs": Kind(r"\b[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}\b", lambda found: mod11(digits(found))),
-    "npi": Kind(r"\b[12][0-9]{9}\b", npi),
-    "card": Kind(r"\b[2-6][0-9]{3}(?:[ -]?[0-9]){9,15}\b", _card),
+    "ssn": Kind(r"\b[0-9]{3}[- ][0-9]{2}[- ][0-9]{4}\b", _whole(_ssn)),
+    "nino": Kind(r"\b[A-Za-z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-Da-d]\b", _whole(_nino)),
+    "nhs": Kind(r"\b[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}\b", _whole(lambda it: mod11(digits(it)))),
+    "npi": Kind(r"\b[12][0-9]{9}\b", _whole(npi)),
+    "card": Kind(r"\b[2-6][0-9]{3}(?:[ -]?[0-9]){9,15}\b", _longest(_card)),
     "iban": Kind(r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", _iban),
     "phone": Kind(
         r"\+[0-9]{1,3}(?:[ .-]?\(?[0-9]{1,4}\)?){2,6}\b"
         r"|(?:\b|\()[2-9][0-9]{2}(?:\) ?|[ .-])[0-9]{3}[ .-][0-9]{4}\b",
-        _phone,
+        _longest(_phone),
     ),
     "email": Kind(r"\b[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}\b"),
-    "mrn": Kind(r"\b(?i:MRN)[:# ]{1,3}[A-Za-z0-9]{5,12}\b", _mrn),
+    "mrn": Kind(r"\b(?i:MRN)[:# ]{1,3}[A-Za-z0-9]{5,12}\b", _whole(_mrn)),
     "dob": Kind(
         r"\b(?i:DOB|born)[: ]{1,3}(?:[0-9]{4}-[0-9]{2}-[0-9]{2}"
         r"|[0-9]{1,2}[./-][0-9]{1,2}[./-](?:[0-9]{4}|[0-9]{2}))\b"
     ),
-    "ipv4": Kind(r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b", _ipv4),
+    "ipv4": Kind(r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b", _whole(_ipv4)),
     "coordinates": Kind(
         r"(?:-|\b)[0-9]{1,2}\.[0-9]{3,12}(?:, ?| )-?[0-9]{1,3}\.[0-9]{3,12}\b"
         r"|\b[0-9]{1,2}[C-HJ-NP-X] ?[A-HJ-NP-Z]{2} ?(?:[0-9]{2,5} ?[0-9]{2,5})\b",
@@ -107,8 +137,8 @@ KINDS: dict[str, Kind] = {
     ),
 }
 CHECKS: dict[str, Holds] = {
-    "": lambda _: True,
-    "luhn": lambda found: luhn(digits(found)),
-    "mod11": lambda found: mod11(digits(found)),
-    "mod97": lambda found: mod97(signs(found)),
+    "": len,
+    "luhn": _whole(lambda found: luhn(digits(found))),
+    "mod11": _whole(lambda found: mod11(digits(found))),
+    "mod97": _whole(lambda found: mod97(signs(found))),
 }

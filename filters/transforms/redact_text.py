@@ -97,7 +97,7 @@ def _changed(value: CborValue, change: Callable[[str], str], elements: bool) -> 
 
 STAGE = StageType(
     name="redact_text",
-    version=1,
+    version=2,
     kind=StageKind.TRANSFORM,
     side=Side.SOURCE,
     parameters=RedactTextParameters,

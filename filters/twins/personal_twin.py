@@ -8,7 +8,7 @@ first, by one simple expression without choices, and judged group by group.
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Literal
 
 from pydantic import Field
@@ -22,7 +22,7 @@ from schemas.verdict import Answer, Hold, Pass, Refuse
 _GROUPS = re.compile(r"[0-9]+")
 _DIGIT_RUN = re.compile(r"(?<![0-9A-Za-z_])\+?\(?[0-9][0-9()+. -]*[0-9](?![0-9A-Za-z_])")
 _MAIL = re.compile(r"[0-9A-Za-z._%+-]{1,64}@[0-9A-Za-z-]{1,63}(?:\.[0-9A-Za-z-]{1,63})+")
-_IBAN = re.compile(r"(?<![0-9A-Za-z_])[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,44}")
+_IBAN = re.compile(r"(?<![0-9A-Za-z_])(?=([A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,44}))")
 _LENGTHS = {
     "AD": 24, "AE": 23, "AT": 20, "BE": 16, "BG": 22, "CH": 21, "CY": 28, "CZ": 24, "DE": 22,
     "DK": 18, "EE": 20, "ES": 24, "FI": 18, "FR": 27, "GB": 22, "GR": 27, "HR": 21, "HU": 28,
@@ -129,17 +129,22 @@ def _luhn(number: str) -> bool:
 
 
 def _iban(text: str) -> bool:
+    """From every beginning: one that is none may stand before, and words or numbers behind it."""
     for run in _IBAN.findall(text):
-        signs = run.replace(" ", "")
-        length = _LENGTHS.get(signs[:2])
-        for number in [signs[:length]] if length else [signs]:
-            rest = 0
-            for sign in number[4:] + number[:4]:
-                value = int(sign, 36)
-                rest = (rest * (100 if value > 9 else 10) + value) % 97
-            if rest == 1 and 15 <= len(number) <= 34:
-                return True
+        length = _LENGTHS.get(run[:2])
+        words = run.split(" ")
+        numbers = [run.replace(" ", "")[:length]] if length else accumulate(words)
+        if any(15 <= len(number) <= 34 and _rest_97(number) == 1 for number in numbers):
+            return True
     return False
+
+
+def _rest_97(number: str) -> int:
+    rest = 0
+    for sign in number[4:] + number[:4]:
+        value = int(sign, 36)
+        rest = (rest * (100 if value > 9 else 10) + value) % 97
+    return rest
 
 
 def _email(text: str) -> bool:
@@ -154,7 +159,7 @@ _KINDS: dict[str, Found] = {
 
 STAGE = StageType(
     name="personal_twin",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.DESTINATION,
     parameters=PersonalTwinParameters,

@@ -1,0 +1,34 @@
+"""Personal data beside other signs and behind disguises: both sides find it, redaction takes it."""
+
+import pytest
+
+from tests.filters.test_content_checks import KINDS, TWINS, ask, json, made, twin_of
+
+PERSONAL = made("personal", kinds=KINDS)
+REDACT = made("redact_text", kinds=KINDS)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "redacted"),
+    [
+        ("4111 1111 1111 1111 12/27", "card", "[card] 12/27"),
+        ("4111111111111111 123", "card", "[card] 123"),
+        ("4111-1111-1111-1111 20 EUR", "card", "[card] 20 EUR"),
+        ("12 4111 1111 1111 1111 1", "card", "12 [card] 1"),
+        ("3782 822463 10005 123", "card", "[card] 123"),
+        ("BA391290079401028494 2024", "iban", "[iban] 2024"),
+        ("AT611904300234573201 BANK", "iban", "[iban] BANK"),
+        ("AB12 AT61 1904 3002 3457 3201 BANK", "iban", "AB12 [iban] BANK"),
+        ("12 943 476 5919 20", "nhs", "12 [nhs] 20"),
+        ("1 1234567893 20", "npi", "1 [npi] 20"),
+        ("00 123-45-6789 20", "ssn", "00 [ssn] 20"),
+        ("+49 30 12345678 12345 11", "phone", "[phone] 12345 11"),
+        ("33UXP 1234 123", "coordinates", "[coordinates] 123"),
+    ],
+)
+def test_other_numbers_beside_a_hit_do_not_hide_it(text: str, kind: str, redacted: str) -> None:
+    assert ask(PERSONAL, json([text])) == f"{kind} at text 1"
+    assert ask(REDACT, json([text]))["value"] == [redacted]
+    if kind in TWINS:
+        twin = made("personal_twin", kinds=[kind], form="text")
+        assert ask(twin_of(twin), text) == f"{kind} in the file"
