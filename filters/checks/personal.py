@@ -13,8 +13,8 @@ import re2
 from pydantic import Field, model_validator
 
 from filters.formats.models import open_model
-from filters.formats.personal_kinds import CHECKS, KINDS, Holds, Kind
-from filters.formats.placed_texts import placed
+from filters.formats.personal_kinds import BEFORE_BYTES_MAX, CHECKS, KINDS, Kind
+from filters.formats.placed_texts import bare, placed
 from filters.formats.word_list import Disguises, WordList
 from schemas.cbor import CborLimits
 from schemas.message import Message
@@ -76,16 +76,23 @@ def make(parameters: PersonalParameters, documents: Documents) -> Run:
     verdict = Refuse if parameters.found == "refuse" else Hold
 
     def run(message: Message) -> Answer:
-        places, texts = placed(open_model(message.payload, _LIMITS))
+        model = open_model(message.payload, _LIMITS)
+        places, texts = placed(model, bare)
         hits = [f"{kind} at {places[at]}" for kind, at in finder.hits(texts)]
-        if names is not None and names.search(texts) is not None:
-            named = (at for at, text in enumerate(texts) if names.search([text]) is not None)
-            hits += [f"name at {places[at]}" for at in named]
+        if names is not None:
+            hits += [f"name at {places[at]}" for at in _named(names, placed(model)[1])]
         if len(hits) <= parameters.hits_max:
             return Pass(_told(hits) if hits else "")
         return verdict(Reason.PERSONAL_DATA, _told(hits))
 
     return run
+
+
+def _named(names: WordList, texts: list[str]) -> list[int]:
+    """The numbers of the texts that hold a name."""
+    if names.search(texts) is None:
+        return []
+    return [at for at, text in enumerate(texts) if names.search([text]) is not None]
 
 
 class Finder:
@@ -95,8 +102,8 @@ class Finder:
         options = re2.Options()
         options.max_mem = PATTERN_MEMORY_BYTES
         options.log_errors = False
-        self.each: list[tuple[str, re2._Regexp[bytes], Holds]] = [
-            (name, re2.compile(kind.pattern.encode(), options), kind.holds)
+        self.each: list[tuple[str, re2._Regexp[bytes], Kind]] = [
+            (name, re2.compile(kind.pattern.encode(), options), kind)
             for name, kind in kinds.items()
         ]
         whole = "|".join(f"(?:{kind.pattern})" for kind in kinds.values())
@@ -116,20 +123,28 @@ class Finder:
 
     def spans(self, raw: bytes) -> Iterator[tuple[str, int, int]]:
         """Kind, beginning and end of each hit."""
-        at = 0
+        at = done = 0
         while self.any is not None and (found := self.any.search(raw, at)) is not None:
-            kind, at = self._kind(raw, found.start())
-            if kind:
-                yield kind, found.start(), at
+            at = found.start() + 1
+            hit = self._hit(raw, found.start(), done)
+            if hit is not None:
+                yield hit
+                at = done = hit[2]
 
-    def _kind(self, raw: bytes, start: int) -> tuple[str, int]:
-        """The kind of what begins there ("" none holds), and where to go on."""
-        for which in sorted(self.which.Match(raw[start : start + CANDIDATE_BYTES_MAX])):
-            name, pattern, holds = self.each[which]
-            found = pattern.match(raw, start)
-            if found is not None and (length := holds(found.group())):
-                return name, start + length
-        return "", start + 1
+    def _hit(self, raw: bytes, at: int, done: int) -> tuple[str, int, int] | None:
+        """The hit among what begins there, of the first kind that holds. done: the last's end."""
+        for which in sorted(self.which.Match(raw[at : at + CANDIDATE_BYTES_MAX])):
+            name, pattern, kind = self.each[which]
+            found = pattern.match(raw, at)
+            if found is None:
+                continue
+            taken = found.group()
+            within = taken.strip(b"_") if kind.bordered else taken
+            if length := kind.holds(within):
+                start = at + taken.index(within)
+                before = raw[max(done, start - BEFORE_BYTES_MAX) : start]
+                return name, start - kind.more(before), start + length
+        return None
 
 
 def joined(texts: list[str]) -> tuple[bytes, list[int]]:

@@ -16,20 +16,32 @@ _IBAN_SIGNS = {
     "NL": 18, "NO": 15, "PL": 28, "PT": 25, "RO": 24, "SA": 24, "SE": 24, "SI": 19, "SK": 24,
     "TR": 26, "UA": 29,
 }  # fmt: skip
+BEFORE_BYTES_MAX = 256
+_BORDER = r"(?:\b|_)"  # to RE2 `_` is a letter, here it is none
 _GROUP = re.compile(rb"[0-9A-Za-z]+")
 Holds = Callable[[bytes], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """pattern: in RE2 syntax, over bytes. holds: the bytes of what it found that are of the kind.
+    """What is looked for, and what of it is a hit.
 
-    A pattern takes as much as it can, and so other numbers that stand behind a blank: `holds` gives
-    where the hit ends, 0 for none.
+    pattern   in RE2 syntax, over UTF-8
+    holds     the bytes of what was found that are of the kind, 0 if it is none: a pattern takes as
+              much as it can, and so other numbers that stand behind a blank
+    bordered  whether the pattern takes the `_` at the hit's borders, which is no part of it
+    more      how many of the bytes before a hit, given up to `BEFORE_BYTES_MAX`, are of it too
     """
 
     pattern: str
     holds: Holds = len
+    bordered: bool = False
+    more: Callable[[bytes], int] = lambda _: 0
+
+
+def _bordered(pattern: str, holds: Holds = len) -> Kind:
+    r"""A kind whose pattern has `\b` for its borders."""
+    return Kind(pattern.replace(r"\b", _BORDER), holds, bordered=True)
 
 
 def _whole(check: Callable[[bytes], bool]) -> Holds:
@@ -91,6 +103,10 @@ def _phone(found: bytes) -> bool:
     return 8 <= len(digits(found)) <= 15
 
 
+def _email(found: bytes) -> bool:
+    return found[:1].isalnum() or found[0] >= 0x80
+
+
 def _mrn(found: bytes) -> bool:
     return bool(digits(found))
 
@@ -111,27 +127,46 @@ def _grid(found: bytes) -> bool:
     return len(digits(found[3:])) in (4, 6, 8, 10)
 
 
+_OTHERS = r"\x{C0}-\x{1FFF}\x{2C00}-\x{2DFF}\x{3040}-\x{D7FF}\x{20000}-\x{3FFFF}"  # letters
+# The `@` with as little before it as makes a small automaton, and the domain; the rest of the local
+# part is looked for backwards, where there is a hit.
+_EMAIL = (
+    rf"(?:\b[A-Za-z0-9_][A-Za-z0-9._%+-]{{0,63}}|[{_OTHERS}])"
+    rf"@(?:[A-Za-z0-9{_OTHERS}-]{{1,63}}\.)+"
+    rf"(?:(?i:xn--)[A-Za-z0-9-]{{1,59}}{_BORDER}|[A-Za-z{_OTHERS}]{{2,24}}{_BORDER}|"
+    rf"[A-Za-z{_OTHERS}]{{1,23}}[{_OTHERS}])"
+)
+_LOCAL_PART = re.compile(r"[\w.%+'-]*\Z")
+
+
+def _local_part(before: bytes) -> int:
+    found = _LOCAL_PART.search(before.decode("utf-8", "replace"))
+    return len(found.group().lstrip("._%+'-").encode()) if found else 0
+
+
 KINDS: dict[str, Kind] = {
-    "ssn": Kind(r"\b[0-9]{3}[- ][0-9]{2}[- ][0-9]{4}\b", _whole(_ssn)),
-    "nino": Kind(r"\b[A-Za-z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-Da-d]\b", _whole(_nino)),
-    "nhs": Kind(r"\b[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}\b", _whole(lambda it: mod11(digits(it)))),
-    "npi": Kind(r"\b[12][0-9]{9}\b", _whole(npi)),
-    "card": Kind(r"\b[2-6][0-9]{3}(?:[ -]?[0-9]){9,15}\b", _longest(_card)),
-    "iban": Kind(r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", _iban),
-    "phone": Kind(
+    "ssn": _bordered(r"\b[0-9]{3}[- ][0-9]{2}[- ][0-9]{4}\b", _whole(_ssn)),
+    "nino": _bordered(r"\b[A-Za-z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-Da-d]\b", _whole(_nino)),
+    "nhs": _bordered(
+        r"\b[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}\b", _whole(lambda it: mod11(digits(it)))
+    ),
+    "npi": _bordered(r"\b[12][0-9]{9}\b", _whole(npi)),
+    "card": _bordered(r"\b[2-6][0-9]{3}(?:[ -]?[0-9]){9,15}\b", _longest(_card)),
+    "iban": _bordered(r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", _iban),
+    "phone": _bordered(
         r"\+[0-9]{1,3}(?:[ .-]?\(?[0-9]{1,4}\)?){2,6}\b"
         r"|(?:\b|\()[2-9][0-9]{2}(?:\) ?|[ .-])[0-9]{3}[ .-][0-9]{4}\b",
         _longest(_phone),
     ),
-    "email": Kind(r"\b[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}\b"),
-    "mrn": Kind(r"\b(?i:MRN)[:# ]{1,3}[A-Za-z0-9]{5,12}\b", _whole(_mrn)),
-    "dob": Kind(
+    "email": Kind(_EMAIL, _whole(_email), bordered=True, more=_local_part),
+    "mrn": _bordered(r"\b(?i:MRN)[:# ]{1,3}[A-Za-z0-9]{5,12}\b", _whole(_mrn)),
+    "dob": _bordered(
         r"\b(?i:DOB|born)[: ]{1,3}(?:[0-9]{4}-[0-9]{2}-[0-9]{2}"
         r"|[0-9]{1,2}[./-][0-9]{1,2}[./-](?:[0-9]{4}|[0-9]{2}))\b"
     ),
-    "ipv4": Kind(r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b", _whole(_ipv4)),
-    "coordinates": Kind(
-        r"(?:-|\b)[0-9]{1,2}\.[0-9]{3,12}(?:, ?| )-?[0-9]{1,3}\.[0-9]{3,12}\b"
+    "ipv4": _bordered(r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b", _whole(_ipv4)),
+    "coordinates": _bordered(
+        r"(?:-|\b)[0-9]{1,2}\.[0-9]{3,}(?:, ?| )-?[0-9]{1,3}\.[0-9]{3,}\b"
         r"|\b[0-9]{1,2}[C-HJ-NP-X] ?[A-HJ-NP-Z]{2} ?(?:[0-9]{2,5} ?[0-9]{2,5})\b",
         _coordinates,
     ),

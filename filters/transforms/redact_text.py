@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from filters.checks.personal import Finder, Named, Pattern
 from filters.formats.models import close_model, open_model
 from filters.formats.personal_kinds import CHECKS, KINDS, Kind
-from filters.formats.placed_texts import plain
+from filters.formats.placed_texts import bare, uncovered
 from filters.formats.xml_layout import TREE_KEYS
 from schemas.cbor import CborLimits, CborValue
 from schemas.message import Message
@@ -55,15 +55,15 @@ def make(parameters: RedactTextParameters, documents: Documents) -> Run:
         counts: dict[str, int] = {}
 
         def redacted(text: str) -> str:
-            shown = plain(text)
-            raw = shown.encode("utf-8", "surrogatepass")
-            parts: list[bytes] = []
+            hits = list(finder.spans(bare(text).encode("utf-8", "surrogatepass")))
+            places = uncovered(text, [(start, end) for _, start, end in hits])
+            parts: list[str] = []
             at = 0
-            for kind, start, end in finder.spans(raw):
+            for (kind, _, _), (start, end) in zip(hits, places, strict=True):
                 counts[kind] = counts.get(kind, 0) + 1
-                parts += (raw[at:start], parameters.by.replace("{kind}", kind).encode())
+                parts += (text[at:start], parameters.by.replace("{kind}", kind))
                 at = end
-            return b"".join((*parts, raw[at:])).decode("utf-8", "replace") if parts else text
+            return "".join((*parts, text[at:]))
 
         model = open_model(message.payload, _LIMITS)
         if isinstance(model, dict) and model.keys() == TREE_KEYS:

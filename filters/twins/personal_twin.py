@@ -8,6 +8,7 @@ first, by one simple expression without choices, and judged group by group.
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Literal
 
@@ -19,10 +20,14 @@ from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Hold, Pass, Refuse
 
+_REMEMBERED_MAX = 70_000
+_HIDDEN = ("Cf", "Mn", "Mc", "Me", "Cn")
+_EMPTY_LETTERS = "\u115f\u1160\u3164\uffa0"
 _GROUPS = re.compile(r"[0-9]+")
-_DIGIT_RUN = re.compile(r"(?<![0-9A-Za-z_])\+?\(?[0-9][0-9()+. -]*[0-9](?![0-9A-Za-z_])")
-_MAIL = re.compile(r"[0-9A-Za-z._%+-]{1,64}@[0-9A-Za-z-]{1,63}(?:\.[0-9A-Za-z-]{1,63})+")
-_IBAN = re.compile(r"(?<![0-9A-Za-z_])(?=([A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,44}))")
+_DIGIT_RUN = re.compile(r"(?<![0-9A-Za-z])\+?\(?[0-9][0-9()+. -]*[0-9](?![0-9A-Za-z])")
+_MAIL = re.compile(r"([\w.%+'-]{1,64})@(?=([\w-]{1,63}(?:\.[\w-]{1,63})+))")
+_TOP = re.compile(r"[^\W\d_]{2,24}(?![0-9A-Za-z])|[Xx][Nn]--")
+_IBAN = re.compile(r"(?<![0-9A-Za-z])(?=([A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,44}))")
 _LENGTHS = {
     "AD": 24, "AE": 23, "AT": 20, "BE": 16, "BG": 22, "CH": 21, "CY": 28, "CZ": 24, "DE": 22,
     "DK": 18, "EE": 20, "ES": 24, "FI": 18, "FR": 27, "GB": 22, "GR": 27, "HR": 21, "HU": 28,
@@ -59,10 +64,24 @@ def make(parameters: PersonalTwinParameters, documents: Documents) -> Run:
 
 
 def _shown(text: str) -> str:
+    """The text without what nobody sees and without marks, in one form of digits and dashes."""
     if text.isascii():
         return text
-    seen = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Mn", "Me"))
-    return unicodedata.normalize("NFKC", seen)
+    seen = unicodedata.normalize("NFKC", "".join(filter(_is_seen, text)))
+    return "".join(map(_in_ascii, filter(_is_seen, seen)))
+
+
+@lru_cache(maxsize=_REMEMBERED_MAX)
+def _is_seen(sign: str) -> bool:
+    return unicodedata.category(sign) not in _HIDDEN and sign not in _EMPTY_LETTERS
+
+
+@lru_cache(maxsize=_REMEMBERED_MAX)
+def _in_ascii(sign: str) -> str:
+    """A decimal digit or a dash of any script as that of ASCII; any other sign as it is."""
+    if sign.isdecimal():
+        return str(int(sign))
+    return "-" if unicodedata.category(sign) == "Pd" or sign == "\u2212" else sign
 
 
 def _windows(text: str, count: int) -> Iterator[tuple[list[str], list[str]]]:
@@ -148,9 +167,11 @@ def _rest_97(number: str) -> int:
 
 
 def _email(text: str) -> bool:
-    return any(
-        found.rpartition(".")[2].isalpha() and found[0].isalnum() for found in _MAIL.findall(text)
-    )
+    for local, domain in _MAIL.findall(text):
+        _, *labels = domain.partition("_")[0].split(".")
+        if any(map(str.isalnum, local)) and any(map(_TOP.match, labels)):
+            return True
+    return False
 
 
 _KINDS: dict[str, Found] = {

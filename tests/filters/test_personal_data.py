@@ -32,3 +32,46 @@ def test_other_numbers_beside_a_hit_do_not_hide_it(text: str, kind: str, redacte
     if kind in TWINS:
         twin = made("personal_twin", kinds=[kind], form="text")
         assert ask(twin_of(twin), text) == f"{kind} in the file"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "redacted"),
+    [
+        ("so 123\u201145\u20116789.", "ssn", "so [ssn]."),
+        ("123\u201045\u20106789", "ssn", "[ssn]"),
+        ("123–45–6789 – é", "ssn", "[ssn] – é"),
+        ("9\u221221\u2212", "", ""),
+        ("١٢٣-٤٥-٦٧٨٩ ١", "ssn", "[ssn] ١"),
+        ("हिन्दी १२३-४५-६७८९", "ssn", "हिन्दी [ssn]"),
+        ("e\u0301 1\u033223-45-6789\u0332 e\u0301", "ssn", "e\u0301 [ssn] e\u0301"),
+        ("1\u20dd23-45-6789", "ssn", "[ssn]"),
+        ("12\ufff93-45-6789", "ssn", "[ssn]"),
+        ("12\U0001d1733-45-6789", "ssn", "[ssn]"),
+        ("\u200b12\u200b3-45-6789\u200b\u200b", "ssn", "\u200b[ssn]"),
+        ("_123-45-6789_", "ssn", "_[ssn]_"),
+        ("ssn_123-45-6789", "ssn", "ssn_[ssn]"),
+        ("n4111111111111111", "", ""),
+        ("*Mail:* _jane@example.com_", "email", "*Mail:* _[email]_"),
+        ("to jane@müller.de!", "email", "to [email]!"),
+        ("“jane@пример.рф”", "email", "“[email]”"),
+        ("jane@xn--e1afmkfd.xn--p1ai", "email", "[email]"),
+        ("—jürgen@example.com", "email", "—[email]"),
+        ("'o'brien@example.com'", "email", "'[email]'"),
+        ("é@example.com", "email", "[email]"),
+        ("jane@例子.com，谢谢", "email", "[email]，谢谢"),
+        ("a@b", "", ""),
+        ("48.13743112345678, 11.57549012345678", "coordinates", "[coordinates]"),
+    ],
+)
+def test_what_is_written_another_way_is_found_and_the_rest_stays(
+    text: str, kind: str, redacted: str
+) -> None:
+    if not kind:
+        assert ask(PERSONAL, json([text])) == ""
+        assert ask(REDACT, json([text])) == "nothing to redact"
+        return
+    assert ask(PERSONAL, json([text])) == f"{kind} at text 1"
+    assert ask(REDACT, json([text]))["value"] == [redacted]
+    if kind in TWINS:
+        twin = made("personal_twin", kinds=[kind], form="text")
+        assert ask(twin_of(twin), text) == f"{kind} in the file"
