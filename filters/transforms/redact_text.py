@@ -2,7 +2,8 @@
 
 Takes a model in deterministic CBOR, gives it with every hit of a kind of personal data
 (docs/spec/personal.md), or of a pattern of the policy's own, replaced by the policy's words. Only
-values are changed, never names. What replaces a hit holds no sign of it, nor of its length.
+values are changed, never names; a number of JSON with a hit in its digits becomes a text. What
+replaces a hit holds no sign of it, nor of its length.
 """
 
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from schemas.stage import Kind as StageKind
 from schemas.verdict import Answer, Changed, Pass
 
 _COT = {"cot", "event", "point", "detail"}
+_JSON = {"json", "value"}
+_EVENT = {"specversion", "id", "source", "type"}
 _LIMITS = CborLimits(bytes_max=32 * 1024 * 1024)
 
 
@@ -68,9 +71,11 @@ def make(parameters: RedactTextParameters, documents: Documents) -> Run:
         model = open_model(message.payload, _LIMITS)
         if isinstance(model, dict) and model.keys() == TREE_KEYS:
             model["root"] = _changed(model["root"], redacted, elements=True)
+        elif isinstance(model, dict) and model.keys() == _JSON:
+            model["value"] = _changed(model["value"], redacted, numbers=True)
         else:
-            elements = isinstance(model, dict) and model.keys() == _COT
-            model = _changed(model, redacted, elements)
+            keys = model.keys() if isinstance(model, dict) else set()
+            model = _changed(model, redacted, elements=keys == _COT, numbers=keys >= _EVENT)
         if not counts:
             return Pass("nothing to redact")
         note = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
@@ -79,19 +84,26 @@ def make(parameters: RedactTextParameters, documents: Documents) -> Run:
     return run
 
 
-def _changed(value: CborValue, change: Callable[[str], str], elements: bool) -> CborValue:
+def _changed(
+    value: CborValue, change: Callable[[str], str], elements: bool = False, numbers: bool = False
+) -> CborValue:
     """The value with every text in it changed, names left alone.
 
     elements: whether lists of three are elements, whose first item is a name.
+    numbers: whether integers and byte strings are numbers of JSON, whose digits are looked at too.
     """
     if isinstance(value, str):
         return change(value)
+    if numbers and type(value) in (int, bytes):
+        digits = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+        changed = change(digits)
+        return value if changed == digits else changed
     if isinstance(value, list):
         if elements and len(value) == 3 and isinstance(value[1], dict):
             return [value[0], *(_changed(item, change, elements) for item in value[1:])]
-        return [_changed(item, change, elements) for item in value]
+        return [_changed(item, change, elements, numbers) for item in value]
     if isinstance(value, dict):
-        return {name: _changed(item, change, elements) for name, item in value.items()}
+        return {name: _changed(item, change, elements, numbers) for name, item in value.items()}
     return value
 
 

@@ -75,3 +75,16 @@ def test_what_is_written_another_way_is_found_and_the_rest_stays(
     if kind in TWINS:
         twin = made("personal_twin", kinds=[kind], form="text")
         assert ask(twin_of(twin), text) == f"{kind} in the file"
+
+
+def test_a_number_of_json_is_redacted_and_other_numbers_of_a_model_are_not() -> None:
+    event = {"specversion": "1.0", "id": "1", "source": "/a", "type": "t"}
+    data = {"card": 4111111111111111, "b": [b"4111111111111111.5", 12, True, b"1.5", None]}
+    gone = {"card": "[card]", "b": ["[card].5", 12, True, b"1.5", None]}
+    assert ask(REDACT, json(data))["value"] == gone
+    assert ask(REDACT, {**event, "data": data}) == {**event, "data": gone}
+    own = made("redact_text", patterns=[{"name": "own", "pattern": "1|alpha"}])
+    assert ask(own, json({"alpha": [1, "alpha"]})) == json({"alpha": ["[own]", "[own]"]})
+    assert ask(own, {"text": 1, "lines": ["a"]}) == "nothing to redact"
+    kept = {"cot": 1, "event": {}, "point": {}, "detail": [["a", {}, "alpha"]]}
+    assert ask(own, kept) == {**kept, "detail": [["a", {}, "[own]"]]}
