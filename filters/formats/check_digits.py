@@ -21,9 +21,15 @@ def mod11(digits: bytes) -> bool:
 
 
 def mod97(signs: bytes) -> bool:
-    """ISO 7064 modulo 97-10 of an IBAN: its first four signs to the end, letters as 10 to 35."""
-    moved = signs[4:] + signs[:4]
-    return int("".join(str(int(chr(sign), 36)) for sign in moved) or "0") % 97 == 1
+    """ISO 7064 modulo 97-10 of an IBAN: its first four signs to the end, letters as 10 to 35.
+
+    Sign by sign, since a policy's own pattern may find any number of them.
+    """
+    rest = 0
+    for sign in signs[4:] + signs[:4]:
+        value = int(chr(sign), 36)
+        rest = (rest * (10 if value < 10 else 100) + value) % 97
+    return rest == 1
 
 
 def npi(digits: bytes) -> bool:

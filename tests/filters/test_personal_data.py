@@ -88,3 +88,11 @@ def test_a_number_of_json_is_redacted_and_other_numbers_of_a_model_are_not() -> 
     assert ask(own, {"text": 1, "lines": ["a"]}) == "nothing to redact"
     kept = {"cot": 1, "event": {}, "point": {}, "detail": [["a", {}, "alpha"]]}
     assert ask(own, kept) == {**kept, "detail": [["a", {}, "[own]"]]}
+
+
+def test_a_long_match_of_an_own_pattern_is_judged_too() -> None:
+    own = [{"name": "own", "pattern": r"\b[A-Z0-9]{15,}\b", "check": "mod97"}]
+    run = made("personal", patterns=own)
+    assert ask(run, json(["A" * 3000])) == ""
+    assert ask(run, json(["0001" + "0" * 5000])) == "own at text 1"
+    assert ask(run, json(["0002" + "0" * 5000])) == ""
