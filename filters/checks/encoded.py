@@ -1,9 +1,9 @@
 """Filter `encoded`: no text of the model is, or holds, encoded or encrypted content.
 
 Takes a model in deterministic CBOR, changes nothing. Two looks, each in linear time: runs of the
-alphabets in which programs write bytes (base64, hexadecimal, uuencode, yEnc and armour lines), and
-the entropy of each long text, by the frequency of its characters. The verdict tells kind and place,
-never the content. NIST SP 800-53 AC-4(4).
+alphabets in which programs write bytes (base64, hexadecimal, also byte by byte and line by line,
+uuencode, yEnc and armour lines), and the entropy of each long text, by the frequency of its
+characters. The verdict tells kind and place, never the content. NIST SP 800-53 AC-4(4).
 """
 
 import math
@@ -27,16 +27,39 @@ _WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/_\-]{40})\r?\n")  # the end of a line of
 _ARMOUR = re2.compile(
     r"-----BEGIN [A-Z0-9 ]{3,40}-----|(?:^|\n)begin(?:-base64)? [0-7]{3,4} |(?:^|\n)=ybegin "
 )
+_BYTE = "[0-9A-Fa-f]{2}"
+_END = r"[ \t]{0,2}\r?\n[ \t]{0,32}"  # of a line, and the next one's indentation
+
+
+def _bytes_apart(by: str) -> str:
+    """Bytes with the same sign between each, and such lines: nine bytes make one, which is more
+    than a hardware address has."""
+    line = rf"{_BYTE}(?:{by}{_BYTE}){{8,}}"
+    return rf"{line}(?:(?:{by})?{_END}{line})*"
+
+
+# A dump has groups of up to four bytes and some on each line; longer groups, as are digests, count
+# only alone on their lines. So lists of addresses, identifiers and digests with names are none.
+_GROUP = rf"(?:{_BYTE}){{1,4}}\b"
+_GROUPS = rf"{_GROUP}(?:[ \t]{{1,2}}{_GROUP}){{3,}}"
+_LINE = r"[0-9A-Fa-f]{17,}"
+_WAYS = [
+    rf"{_GROUPS}(?:{_END}{_GROUPS})*",
+    rf"{_LINE}(?:{_END}{_LINE})+",
+    *map(_bytes_apart, (":", "-", ", ?", r"\.")),
+]
+_DUMPED = re2.compile(rf"\b(?:{'|'.join(_WAYS)})\b".encode())
+_MIXED = re2.compile(b"[0-9][A-Fa-f]|[A-Fa-f][0-9]")
+_DIGITS_A_MIXED = 32  # at most: of random bytes it is four, of hexadecimal text about a dozen
 
 
 class EncodedParameters(Parameters):
     """What is taken for encoded.
 
     base64_characters_max   the longest run of base64 with upper case, lower case and digits
-    hex_characters_max      the longest run of hexadecimal digits with both digits and letters
+    hex_characters_max      the most hexadecimal digits in a row, with letters, signs between or not
     entropy_characters_min  texts at least as long are measured (0 none)
-    entropy_millibits_max   bits a character, in thousandths, of such a text: prose has 4,000 to
-    4,600
+    entropy_millibits_max   thousandths of a bit a character, of such a text: prose has up to 4,600
     armour                  whether lines that begin armoured content may be there
     found                   what becomes of a message in which it is found
     """
@@ -53,6 +76,7 @@ def make(parameters: EncodedParameters, documents: Documents) -> Run:
     """A run that looks for encoded content."""
     base64 = re2.compile(f"[A-Za-z0-9+/_-]{{{parameters.base64_characters_max + 1},}}")
     hexadecimal = re2.compile(f"[0-9A-Fa-f]{{{parameters.hex_characters_max + 1},}}")
+    digits_max = parameters.hex_characters_max
     verdict = Refuse if parameters.found == "refuse" else Hold
 
     def what(text: str) -> str:
@@ -63,6 +87,8 @@ def make(parameters: EncodedParameters, documents: Documents) -> Run:
         if any(map(_mixed, base64.findall(joined))):
             return "base64"
         if any(map(_hexadecimal, hexadecimal.findall(joined))):
+            return "hexadecimal digits"
+        if len(text) > digits_max and _has_dump(text, digits_max):
             return "hexadecimal digits"
         least = parameters.entropy_characters_min
         if least and len(text) >= least and millibits(text) > parameters.entropy_millibits_max:
@@ -92,6 +118,16 @@ def _mixed(run: str) -> bool:
 
 def _hexadecimal(run: str) -> bool:
     return any(map(str.isdigit, run)) and any(map(str.isalpha, run))
+
+
+def _has_dump(text: str, digits_max: int) -> bool:
+    """Whether more digits stand in a row that are bytes; rows of numbers, or words, are not."""
+    for found in _DUMPED.finditer(text.encode("utf-8", "surrogatepass")):
+        run = found.group()
+        digits = len(run.translate(None, b" \t\r\n:-,.")) if len(run) > digits_max else 0
+        if digits > digits_max and len(_MIXED.findall(run)) * _DIGITS_A_MIXED >= digits:
+            return True
+    return False
 
 
 def millibits(text: str) -> int:
