@@ -24,7 +24,6 @@ LIMITS = CborLimits(
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
 _FORMULA = re.compile(r"\s*+[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 _NUMBER = re.compile(r"[+\-]?[0-9]++(?>(?:[.,][0-9]++)*)(?:[eE][+\-]?[0-9]++)?%?")
-_DIRECTIVE = re.compile(r"sep=.?\n?", re.IGNORECASE)
 
 Table = tuple[list[str], list[list[str]]]
 
@@ -55,8 +54,6 @@ def parse(text: str, rules: CsvParameters) -> Table:
     text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip("\n")
     if not text:
         raise Malformed(Reason.EMPTY, "there is no record")
-    if _DIRECTIVE.fullmatch(text.split("\n", 1)[0]):
-        raise Malformed(Reason.CSV_SHAPE, "a line that tells a spreadsheet the delimiter")
     header, *rows = _records(text, rules)
     _shape(header, rows, rules)
     return header, rows
@@ -90,10 +87,12 @@ def _records(text: str, rules: CsvParameters) -> list[list[str]]:
 
 
 def _shape(header: list[str], rows: list[list[str]], rules: CsvParameters) -> None:
-    """Names that differ, rows as long as the header, cells within bounds."""
+    """Names that differ and are no directive, rows as long as the header, cells within bounds."""
     width = len(header)
     if not all(header) or len({name.strip().casefold() for name in header}) != width:
         raise Malformed(Reason.CSV_SHAPE, "a column has no name, or two have the same")
+    if header[0].strip().casefold().startswith("sep="):
+        raise Malformed(Reason.CSV_SHAPE, "a line that tells a spreadsheet the delimiter")
     for row in rows:
         if len(row) != width:
             raise Malformed(Reason.CSV_SHAPE, "a record has not as many cells as the header")

@@ -61,6 +61,8 @@ def make(parameters: CsvSchemaTwinParameters, documents: Documents) -> Run:
         judge("\n".join(value for record in records for value in record), parameters)
         header = records[0]
         begins_plain(header[0])
+        if _directs(header[0]):
+            return Refuse(Reason.CSV_SHAPE, "a header that sets a spreadsheet's delimiter")
         if any(len(record) != len(header) for record in records):
             return Refuse(Reason.CSV_SHAPE, "a record is not as long as the header")
         if names and header != names:
@@ -87,6 +89,12 @@ def _records(untrusted: bytes, sign: str) -> list[list[str]]:
     if not records or not all(records) or "\r" in text or not text.endswith("\n"):
         raise Malformed(Reason.CSV_SHAPE, "an empty record, or a line end that is not written here")
     return records
+
+
+def _directs(name: str) -> bool:
+    """Whether a spreadsheet takes a first line that begins so for its own: `sep=;`."""
+    word, sign, _ = name.lstrip().partition("=")
+    return sign == "=" and word.lower() == "sep"
 
 
 def _runs(value: str) -> bool:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters import catalog
+from schemas.cbor import encode
 from schemas.errors import Malformed
 from schemas.message import Message, Meta
 from schemas.stage import Run
@@ -104,6 +105,15 @@ def test_the_policy_says_what_becomes_of_a_class(
 ) -> None:
     given = ask(made("text_rebuild", **parameters), dropped.encode())
     assert given == delivered.replace(" ", "")
+
+
+@pytest.mark.parametrize("name", ["sep=;", "SEP=,", " sep=|", "sep=;x", "sep="])
+def test_no_side_takes_a_header_that_tells_a_spreadsheet_the_delimiter(name: str) -> None:
+    table = encode({"csv": 1, "header": [name, "b"], "rows": [["x;=1+1", "2"]]})
+    assert ask(made("csv_check"), table) == "csv-shape"
+    assert ask(made("csv_schema_twin"), f'"{name}",b\nx;=1+1,2\n'.encode()) == "csv-shape"
+    for fine in ("separator", "sep", "sep =", "a sep="):
+        assert ask(made("csv_schema_twin"), f"{fine},b\n1,2\n".encode()) == "pass"
 
 
 COLUMNS: list[dict[str, Any]] = [
