@@ -7,9 +7,11 @@ steps; a last step with `@` is an attribute. A pointer, such as `/data/0/name`, 
 
 1. In the model of an event in Cursor-on-Target a path begins at the event: `@type`, `point/@lat`;
    any other first step is a detail. In the model of an XML document it begins at the root element.
-   Names are those of the model, prefix included. Without `@` it leads to the element's texts.
+   Names are those of the model, prefix included. Without `@` it leads to the element's content: a
+   text, or a list of all that is in it where elements are; its own attributes are no part of that.
 2. In the model of a JSON document it begins at the value, in the model of an event at the event.
-   Steps are keys; a list on the way means each of its items.
+   Steps are keys; a list on the way means each of its items. A list at the end does too, but one
+   of lists and maps alone, which is one value.
 3. In a table the one step is the name of a column; in a plain text it is `lines`.
 
 Takes and gives decoded CBOR values; changes happen in place. Time is bounded by the model's size:
@@ -33,11 +35,11 @@ _PLACE = re.compile(PLACE_PATTERN)
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where a value stands: `container[key]` is the value. is_content: of an XML element's."""
+    """Where a value stands: `container[key]` is the value. is_items: a list of lists and maps."""
 
     container: Any
     key: Any
-    is_content: bool = False
+    is_items: bool = False
 
     @property
     def value(self) -> Any:
@@ -47,6 +49,43 @@ class Slot:
     def put(self, value: Any) -> None:
         """Write another value there."""
         self.container[self.key] = value
+
+    def drop(self) -> None:
+        """A key of a map goes; an item of a list, whose place counts, is emptied."""
+        if type(self.container) is dict:
+            del self.container[self.key]
+        else:
+            self.put("" if type(self.value) is str else None)
+
+
+class EventContent(Slot):
+    """The content of an element of an event: a text, or a list of elements."""
+
+    __slots__ = ()
+
+    def drop(self) -> None:
+        """The element stays, empty."""
+        self.put("")
+
+
+class XmlContent(Slot):
+    """The content of an element of XML: a list, of which texts alone are one text."""
+
+    __slots__ = ()
+
+    @property
+    def value(self) -> Any:
+        """A text, or the list where elements are in it."""
+        content = self.container[self.key]
+        return "".join(content) if all(type(item) is str for item in content) else content
+
+    def put(self, value: Any) -> None:
+        """Write a text in place of all that is there."""
+        self.container[self.key] = [value]
+
+    def drop(self) -> None:
+        """The element stays, empty."""
+        self.container[self.key] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +112,9 @@ class Place:
         if type(model) is not dict:
             return []
         if "cot" in model:
-            return list(self._in_elements(_cot_root(model)))
+            return list(self._in_elements(_cot_root(model), EventContent))
         if model.keys() == TREE_KEYS:
-            return list(self._in_elements(model["root"]))
+            return list(self._in_elements(model["root"], XmlContent))
         if model.keys() == {"csv", "header", "rows"}:
             return list(self._in_table(model))
         value = model["value"] if model.keys() == {"json", "value"} else model
@@ -83,7 +122,7 @@ class Place:
             return list(_pointed(value, self.steps))
         return [] if self.is_attribute else list(_keyed(value, self.steps))
 
-    def _in_elements(self, root: Any) -> Iterator[Slot]:
+    def _in_elements(self, root: Any, content: type[Slot]) -> Iterator[Slot]:
         if self.is_pointer:
             return
         elements = self.steps[:-1] if self.is_attribute else self.steps
@@ -92,11 +131,8 @@ class Place:
                 for name in list(element[1]):
                     if self.steps[-1] in ("*", name):
                         yield Slot(element[1], name)
-            elif type(element[2]) is str:
-                yield Slot(element, 2)
-            else:
-                texts = [at for at, item in enumerate(element[2]) if type(item) is str]
-                yield from (Slot(element[2], at, True) for at in texts)
+            elif element[2] or content is EventContent:
+                yield content(element, 2)
 
     def _in_table(self, model: dict[str, Any]) -> Iterator[Slot]:
         header, rows = model["header"], model["rows"]
@@ -160,12 +196,15 @@ def _keyed(value: Any, steps: tuple[str, ...]) -> Iterator[Slot]:
 
 
 def _items(holder: Any, key: Any) -> Iterator[Slot]:
-    """The slot itself if it holds no plain values, else one of each plain value in the list."""
-    plain = [at for at, item in enumerate(holder[key]) if type(item) not in (dict, list)]
-    if plain:
-        yield from (Slot(holder[key], at) for at in plain)
+    """A slot of each item of the list, or the list's own if all that it holds is lists and maps.
+
+    A list or map beside plain values has a slot too, or it would hide what is in it.
+    """
+    items = holder[key]
+    if all(type(item) in (dict, list) for item in items):
+        yield Slot(holder, key, is_items=True)
     else:
-        yield Slot(holder, key)
+        yield from (Slot(items, at) for at in range(len(items)))
 
 
 def _pointed(value: Any, steps: tuple[str, ...]) -> Iterator[Slot]:

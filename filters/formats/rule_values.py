@@ -81,11 +81,13 @@ class Rules:
 
     def found(self, place: Place) -> list[Any]:
         """What stands at a place, numbers as decimals."""
-        slots = place.slots(self.model)
-        self.steps += len(slots)
-        if len(slots) > FOUND_MAX:
+        values: list[Any] = []
+        for slot in place.slots(self.model):
+            values.extend(slot.value if slot.is_items else [_plain(slot.value)])
+        self.steps += len(values)
+        if len(values) > FOUND_MAX:
             raise Malformed(Reason.RULE_BROKEN, "a rule's path finds more than its bound")
-        return [_plain(slot.value) for slot in slots]
+        return values
 
     def of_found(self, tree: Tree) -> Any:
         """The calls whose first argument is all that a path finds."""
@@ -95,7 +97,7 @@ class Rules:
         if kind == "count":
             return Decimal(len(values))
         if kind == "unique":
-            return len({(type(value).__name__, str(value)) for value in values}) == len(values)
+            return len(set(map(_told_apart, values))) == len(values)
         if kind == "sum":
             return _sum(values)
         outer, holds = self.here, []
@@ -115,6 +117,11 @@ def _plain(value: Any) -> Any:
     if type(value) is bytes:
         return _number(value.decode("ascii", "replace"))
     return value
+
+
+def _told_apart(value: Any) -> Any:
+    """What two values share if they are equal, and only then."""
+    return value if type(value) is Decimal else (type(value), str(value))
 
 
 def _is_deep(value: Any) -> bool:

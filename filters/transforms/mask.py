@@ -2,14 +2,15 @@
 
 Takes a model in deterministic CBOR, gives it changed (places: `filters.formats.model_places`). A
 value that is masked becomes a text of the policy's sign, as long as the policy says and never as
-long as the value was, so that its length does not cross. What is not there is no error.
+long as the value was, so that its length does not cross. A list, a map or the content of an element
+that holds elements is masked as one value. What is not there is no error.
 """
 
 from typing import Any, Literal
 
 from pydantic import Field
 
-from filters.formats.model_places import PLACE_PATTERN, Place, Slot
+from filters.formats.model_places import PLACE_PATTERN, Place
 from filters.formats.models import close_model, open_model
 from schemas.cbor import CborLimits
 from schemas.message import Message
@@ -50,7 +51,7 @@ def make(parameters: MaskParameters, documents: Documents) -> Run:
         for masked, place in places:
             slots = place.slots(model)
             for slot in reversed(slots):
-                _drop(slot) if masked.action == "drop" else slot.put(_mask(slot.value, masked))
+                slot.drop() if masked.action == "drop" else slot.put(_mask(slot.value, masked))
             if slots:
                 counts[masked.place] = len(slots)
         if not counts:
@@ -62,19 +63,10 @@ def make(parameters: MaskParameters, documents: Documents) -> Run:
 
 
 def _mask(value: Any, masked: Masked) -> str:
+    """The signs, and the end of a text or number; of anything else nothing is kept."""
     text = value.decode("ascii", "replace") if type(value) is bytes else str(value)
-    kept = (
-        text[-masked.keep_last :] if masked.keep_last and len(text) > 2 * masked.keep_last else ""
-    )
-    return masked.sign * masked.signs + kept
-
-
-def _drop(slot: Slot) -> None:
-    """A key of a map goes, and a text of XML; an item of a list, whose place counts, is emptied."""
-    if type(slot.container) is dict or slot.is_content:
-        del slot.container[slot.key]
-    else:
-        slot.put("" if type(slot.value) is str else None)
+    keep = masked.keep_last if type(value) in (str, int, bytes) else 0
+    return masked.sign * masked.signs + (text[-keep:] if keep and len(text) > 2 * keep else "")
 
 
 STAGE = StageType(

@@ -1,0 +1,85 @@
+"""What stands at a place in a model: what is wrapped there, and what a rule finds of it."""
+
+from typing import Any
+
+import pytest
+
+from schemas.token_names import KEY_PREFIX
+from tests.filters.test_content_checks import ask, json, made
+
+DEEP = json(
+    {
+        "mixed": [1, [9999], {"x": 9999}],
+        "deep": [[9999], {"x": 1}],
+        "maps": [{"id": 1}, {"id": b"1.0"}, {"id": 2}],
+        "map": {"x": 1},
+        "none": [],
+    }
+)
+NESTED = {
+    "xml": 2,
+    "prefixes": {},
+    "root": ["r", {}, [["a", {}, [["b", {}, ["9999"]]]], ["a", {}, ["1"]], ["c", {}, []]]],
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "true", "model"),
+    [
+        ("all(mixed, number(.) < 340)", False, DEEP),
+        ("any(mixed, number(.) < 340)", True, DEEP),
+        ("all(deep, number(.) < 340)", False, DEEP),
+        ("all(map, number(.) < 340)", False, DEEP),
+        ("count(mixed) = 3 and count(deep) = 2", True, DEEP),
+        ("count(maps) = 3 and count(/maps) = 1", True, DEEP),
+        ("count(none) = 0 and not exists(none)", True, DEEP),
+        ("sum(mixed) > 0", False, DEEP),
+        ("unique(maps/id)", False, DEEP),
+        ("unique(mixed) and unique(maps)", True, DEEP),
+        ("all(a, number(.) < 340)", False, NESTED),
+        ("count(a) = 2 and not exists(c)", True, NESTED),
+    ],
+)
+def test_a_rule_sees_all_that_is_at_a_place(rule: str, true: bool, model: Any) -> None:
+    found = ask(made("rules", rules={"r": rule}), model)
+    assert found == ("" if true else "the rule r is not true")
+
+
+@pytest.mark.parametrize(
+    ("place", "before", "after"),
+    [
+        ("p", json({"p": ["x", ["y"], {"n": "z"}]}), json({"p": ["*****"] * 3})),
+        ("p", json({"p": [["y"], {"n": "z"}]}), json({"p": "*****"})),
+        ("p", json({"p": {"n": "wxyz"}}), json({"p": "*****"})),
+        ("p", json({"p": True}), json({"p": "*****"})),
+        (
+            "b",
+            {"xml": 2, "prefixes": {}, "root": ["a", {}, [["b", {"k": "1"}, [["c", {}, ["y"]]]]]]},
+            {"xml": 2, "prefixes": {}, "root": ["a", {}, [["b", {"k": "1"}, ["*****"]]]]},
+        ),
+        (
+            "b",
+            {
+                "xml": 2,
+                "prefixes": {},
+                "root": ["a", {}, [["b", {}, ["x", ["c", {"k": "y"}, []]]]]],
+            },
+            {"xml": 2, "prefixes": {}, "root": ["a", {}, [["b", {}, ["*****"]]]]},
+        ),
+        (
+            "b",
+            {"cot": 1, "event": {}, "point": {}, "detail": [["b", {}, [["c", {"k": "y"}, ""]]]]},
+            {"cot": 1, "event": {}, "point": {}, "detail": [["b", {}, "*****"]]},
+        ),
+    ],
+)
+def test_what_is_wrapped_is_masked_and_neither_sealed_nor_made_less_exact(
+    place: str, before: Any, after: Any
+) -> None:
+    assert ask(made("mask", places=[{"place": place, "keep_last": 2}]), before) == after
+    dropped = ask(made("mask", places=[{"place": place, "action": "drop"}]), before)
+    assert "y" not in str(dropped)
+    assert ask(made("generalise", places=[{"place": place, "to": "year"}]), before) == "model-shape"
+    sealing = made("pseudonymize", {f"{KEY_PREFIX}1": bytes(32)}, places=[{"place": place}])
+    if before != json({"p": True}):
+        assert ask(sealing, before) == "model-shape"
