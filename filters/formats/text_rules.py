@@ -32,6 +32,17 @@ _JOINED = re.compile(
     "(^|.)([\u200c\u200d\ufe0e\ufe0f]+)(?=(.|$))", re.DOTALL
 )  # what stands before a run of joiners, the run, what follows
 _KEYCAP = "\u20e3"
+_SCRIPTS = re.compile(  # those whose letters and marks a joiner shapes: Arabic to Adlam, by block
+    "[\u0600-\u077f\u07c0-\u07ff\u0840-\u0dff\u1000-\u109f\u1780-\u18af\u1b00-\u1bbf\u1cd0-\u1cff"
+    "\ua840-\ua87f\ua8e0-\ua8ff\ua980-\ua9ff\uaa60-\uaa7f\uaae0-\uaaff\uabc0-\uabff\ufb50-\ufdff\ufe70-\ufefe"
+    "\U00010ac0-\U00010aff\U00010d00-\U00010d3f\U00011000-\U0001107f\U00011100-\U0001114f"
+    "\U00010ec0-\U00010eff\U0001e900-\U0001e95f\U0001ee00-\U0001eeff]"
+)
+_PICTURES = re.compile(  # bases of Unicode's emoji variation sequences, and every emoji by block
+    "[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u231a\u231b\u2328\u23cf"
+    "\u23e9-\u23f3\u23f8-\u23fa\u24c2\u25aa\u25ab\u25b6\u25c0\u25fb-\u25fe\u2600-\u27bf\u2934\u2935"
+    "\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
+)
 _JOINER = re.compile("[\u200c\u200d\ufe0e\ufe0f]")
 _DROPPED = frozenset({"bidi", "bidi_marks", "invisible", "joiners"})
 _REASONS = {
@@ -152,17 +163,29 @@ def finished(text: str, rules: TextParameters, between: str = "\t\n") -> None:
 def _in_place(found: re.Match[str]) -> str:
     """A run of joiners with what stands before it, less those that have no place there.
 
-    One joiner after a character that is not ASCII, and a zero-width joiner after the emoji selector
-    there; the emoji selector between a digit and an enclosing keycap.
+    One zero-width joiner or non-joiner after a letter or mark of a script that has use for it; a
+    selector after an emoji, and a zero-width joiner between two, after the selector if there is
+    one; the emoji selector between a digit and an enclosing keycap.
     """
     before, run, after = found.groups()
-    if before and not before.isascii():
-        return before + (run[:2] if run[:2] == "\ufe0f\u200d" else run[:1])
+    if _PICTURES.match(before):
+        selector = run[0] if run[0] in "\ufe0e\ufe0f" else ""
+        bare = run.removeprefix("\ufe0f")
+        joins = bare[0:1] == "\u200d" and _PICTURES.match(after)
+        return before + selector + ("\u200d" if joins else "")
+    if _shapes(before) and run[0] in "\u200c\u200d":
+        return before + run[0]
     keycap = before in "0123456789#*" and run == "\ufe0f" and after == _KEYCAP
     return before + run if before and keycap else before
 
 
+def _shapes(before: str) -> bool:
+    return _SCRIPTS.match(before) is not None and unicodedata.category(before)[0] in "LM"
+
+
 def _marks(text: str, most: int) -> None:
+    """Joiners neither count nor end a run: what is drawn is one pile."""
+    text = _JOINER.sub("", text)
     for is_mark, run in groupby(text, _is_mark):
         if is_mark and sum(1 for _ in run) > most:
             raise Malformed(Reason.TEXT_MARKS, "more combining marks in a row than their bound")

@@ -7,8 +7,9 @@ held here too.
 """
 
 from bisect import bisect_right
+from functools import lru_cache
 from typing import Literal
-from unicodedata import is_normalized
+from unicodedata import category, is_normalized, name
 
 from pydantic import Field
 
@@ -23,6 +24,7 @@ _UNSEEN = (
 _STARTS = [first for first, _ in _UNSEEN]
 _BLANKS = frozenset({0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000})
 _JOINERS = frozenset({0x200C, 0x200D, 0xFE0E, 0xFE0F})
+_SELECTORS = ("\ufe0e", "\ufe0f")
 _DIRECTIONS = frozenset({0x200E, 0x200F, 0x061C})
 _OVERRIDES = frozenset({*range(0x202A, 0x202F), *range(0x2066, 0x206A)})
 _OTHER_BEGINNINGS = (
@@ -30,6 +32,20 @@ _OTHER_BEGINNINGS = (
     "%pdf", "%!ps", "#!", "{\\rtf", "mime-version:", "gif8", "pk\x03\x04", "begin:vc",
     "-----begin ", "id;p",
 )  # fmt: skip
+_SHAPED = frozenset({  # scripts with use for a joiner, as the names of their characters have them
+    "ARABIC", "SYRIAC", "NKO", "MANDAIC", "DEVANAGARI", "VEDIC", "BENGALI", "GURMUKHI",
+    "GUJARATI", "ORIYA", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "SINHALA", "MYANMAR",
+    "KHMER", "MONGOLIAN", "PHAGS-PA", "BALINESE", "SUNDANESE", "JAVANESE", "MEETEI", "BRAHMI",
+    "CHAKMA", "MANICHAEAN", "HANIFI", "ADLAM",
+})  # fmt: skip
+_EMOJI = frozenset({  # what may have a selector after it, or a joiner on either side
+    0xA9, 0xAE, 0x203C, 0x2049, 0x2122, 0x2139, *range(0x2194, 0x219A), *range(0x21A9, 0x21AB),
+    *range(0x231A, 0x231C), 0x2328, 0x23CF, *range(0x23E9, 0x23F4), *range(0x23F8, 0x23FB),
+    0x24C2, *range(0x25AA, 0x25AC), 0x25B6, 0x25C0, *range(0x25FB, 0x25FF),
+    *range(0x2600, 0x27C0), *range(0x2934, 0x2936), *range(0x2B05, 0x2B08),
+    *range(0x2B1B, 0x2B1D), 0x2B50, 0x2B55, 0x3030, 0x303D, 0x3297, 0x3299,
+    *range(0x1F000, 0x1FB00),
+})  # fmt: skip
 _MARK_BLOCKS = (
     (0x0300, 0x036F), (0x0483, 0x0489), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF),
     (0xFE20, 0xFE2F),
@@ -87,15 +103,32 @@ def _unseen(code: int) -> bool:
 
 
 def _joiners(text: str) -> None:
-    before = ""
     for at, character in enumerate(text):
-        if ord(character) in _JOINERS:
-            after_selector = before == "\ufe0f" and character == "\u200d"
-            keycap = before in "0123456789#*" and text[at + 1 : at + 2] == "\u20e3"
-            plain = not before or before.isascii() or ord(before) in _JOINERS
-            if not before or (plain and not after_selector and not keycap):
-                raise Malformed(Reason.TEXT_INVISIBLE, "a joiner that joins nothing")
-        before = character
+        if ord(character) in _JOINERS and not _joins(text[max(at - 2, 0) : at], text[at : at + 2]):
+            raise Malformed(Reason.TEXT_INVISIBLE, "a joiner that joins nothing")
+
+
+def _joins(before: str, here: str) -> bool:
+    """Whether a joiner, the first of `here`, is in its place between its neighbours."""
+    joiner, after = here[0], here[1:]
+    last = before[-1:]
+    if joiner in _SELECTORS:
+        keycap = joiner == "\ufe0f" and after == "\u20e3" and last in tuple("0123456789#*")
+        return keycap or _is_emoji(last)
+    left = before[:1] if last == "\ufe0f" else last
+    between = joiner == "\u200d" and _is_emoji(left) and _is_emoji(after)
+    return between or _is_shaped(last)
+
+
+def _is_emoji(character: str) -> bool:
+    return bool(character) and ord(character) in _EMOJI
+
+
+@lru_cache(maxsize=4096)
+def _is_shaped(character: str) -> bool:
+    if not character or category(character) not in ("Lo", "Lm", "Lu", "Ll", "Mn", "Mc", "Me"):
+        return False
+    return not _SHAPED.isdisjoint(name(character, "").split()[:2])
 
 
 def _is_mark(code: int) -> bool:
@@ -105,6 +138,9 @@ def _is_mark(code: int) -> bool:
 def _marks(text: str, most: int) -> None:
     run = 0
     for character in text:
-        run = run + 1 if _is_mark(ord(character)) else 0
+        if _is_mark(ord(character)):
+            run += 1
+        elif ord(character) not in _JOINERS and category(character) not in ("Mn", "Me"):
+            run = 0  # a joiner or a script's own mark is drawn on the same pile
         if run > most:
             raise Malformed(Reason.TEXT_MARKS, "more combining marks in a row than their bound")

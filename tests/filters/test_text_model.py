@@ -86,6 +86,61 @@ def _text(text: str) -> bytes:
     return bytes([0x60 + len(raw)]) + raw
 
 
+KEPT = [
+    "\u2764\ufe0f\u200d\U0001f525",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+    "\U0001f3f4\u200d\u2620\ufe0f",
+    "\U0001f3f3\ufe0f\u200d\U0001f308",
+    "\U0001f642\u200d\u2194\ufe0f",
+    "\U0001f575\U0001f3fb\u200d\u2642\ufe0f",
+    "1\ufe0f\u20e3",
+    "\u2122\ufe0e",
+    "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+    "\u0dc1\u0dca\u200d\u0dbb\u0dd3",
+    "\u0d28\u0d4d\u200d",
+    "\u09b0\u200d\u09cd\u09af",
+    "\u1780\u17d2\u200c\u1780",
+    "\u182d\u200d",
+]
+HIDING = ["\u4e2d{}\u6587", "\u00e9{}", "\u2014{} x", "\u00dc{}bung", "\u0430{}\u0431", "\u3042{}"]
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_a_joiner_stays_where_a_script_or_an_emoji_needs_it(text: str) -> None:
+    for pack, file in ((PACKS[0], f"{text}\n"), (PACKS[1], f"a,b\n{text},1\n")):
+        assert pack(file.encode()).message.payload == file.encode()
+
+
+@pytest.mark.parametrize("form", HIDING)
+@pytest.mark.parametrize("joiner", "\u200c\u200d\ufe0e\ufe0f")
+def test_a_joiner_carries_nothing_where_none_is_needed(form: str, joiner: str) -> None:
+    file = f"{form.format(joiner)}\n".encode()
+    assert PACKS[0](file).message.payload == f"{form.format('')}\n".encode()
+    assert ask(made("text_check_twin"), file) == "text-invisible"
+
+
+def test_both_sides_keep_the_same_joiners() -> None:
+    """After and before every character that may be there, plain letters and an emoji around it."""
+    source, twin = made("text_check"), made("text_check_twin")
+    codes = (*range(0xA0, 0x1100), *range(0x1780, 0x18B0), *range(0x2000, 0x2C00))
+    lone = [chr(c) for c in (*codes, *range(0x3000, 0x3300, 3), *range(0x1F000, 0x1F700, 16))]
+    forms = ("{}{}x", "{}{}\u2764", "\u2764{1}{0}", "\u2764\ufe0f{1}{0}", "\u2764\ufe0e{1}{0}")
+    differ = []
+    for joiner in "\u200c\u200d\ufe0e\ufe0f":
+        for text in (form.format(each, joiner) for each in lone for form in forms):
+            model = encode({"text": 1, "lines": [text]})
+            if (ask(source, model) == "pass") != (ask(twin, f"{text}\n".encode()) == "pass"):
+                differ.append(ascii(text))
+    assert differ == []
+
+
+def test_a_pile_of_marks_with_joiners_in_it_is_one_pile() -> None:
+    few, many = "a" + "\u0316\u0317\u0318\u200d" * 2, "\u0627" + "\u0316\u0317\u0610\u200d" * 3
+    assert ask(made("text_recognise"), few.encode()) == "pass"
+    assert ask(made("text_recognise"), many.encode()) == "text-marks"
+    assert ask(made("text_check_twin", marks_max=2), f"{many}\n".encode()) == "text-marks"
+
+
 @pytest.mark.parametrize(
     ("parameters", "dropped", "delivered"),
     [
