@@ -1,26 +1,34 @@
 """Paths into a decoded CBOR model: find, write or drop what a policy names.
 
-A path is a text such as `remarks`, `contact/@phone`, `@access` or `data/position/note`.
+A path is a text such as `remarks`, `contact/@phone`, `@access` or `data/position/note`: a place of
+`filters.formats.model_places` that leaves no step open (no `*`, no pointer).
 
 1. Steps are separated by `/`. A last step with `@` names an attribute, other steps name children.
 2. In a Cursor-on-Target model (a map with the key `cot`) a path begins at the event: `@type` is an
    attribute of the event, `point/@lat` one of its point, any other first step a detail.
-3. In any other model the steps are keys of nested maps; a list on the way means each of its items.
-4. A map with the key `cot` that has not the shape of that model raises `Malformed`.
+3. In the model of an XML document it begins at the root element; names have their prefixes.
+4. In the model of a JSON document it begins at the value. There and in any other model the steps
+   are keys of nested maps; a list on the way means each of its items.
+5. A table and a plain text have no paths: `Malformed`, as for a map with the key `cot` that has not
+   the shape of that model.
 
 Takes and gives decoded CBOR values; changes happen in place. Does nothing else.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
+from filters.formats.model_places import elements
+from filters.formats.xml_layout import TREE_KEYS
 from schemas.errors import Broken, Malformed
 from schemas.reasons import Reason
 
-PATH_PATTERN = r"(?:[A-Za-z0-9_.\-]+/){0,15}@?[A-Za-z0-9_.\-]+"
+PATH_PATTERN = r"(?:[A-Za-z0-9_.:\-]+/){0,15}@?[A-Za-z0-9_.:\-]+"
 _PATH = re.compile(PATH_PATTERN)
+_WITHOUT_PATHS = (frozenset({"csv", "header", "rows"}), frozenset({"text", "lines"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +50,30 @@ class ModelPath:
     def read(self, model: Any) -> str | None:
         """The first text at this path, or None."""
         for holder in self._holders(model):
-            value = holder.get(self.last) if type(holder) is dict else None
-            if type(value) is str:
-                return value
+            if type(holder) is dict:
+                found = [holder.get(self.last)]
+            else:
+                found = [_text(child) for child in self._children(holder)]
+            for value in found:
+                if type(value) is str:
+                    return value
         return None
 
     def write(self, model: Any, text: str) -> bool:
-        """Write `text` wherever the path's parent exists; says whether anything changed."""
+        """Write `text` wherever the path's parent exists, and into elements that are there.
+
+        Says whether anything changed.
+        """
         changed = False
+        content: Any = [text] if type(model) is dict and model.keys() == TREE_KEYS else text
         for holder in self._holders(model):
-            if type(holder) is dict and holder.get(self.last) != text:
+            if type(holder) is dict:
+                changed = changed or holder.get(self.last) != text
                 holder[self.last] = text
-                changed = True
+            else:
+                for child in self._children(holder):
+                    changed = changed or child[2] != content
+                    child[2] = content
         return changed
 
     def drop(self, model: Any) -> int:
@@ -62,18 +82,25 @@ class ModelPath:
         for holder in self._holders(model):
             if type(holder) is dict:
                 count += holder.pop(self.last, self) is not self
-            else:
-                kept = [child for child in holder if child[0] != self.last]
-                count += len(holder) - len(kept)
-                holder[:] = kept
+            elif gone := self._children(holder):
+                count += len(gone)
+                kept = (child for child in holder if not self._is_named(child))
+                holder[:] = _joined(kept)
         if count and type(model) is dict and "cot" in model:
             _without_empty_lists(model["detail"])
         return count
 
+    def _children(self, content: list[Any]) -> list[Any]:
+        """The elements in a list of elements and texts that the last step names."""
+        return [child for child in content if self._is_named(child)]
+
+    def _is_named(self, child: Any) -> bool:
+        return type(child) is list and len(child) == 3 and child[0] == self.last
+
     def _holders(self, model: Any) -> Iterator[Any]:
-        """The maps, or for a Cursor-on-Target detail the lists, that hold the last step."""
+        """The maps, or of elements the lists, that hold the last step."""
         if type(model) is not dict or "cot" not in model:
-            yield from _maps(model, self.steps)
+            yield from self._outside_events(model)
             return
         _shape(model)
         if not self.steps:
@@ -86,6 +113,34 @@ class ModelPath:
                     yield element[1]
                 elif type(element[2]) is list:
                     yield element[2]
+
+    def _outside_events(self, model: Any) -> Iterator[Any]:
+        keys = model.keys() if type(model) is dict else None
+        if keys in _WITHOUT_PATHS:
+            raise Malformed(Reason.MODEL_SHAPE, "a path into a table or a plain text")
+        if keys == TREE_KEYS:
+            for element in elements(model["root"], self.steps):
+                if self.is_attribute or type(element[2]) is list:
+                    yield element[1] if self.is_attribute else element[2]
+        else:
+            yield from _maps(model["value"] if keys == {"json", "value"} else model, self.steps)
+
+
+def _text(element: list[Any]) -> str | None:
+    """The text that is all an element holds, if one is."""
+    content = element[2] if len(element) == 3 else None
+    if type(content) is list and content and all(type(item) is str for item in content):
+        return "".join(content)
+    return content if type(content) is str else None
+
+
+def _joined(content: Iterable[Any]) -> list[Any]:
+    """The same with one text where several stand side by side."""
+    joined: list[Any] = []
+    for is_text, run in groupby(content, lambda item: type(item) is str):
+        items = list(run)
+        joined.extend(["".join(items)] if is_text else items)
+    return joined
 
 
 def _shape(model: Any) -> None:

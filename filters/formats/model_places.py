@@ -125,8 +125,8 @@ class Place:
     def _in_elements(self, root: Any, content: type[Slot]) -> Iterator[Slot]:
         if self.is_pointer:
             return
-        elements = self.steps[:-1] if self.is_attribute else self.steps
-        for element in _elements(root, elements):
+        leading = self.steps[:-1] if self.is_attribute else self.steps
+        for element in elements(root, leading):
             if self.is_attribute:
                 for name in list(element[1]):
                     if self.steps[-1] in ("*", name):
@@ -151,8 +151,8 @@ def _cot_root(model: dict[str, Any]) -> list[Any]:
     return ["event", model["event"], [["point", model["point"], ""], *model["detail"]]]
 
 
-def _elements(element: Any, steps: tuple[str, ...]) -> Iterator[list[Any]]:
-    """The elements that the steps lead to from an element."""
+def elements(element: Any, steps: tuple[str, ...]) -> Iterator[list[Any]]:
+    """The elements that the steps lead to from an element; `Malformed` for what is none."""
     if type(element) is not list or [type(part) for part in element[:2]] != [str, dict]:
         raise Malformed(Reason.MODEL_SHAPE, "not the model of an element")
     if len(element) != 3:
@@ -162,14 +162,14 @@ def _elements(element: Any, steps: tuple[str, ...]) -> Iterator[list[Any]]:
         return
     first, rest = steps[0], steps[1:]
     if first == "**":
-        yield from _elements(element, rest)
+        yield from elements(element, rest)
     for child in element[2] if type(element[2]) is list else ():
         if type(child) is str:
             continue
         if first == "**":
-            yield from _elements(child, steps)
+            yield from elements(child, steps)
         elif first in ("*", child[0] if type(child) is list and child else None):
-            yield from _elements(child, rest)
+            yield from elements(child, rest)
 
 
 def _keyed(value: Any, steps: tuple[str, ...]) -> Iterator[Slot]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from filters.formats.model_paths import ModelPath
 from schemas.token_names import KEY_PREFIX
 from tests.filters.test_content_checks import ask, json, made
 
@@ -43,6 +44,58 @@ NESTED = {
 def test_a_rule_sees_all_that_is_at_a_place(rule: str, true: bool, model: Any) -> None:
     found = ask(made("rules", rules={"r": rule}), model)
     assert found == ("" if true else "the rule r is not true")
+
+
+def xml(*content: Any, **attributes: str) -> dict[str, Any]:
+    return {"xml": 2, "prefixes": {"p": "urn:p"}, "root": ["r", attributes, [*content]]}
+
+
+PERSON = json({"person": [{"phone": "1", "name": "n"}, {"phone": {"x": "2"}}], "value": {"id": 1}})
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        ("person/phone", PERSON, json({"person": [{"name": "n"}, {}], "value": {"id": 1}})),
+        ("value/id", PERSON, json({**PERSON["value"], "value": {}})),
+        ("b", xml("t", ["b", {}, ["u"]], "v", ["c", {}, []]), xml("tv", ["c", {}, []])),
+        ("c/b", xml(["c", {}, [["b", {}, []], "x", ["b", {}, []]]]), xml(["c", {}, ["x"]])),
+        ("c/@k", xml(["c", {"k": "1", "m": "2"}, []]), xml(["c", {"m": "2"}, []])),
+        ("@k", xml(k="1"), xml()),
+        ("p:c", xml(["p:c", {}, ["1"]], ["c", {}, []]), xml(["c", {}, []])),
+        ("other", xml("t"), "nothing to redact"),
+        ("a", {"csv": 1, "header": ["a"], "rows": [["1"]]}, "model-shape"),
+        ("lines", {"text": 1, "lines": ["a"]}, "model-shape"),
+    ],
+)
+def test_what_is_at_a_path_is_dropped_from_every_model_that_has_paths(
+    path: str, before: Any, after: Any
+) -> None:
+    assert ask(made("redact", paths=[path]), before) == after
+
+
+@pytest.mark.parametrize(
+    ("field", "model"),
+    [
+        ("kind", json({"kind": "secret"})),
+        ("a/kind", json({"a": [{"kind": 1}, {"kind": "secret"}]})),
+        ("@kind", xml(kind="secret")),
+        ("kind", xml(["kind", {}, ["secret"]])),
+        ("a/@kind", xml(["a", {"kind": "secret"}, []])),
+        (
+            "kind",
+            {"cot": 1, "event": {}, "point": {}, "detail": [["kind", {}, "secret"]]},
+        ),
+    ],
+)
+def test_a_path_reads_and_writes_what_redact_would_drop(field: str, model: Any) -> None:
+    path = ModelPath.parse(field)
+    assert path.read(model) == "secret"
+    assert path.write(model, "open")
+    assert path.read(model) == "open"
+    assert not path.write(model, "open")
+    assert path.drop(model) >= 1
+    assert path.read(model) is None
 
 
 @pytest.mark.parametrize(

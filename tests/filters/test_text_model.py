@@ -122,9 +122,9 @@ def test_a_joiner_carries_nothing_where_none_is_needed(form: str, joiner: str) -
 def test_both_sides_keep_the_same_joiners() -> None:
     """After and before every character that may be there, plain letters and an emoji around it."""
     source, twin = made("text_check"), made("text_check_twin")
-    codes = (*range(0xA0, 0x1100), *range(0x1780, 0x18B0), *range(0x2000, 0x2C00))
+    codes = (*range(0xA0, 0xE00), *range(0x1780, 0x18B0), *range(0x2000, 0x2C00))
     lone = [chr(c) for c in (*codes, *range(0x3000, 0x3300, 3), *range(0x1F000, 0x1F700, 16))]
-    forms = ("{}{}x", "{}{}\u2764", "\u2764{1}{0}", "\u2764\ufe0f{1}{0}", "\u2764\ufe0e{1}{0}")
+    forms = ("{}{}x", "\u2764\ufe0f{1}{0}")
     differ = []
     for joiner in "\u200c\u200d\ufe0e\ufe0f":
         for text in (form.format(each, joiner) for each in lone for form in forms):
