@@ -54,6 +54,15 @@ def test_anything_else_is_refused_where_xml_is_wanted(
     assert refused(XML(make_message(payload))).reason == reason
 
 
+@pytest.mark.parametrize("name", ["<html>", "<?php", "#!/bin/sh", "import os", "BEGIN:VCARD"])
+def test_what_the_first_name_of_json_spells_does_not_make_it_another_type(
+    name: str, make_message: MakeMessage
+) -> None:
+    assert JSON(make_message(f'{{"{name}": 1}}'.encode())) == Pass()
+    assert JSON(make_message(f'["{name}"]'.encode())) == Pass()
+    assert refused(JSON(make_message(b"{\\rtf1 x}"))).reason == "type-not-allowed"
+
+
 def test_json_is_sorted_out_the_same_way(make_message: MakeMessage) -> None:
     assert JSON(make_message(b' {"a": 1}')) == Pass()
     assert JSON(make_message(b"[1]")) == Pass()
