@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from filters.formats.text_rules import TEXT_BYTES_MAX, TextParameters, finished
-from filters.formats.text_signs import begins_as_other
+from filters.formats.text_signs import text_begins_as_other
 from schemas.cbor import CborLimits, CborValue, decode
 from schemas.errors import Malformed
 from schemas.reasons import Reason
@@ -125,7 +125,7 @@ def read(untrusted: bytes, rules: CsvParameters) -> Table:
     if len(rows) > rules.rows_max:
         raise Malformed(Reason.TOO_MANY_LINES, "more records than their bound")
     _shape(header, rows, rules)
-    if begins_as_other(header[0][:1024].encode("utf-8", "surrogatepass")):
+    if text_begins_as_other(header[0]):
         raise Malformed(Reason.TYPE_NOT_ALLOWED, "it would begin as a file of another type")
     check_formulas(header, rows)
     for record in (header, *rows):

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from filters.formats.text_rules import TEXT_BYTES_MAX, TextParameters, finished, judge
-from filters.formats.text_signs import begins_as_other
+from filters.formats.text_signs import text_begins_as_other
 from schemas.cbor import CborLimits, CborValue, decode
 from schemas.errors import Malformed
 from schemas.reasons import Reason
@@ -87,9 +87,10 @@ def read(untrusted: bytes, rules: LineParameters) -> dict[str, CborValue]:
             raise Malformed(Reason.MODEL_SHAPE, "a line is not a text without line ends")
         texts.append(line)
     bounded(texts, rules)
-    if begins_as_other("\n".join(texts[:8])[:1024].encode("utf-8", "surrogatepass")):
+    text = "\n".join(texts)
+    if text_begins_as_other(text):
         raise Malformed(Reason.TYPE_NOT_ALLOWED, "it would begin as a file of another type")
-    finished("\n".join(texts), rules)
+    finished(text, rules)
     if rules.trailing_blanks == "drop" and any(line != stripped(line) for line in texts):
         raise Malformed(Reason.MODEL_SHAPE, "a line ends with blanks")
     return model

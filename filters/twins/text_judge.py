@@ -46,6 +46,7 @@ _EMOJI = frozenset({  # what may have a selector after it, or a joiner on either
     *range(0x2B1B, 0x2B1D), 0x2B50, 0x2B55, 0x3030, 0x303D, 0x3297, 0x3299,
     *range(0x1F000, 0x1FB00),
 })  # fmt: skip
+_BEFORE = "\"'`\t\n" + "".join(map(chr, _BLANKS))
 _MARK_BLOCKS = (
     (0x0300, 0x036F), (0x0483, 0x0489), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF),
     (0xFE20, 0xFE2F),
@@ -87,7 +88,7 @@ def judge(text: str, parameters: JudgeParameters, between: str = "\n\t") -> None
 
 def begins_plain(text: str) -> None:
     """Raises `Malformed` if a program would take the beginning for more than text."""
-    start = text[:64].lstrip("\"'` \t\n").lower()
+    start = text.lstrip(_BEFORE)[:64].lower()
     if start.startswith(_OTHER_BEGINNINGS):
         raise Malformed(Reason.TYPE_NOT_ALLOWED, "it begins as a file of another type")
 

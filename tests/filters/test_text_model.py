@@ -171,6 +171,34 @@ def test_no_side_takes_a_header_that_tells_a_spreadsheet_the_delimiter(name: str
         assert ask(made("csv_schema_twin"), f"{fine},b\n1,2\n".encode()) == "pass"
 
 
+def test_blanks_before_a_beginning_do_not_hide_it_from_the_destination() -> None:
+    page = "<html><script>x</script>\n"
+    for before in ("\n" * 64, "\n" * 3000, "\u2003\t'" * 40):
+        assert ask(made("text_check_twin"), f"{before}{page}".encode()) == "type-not-allowed"
+    table = f'"{" " * 3000}<script>",b\n1,2\n'
+    assert ask(made("csv_schema_twin"), table.encode()) == "type-not-allowed"
+    model = encode({"csv": 1, "header": [" " * 3000 + "<script>", "b"], "rows": []})
+    assert ask(made("csv_check"), model) == "type-not-allowed"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_json"),
+    [
+        ('{"a": 1}', True),
+        ("[" + "1, " * 3000 + "2]", True),
+        ("[" + "9" * 6000 + "]", True),
+        ("[" * 5000, True),
+        ('["a",' * 400_000, True),
+        ("[1] a note\n", False),
+        ('{"a": 1}\n{"a": 2}\n', False),
+        ("[a](b)\n", False),
+        ("[ERROR] x\n" * 200_000, False),
+    ],
+)
+def test_json_is_no_plain_text_and_brackets_are(text: str, is_json: bool) -> None:
+    assert ask(made("text_identify"), text.encode()) == ("type-not-allowed" if is_json else "pass")
+
+
 COLUMNS: list[dict[str, Any]] = [
     {"name": "id", "type": "integer", "required": True, "min": "1", "max": "99"},
     {"name": "when", "type": "date"},

@@ -61,6 +61,9 @@ _OTHER_TYPES = {
     "dos-program": b"MZ\x90\x00\x03\x00",
     "calendar": b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n",
     "json": b'{"a": [1, 2, {"b": null}], "c": "text"}',
+    "json-long": b'\n{"a": ["a text", ' + b"1, " * 900 + b"2]}",
+    "html-behind-lines": b"\n" * 3000 + b"<html><script>alert(1)</script></html>\n",
+    "html-behind-wide-blanks": "\u2003\n".encode() * 900 + b"<script>alert(1)</script>\n",
     "mail": b"From: a@example.org\nTo: b@example.org\nSubject: x\n\nhello\n",
 }
 
@@ -131,6 +134,7 @@ def sound() -> Iterator[Sound]:
         "emoji", "\u2764\ufe0f\u200d\U0001f525 1\ufe0f\u20e3 \U0001f469\u200d\U0001f52c".encode()
     )
     yield Sound("mail-like", b"<john@example.org> wrote:\n> [INFO] yes\n> +5, -3 = @2\n")
+    yield Sound("brackets", b"[1] Knuth, volume 2\n[2, 3]: the same\n{a note}\n[2026-05-14] INFO\n")
     yield Sound("markdown", b"# Title\n\n- item `code`\n\n| a | b |\n|---|---|\n")
     yield Sound("prose-like-signs", b"BMW and RIFF raff; MZ is a code of a province\n")
     yield Sound("thai", "\u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35 \u0e01\u0e4d\u0e49\n".encode())
