@@ -1,7 +1,7 @@
 """The evaluation of business rules: docs/spec/rules.md §2 to §4.
 
 Takes a tree and a model, gives a value. Every step is counted; nothing here loops but over what
-a path has found.
+a path has found, and what it finds is looked for once a message.
 """
 
 import re
@@ -36,6 +36,7 @@ class Rules:
         self.meta = meta
         self.steps = 0
         self.here: Any = NOTHING
+        self.paths: dict[Place, list[Any]] = {}
 
     def true(self, tree: Tree) -> bool:
         """Whether a rule is true; what cannot be evaluated is not."""
@@ -80,13 +81,16 @@ class Rules:
         return truth if type(truth) is bool else NOTHING
 
     def found(self, place: Place) -> list[Any]:
-        """What stands at a place, numbers as decimals."""
-        values: list[Any] = []
-        for slot in place.slots(self.model):
-            values.extend(slot.value if slot.is_items else [_plain(slot.value)])
+        """What stands at a place, numbers as decimals; the model is walked once for each place."""
+        values = self.paths.get(place)
+        if values is None:
+            values = []
+            for slot in place.slots(self.model):
+                values.extend(slot.value if slot.is_items else [_plain(slot.value)])
+            if len(values) > FOUND_MAX:
+                raise Malformed(Reason.RULE_BROKEN, "a rule's path finds more than its bound")
+            self.paths[place] = values
         self.steps += len(values)
-        if len(values) > FOUND_MAX:
-            raise Malformed(Reason.RULE_BROKEN, "a rule's path finds more than its bound")
         return values
 
     def of_found(self, tree: Tree) -> Any:
