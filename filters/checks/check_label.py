@@ -136,7 +136,7 @@ def _grant(valid: Valid, held: Held, at_ms: int, whose: str) -> None:
 
 STAGE = StageType(
     name="check_label",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=CheckLabelParameters,

@@ -22,7 +22,7 @@ def make(parameters: CsvParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="csv_check",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=CsvParameters,

@@ -110,7 +110,7 @@ def _agree(family: str, found: str) -> bool:
 
 STAGE = StageType(
     name="identify",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=IdentifyParameters,

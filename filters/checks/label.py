@@ -89,7 +89,7 @@ def make(parameters: LabelParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="label",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=LabelParameters,

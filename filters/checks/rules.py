@@ -43,7 +43,7 @@ def make(parameters: RulesParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="rules",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=RulesParameters,

@@ -22,7 +22,7 @@ def make(parameters: LineParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="text_check",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=LineParameters,

@@ -71,7 +71,7 @@ def make(parameters: TextIdentifyParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="text_identify",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=TextIdentifyParameters,

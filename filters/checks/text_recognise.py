@@ -27,7 +27,7 @@ def make(parameters: LineParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="text_recognise",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=LineParameters,

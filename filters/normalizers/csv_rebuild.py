@@ -49,7 +49,7 @@ def _defuse(table: Table) -> int:
 
 STAGE = StageType(
     name="csv_rebuild",
-    version=1,
+    version=2,
     kind=Kind.NORMALIZE,
     side=Side.SOURCE,
     parameters=CsvParameters,

@@ -40,7 +40,7 @@ def make(parameters: LineParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="text_rebuild",
-    version=1,
+    version=2,
     kind=Kind.NORMALIZE,
     side=Side.SOURCE,
     parameters=LineParameters,

@@ -106,7 +106,7 @@ def _fits(pattern: str, text: str) -> bool:
 
 STAGE = StageType(
     name="route",
-    version=1,
+    version=2,
     kind=Kind.ROUTE,
     side=Side.SOURCE,
     parameters=RouteParameters,

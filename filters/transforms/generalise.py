@@ -127,7 +127,7 @@ def _band(text: str, rule: Generalised) -> str:
 
 STAGE = StageType(
     name="generalise",
-    version=1,
+    version=2,
     kind=Kind.TRANSFORM,
     side=Side.SOURCE,
     parameters=GeneraliseParameters,

@@ -112,7 +112,7 @@ def _plain(text: str) -> str:
 
 STAGE = StageType(
     name="map_label",
-    version=1,
+    version=2,
     kind=Kind.TRANSFORM,
     side=Side.SOURCE,
     parameters=MapLabelParameters,

@@ -148,7 +148,7 @@ def _mark_model(untrusted: bytes, path: ModelPath | None, lines: Lines) -> bytes
 
 STAGE = StageType(
     name="mark",
-    version=1,
+    version=2,
     kind=Kind.TRANSFORM,
     side=Side.SOURCE,
     parameters=MarkParameters,

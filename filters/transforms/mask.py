@@ -71,7 +71,7 @@ def _mask(value: Any, masked: Masked) -> str:
 
 STAGE = StageType(
     name="mask",
-    version=1,
+    version=2,
     kind=Kind.TRANSFORM,
     side=Side.SOURCE,
     parameters=MaskParameters,

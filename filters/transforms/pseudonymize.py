@@ -93,7 +93,7 @@ def _plain(value: Any, place: str) -> Plain:
 
 STAGE = StageType(
     name="pseudonymize",
-    version=1,
+    version=2,
     kind=Kind.TRANSFORM,
     side=Side.SOURCE,
     parameters=PseudonymizeParameters,

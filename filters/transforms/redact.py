@@ -40,7 +40,7 @@ def make(parameters: RedactParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="redact",
-    version=1,
+    version=2,
     kind=Kind.TRANSFORM,
     side=Side.SOURCE,
     parameters=RedactParameters,

@@ -61,7 +61,7 @@ def make(parameters: RelabelParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="relabel",
-    version=1,
+    version=2,
     kind=Kind.TRANSFORM,
     side=Side.SOURCE,
     parameters=RelabelParameters,

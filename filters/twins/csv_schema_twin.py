@@ -179,7 +179,7 @@ def _clock(text: str, parts: int) -> bool:
 
 STAGE = StageType(
     name="csv_schema_twin",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.DESTINATION,
     parameters=CsvSchemaTwinParameters,

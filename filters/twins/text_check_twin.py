@@ -52,7 +52,7 @@ def make(parameters: TextCheckTwinParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="text_check_twin",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.DESTINATION,
     parameters=TextCheckTwinParameters,
