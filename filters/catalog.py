@@ -147,7 +147,7 @@ _STAGES: dict[str, Listed] = {
     # pack image
     "picture_recognise": Listed("filters.checks.picture_recognise", Kind.FILTER, Side.SOURCE, 1),
     "picture_rebuild": Listed(
-        "filters.normalizers.picture_rebuild", Kind.NORMALIZE, Side.SOURCE, 1
+        "filters.normalizers.picture_rebuild", Kind.NORMALIZE, Side.SOURCE, 2
     ),
     "picture_downscale": Listed(
         "filters.transforms.picture_downscale", Kind.TRANSFORM, Side.SOURCE, 1

@@ -65,11 +65,15 @@ def decode(found: Structure) -> tuple[Picture, Iterator[Frame]]:
 
 
 def _written_as(found: Structure) -> str:
-    """WebP is written as what every program opens: JPEG if it is such a picture, else PNG."""
+    """WebP is written as what every program opens: JPEG if it is such a picture, else PNG.
+
+    Such a picture has VP8 as its only chunk or behind VP8X; in an animation ANIM stands there, even
+    in one of a single frame, whose own chunks may have opacity.
+    """
     if found.format != "webp":
         return _WRITTEN[found.format]
-    lossy = found.frames == 1 and not {b"VP8L", b"ALPH"} & {found.shown[12:16], found.shown[30:34]}
-    return "jpeg" if lossy else "png"
+    first, second = found.shown[12:16], found.shown[30:34]
+    return "jpeg" if b"VP8 " in (first, second if first == b"VP8X" else first) else "png"
 
 
 def _guarded(found: Structure, form: str, animated: bool) -> Iterator[Frame]:
@@ -217,6 +221,8 @@ def _jpeg_frame(found: Structure, image: Any) -> Frame:
     if found.format == "jpeg" and image.mode in ("L", "RGB") and not _is_rgb_inside(found):
         planes = _stored_planes(found, image)
     else:
+        if "A" in image.getbands() and image.getextrema()[-1][0] < 255:
+            unwanted("pixels with opacity in a picture that is to be a JPEG")
         whole = np.asarray(image.convert("RGB").convert("YCbCr"))
         planes = [np.ascontiguousarray(whole[:, :, at]) for at in range(3)]
         if found.format == "webp":

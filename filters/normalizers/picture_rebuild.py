@@ -50,7 +50,7 @@ def _note(found: Structure, form: str) -> str:
 
 STAGE = StageType(
     name="picture_rebuild",
-    version=1,
+    version=2,
     kind=Kind.NORMALIZE,
     side=Side.SOURCE,
     parameters=PictureFileParameters,

@@ -1,0 +1,60 @@
+"""Pixels of pictures as they cross: what nobody sees is not among them, and all else is."""
+
+from io import BytesIO
+from struct import pack
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from filters.formats.picture_model import Frame, read
+from filters.formats.picture_structure import PictureLimits
+from tests.filters.conftest import changed, message
+from tests.filters.test_pictures import made
+
+LIMITS = PictureLimits()
+
+
+def rebuilt(payload: bytes) -> tuple[str, list[Frame]]:
+    """What is to be written, and its frames."""
+    crossed = changed(made("picture_rebuild")(message(payload))).message
+    picture = read(crossed.payload, LIMITS)
+    return picture.format, picture.frames
+
+
+def riff(kind: bytes, body: bytes) -> bytes:
+    return kind + pack("<I", len(body)) + body + bytes(len(body) % 2)
+
+
+def single_frame(still: bytes, width: int, height: int) -> bytes:
+    """The chunks of a still WebP as the only frame of an animation."""
+    size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    frame = riff(b"ANMF", bytes(6) + size + b"\x64\x00\x00\x02" + still[12:])
+    canvas = riff(b"VP8X", b"\x12\x00\x00\x00" + size)
+    return riff(b"RIFF", b"WEBP" + canvas + riff(b"ANIM", bytes(6)) + frame)
+
+
+def test_colours_that_nobody_sees_do_not_cross_in_an_animation_of_one_frame() -> None:
+    image = Image.new("RGBA", (96, 32), (255, 255, 255, 0))
+    ImageDraw.Draw(image).text((4, 8), "a hidden line", fill=(0, 0, 0, 0))
+    image.paste((9, 9, 9, 255), (0, 0, 4, 4))
+    kept = BytesIO()
+    image.save(kept, "WEBP", lossless=True, exact=True)
+    still = kept.getvalue()
+    extended = still.index(b"VP8L")
+    form, (frame,) = rebuilt(single_frame(still[:12] + still[extended:], 96, 32))
+    assert (form, frame.mode) == ("png", "RGBA")
+    crossed: Any = frame.planes[0].reshape(32, 96, 4)
+    assert not crossed[crossed[:, :, 3] == 0].any()
+
+
+def test_a_lossy_webp_crosses_as_a_jpeg_also_where_it_says_it_has_opacity_and_has_none() -> None:
+    kept = BytesIO()
+    Image.fromarray(np.full((32, 96, 3), 77, np.uint8)).save(kept, "WEBP", quality=80)
+    plain = kept.getvalue()
+    size = (95).to_bytes(3, "little") + (31).to_bytes(3, "little")
+    for flags in (0x00, 0x10):
+        canvas = riff(b"VP8X", bytes([flags, 0, 0, 0]) + size)
+        form, _ = rebuilt(riff(b"RIFF", b"WEBP" + canvas + plain[12:]))
+        assert form == "jpeg"
+    assert rebuilt(plain)[0] == "jpeg"
