@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from filters.twins.jpeg_blocks import ZIGZAG, Plane, coefficients, quantisation
 
-BAND_ROWS = 512
+BAND_PIXELS = 1 << 19  # coded at a time: each takes some 370 bytes meanwhile
 _JFIF = bytes.fromhex("ffd8ffe000104a46494600010100000100010000")
 _DC_COUNTS = (
     bytes.fromhex("00010501010101010100000000000000"),
@@ -71,12 +71,13 @@ def _bands(
     planes: list[Plane], tables: list[NDArray[np.int32]], halved: bool
 ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int8]]]:
     """Blocks in the order of the scan, and the component of each, some rows at a time."""
-    height = len(planes[0])
-    for top in range(0, height, BAND_ROWS):
+    height, width = planes[0].shape
+    rows = max(BAND_PIXELS // width // 16 * 16, 16)  # whole blocks, of halved colours too
+    for top in range(0, height, rows):
         found = []
         for at, plane in enumerate(planes):
             step = 2 if halved and at else 1
-            band = plane[top // step : (top + BAND_ROWS) // step]
+            band = plane[top // step : (top + rows) // step]
             found.append(coefficients(band, tables[min(at, 1)]))
         if len(found) == 1:
             yield found[0].reshape(-1, 64), np.zeros(found[0].shape[0] * found[0].shape[1], np.int8)
