@@ -157,7 +157,7 @@ _STAGES: dict[str, Listed] = {
     "pixels_recognise": Listed("filters.checks.pixels_recognise", Kind.FILTER, Side.SOURCE, 1),
     "picture_words": Listed("filters.checks.picture_words", Kind.FILTER, Side.SOURCE, 1),
     "picture_read": Listed("filters.twins.picture_read", Kind.FILTER, Side.DESTINATION, 1),
-    "picture_build": Listed("filters.twins.picture_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "picture_build": Listed("filters.twins.picture_build", Kind.NORMALIZE, Side.DESTINATION, 2),
     "picture_verify": Listed("filters.twins.picture_verify", Kind.FILTER, Side.DESTINATION, 1),
     "picture_words_twin": Listed(
         "filters.twins.picture_words_twin", Kind.FILTER, Side.DESTINATION, 1
@@ -168,7 +168,7 @@ _STAGES: dict[str, Listed] = {
     "document_recognise": Listed("filters.checks.document_recognise", Kind.FILTER, Side.SOURCE, 1),
     "pdf_words": Listed("filters.checks.pdf_words", Kind.FILTER, Side.SOURCE, 2),
     "pdf_read": Listed("filters.twins.pdf_read", Kind.FILTER, Side.DESTINATION, 1),
-    "pdf_build": Listed("filters.twins.pdf_build", Kind.NORMALIZE, Side.DESTINATION, 1),
+    "pdf_build": Listed("filters.twins.pdf_build", Kind.NORMALIZE, Side.DESTINATION, 2),
     "pdf_verify": Listed("filters.twins.pdf_verify", Kind.FILTER, Side.DESTINATION, 1),
     "pdf_words_twin": Listed("filters.twins.pdf_words_twin", Kind.FILTER, Side.DESTINATION, 2),
 }

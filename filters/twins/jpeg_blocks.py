@@ -8,6 +8,7 @@ block, and is changed until it is. So a delivered JPEG that goes through again d
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +20,10 @@ Again = Callable[[Blocks, NDArray[np.intp]], Blocks]
 """Coefficients -> those of the picture that a decoder makes of them; and which blocks they are."""
 
 ROUNDS_MAX = 12
-_KEPT = (
-    58,
-    49,
-    36,
-    28,
-    21,
-    15,
-    10,
-    6,
-    3,
-    1,
-)  # coefficients that a block keeps which does not come to rest
+_KEPT = (58, 49, 36, 28, 21, 15, 10, 6, 3)
+"""Coefficients that a block keeps which does not come to rest; in the end it keeps its mean."""
+
+TURNS_A_BLOCK, TURNS_MIN = 6, 1 << 17
 
 ZIGZAG = np.array([
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
@@ -49,6 +42,22 @@ _CHROMINANCE = np.array([
 ])  # fmt: skip
 
 
+@dataclass(slots=True)
+class Turns:
+    """left: how often blocks of a picture may still be decoded and coded again.
+
+    Photographs need one or two turns a block, some twenty along an edge that cuts blocks; noise of
+    black and white five. What is made to need more than all blocks have together is flattened.
+    """
+
+    left: int
+
+
+def turns(planes: list[Plane]) -> Turns:
+    """Those of a picture of these planes."""
+    return Turns(max(TURNS_A_BLOCK * sum(plane.size for plane in planes) // 64, TURNS_MIN))
+
+
 def quantisation(quality: int, colour: bool) -> NDArray[np.int32]:
     """The table of T.81 Annex K in natural order, scaled for a quality from 1 to 100."""
     percent = 5000 // quality if quality < 50 else 200 - 2 * quality
@@ -57,8 +66,11 @@ def quantisation(quality: int, colour: bool) -> NDArray[np.int32]:
     return scaled
 
 
-def coefficients(plane: Plane, table: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Rows by columns of blocks by 64 quantised coefficients in zigzag order."""
+def coefficients(plane: Plane, table: NDArray[np.int32], allowed: Turns) -> NDArray[np.int32]:
+    """Rows by columns of blocks by 64 quantised coefficients in zigzag order.
+
+    What comes to rest takes its turns from `allowed`.
+    """
     height, width = plane.shape
     down, across = (height + 7) // 8, (width + 7) // 8
     columns = _mirrored(width, across)
@@ -83,7 +95,7 @@ def coefficients(plane: Plane, table: NDArray[np.int32]) -> NDArray[np.int32]:
         return _quantised(forward(seen), steps)
 
     found = _quantised(forward(blocks.astype(np.int32)), steps)
-    _settle(found, again)
+    _settle(found, again, allowed)
     ordered: NDArray[np.int32] = found.reshape(64, down, across)[ZIGZAG].transpose(1, 2, 0)
     return ordered
 
@@ -98,31 +110,46 @@ def _mirrored(count: int, blocks: int) -> NDArray[np.intp]:
     return np.concatenate([np.arange(count - last), count - last + own])
 
 
-def _settle(found: Blocks, again: Again) -> None:
+def _settle(found: Blocks, again: Again, allowed: Turns) -> None:
     """Change blocks until decoding and coding them again changes none of them."""
-    moving = np.arange(found.shape[2])
-    moving = _rounds(found, again, moving)
+    moving = _rounds(found, again, np.arange(found.shape[2]), allowed)
     order = np.empty(64, np.int64)
     order[ZIGZAG] = np.arange(64)
     for kept in _KEPT:
-        if not len(moving):
-            return
-        found[:, :, moving] *= (order < kept).reshape(8, 8, 1)
-        moving = _rounds(found, again, moving)
-    if len(moving):
-        found[:, :, moving] = 0  # mid-grey: the transform of nothing is nothing
-
-
-def _rounds(found: Blocks, again: Again, moving: NDArray[np.intp]) -> NDArray[np.intp]:
-    for _ in range(ROUNDS_MAX):
-        if not len(moving):
+        if not 0 < len(moving) <= allowed.left:
             break
+        found[:, :, moving] *= (order < kept).reshape(8, 8, 1)
+        moving = _rounds(found, again, moving, allowed)
+    if len(moving):
+        _flatten(found, again, moving)
+
+
+def _rounds(
+    found: Blocks, again: Again, moving: NDArray[np.intp], allowed: Turns
+) -> NDArray[np.intp]:
+    """Those of the blocks that move still when the rounds or the turns are over."""
+    for _ in range(ROUNDS_MAX):
+        if not 0 < len(moving) <= allowed.left:
+            break
+        allowed.left -= len(moving)
         before = found[:, :, moving]
         after = again(before, moving)
         changed = (after != before).any(axis=(0, 1))
         moving = moving[changed]
         found[:, :, moving] = after[:, :, changed]
     return moving
+
+
+def _flatten(found: Blocks, again: Again, moving: NDArray[np.intp]) -> None:
+    """Each of these blocks gets its mean, each mean made to rest once for all that have it."""
+    means, first, places = np.unique(found[0, 0, moving], return_index=True, return_inverse=True)
+    flat = np.zeros((8, 8, len(means)), np.int32)
+    flat[0, 0] = means
+    which = np.arange(len(means))
+    own = Turns(ROUNDS_MAX * len(means))  # there are no more means than a coefficient has values
+    left = _rounds(flat, lambda some, at: again(some, moving[first[at]]), which, own)
+    flat[:, :, left] = 0  # mid-grey: the transform of nothing is nothing
+    found[:, :, moving] = flat[:, :, places]
 
 
 def _quantised(transformed: Blocks, steps: NDArray[np.int32]) -> Blocks:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.twins.jpeg_blocks import ZIGZAG, Plane, coefficients, quantisation
+from filters.twins.jpeg_blocks import ZIGZAG, Plane, coefficients, quantisation, turns
 
 BAND_PIXELS = 1 << 19  # coded at a time: each takes some 370 bytes meanwhile
 _JFIF = bytes.fromhex("ffd8ffe000104a46494600010100000100010000")
@@ -72,13 +72,14 @@ def _bands(
 ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int8]]]:
     """Blocks in the order of the scan, and the component of each, some rows at a time."""
     height, width = planes[0].shape
+    allowed = turns(planes)
     rows = max(BAND_PIXELS // width // 16 * 16, 16)  # whole blocks, of halved colours too
     for top in range(0, height, rows):
         found = []
         for at, plane in enumerate(planes):
             step = 2 if halved and at else 1
             band = plane[top // step : (top + rows) // step]
-            found.append(coefficients(band, tables[min(at, 1)]))
+            found.append(coefficients(band, tables[min(at, 1)], allowed))
         if len(found) == 1:
             yield found[0].reshape(-1, 64), np.zeros(found[0].shape[0] * found[0].shape[1], np.int8)
             continue

@@ -182,7 +182,7 @@ def make(parameters: PdfBuildParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="pdf_build",
-    version=1,
+    version=2,
     kind=Kind.NORMALIZE,
     side=Side.DESTINATION,
     parameters=PdfBuildParameters,

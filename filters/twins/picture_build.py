@@ -59,7 +59,7 @@ def make(parameters: PictureBuildParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="picture_build",
-    version=1,
+    version=2,
     kind=Kind.NORMALIZE,
     side=Side.DESTINATION,
     parameters=PictureBuildParameters,

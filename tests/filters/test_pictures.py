@@ -16,7 +16,7 @@ from filters import catalog
 from filters.formats.jpeg_structure import orientation_of
 from filters.formats.picture_model import Frame, Picture, read, write
 from filters.formats.picture_structure import PictureLimits
-from filters.twins.jpeg_blocks import coefficients, inverse, quantisation
+from filters.twins.jpeg_blocks import coefficients, inverse, quantisation, turns
 from filters.twins.jpeg_writer import write as write_jpeg
 from schemas.cbor import CborValue, encode
 from schemas.errors import Broken, Malformed
@@ -173,11 +173,11 @@ def test_a_written_jpeg_decodes_to_what_the_writer_calculated_and_rests(
     if smooth:
         plane = np.sort(np.sort(plane, axis=0), axis=1)
     table = quantisation(quality, colour=False)
-    first = coefficients(plane, table)
+    first = coefficients(plane, table, turns([plane]))
     with Image.open(BytesIO(write_jpeg(width, height, [plane], quality))) as image:
         decoded: Any = np.asarray(image)
     assert decoded.shape == plane.shape
-    assert np.array_equal(coefficients(decoded, table), first)
+    assert np.array_equal(coefficients(decoded, table, turns([plane])), first)
     natural = np.zeros((8, 8, 1), np.int32)
     assert int(inverse(natural)[0, 0, 0]) == 128
 
