@@ -11,6 +11,7 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
@@ -35,6 +36,7 @@ _TAKEN = {
     "PA": "RGBA", "RGBX": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB",
 }  # fmt: skip
 _GIF_COLOURS_MAX = 256
+_BAND_PIXELS = 1 << 20
 _BITMAP_BYTES_MAX = 16_000_000  # what is written of it is not compressed, and a message is bounded
 
 
@@ -196,25 +198,52 @@ def _palette_frame(image: Any) -> Frame:
 
 
 def _quantised(pixels: Plane, ms: int) -> Frame:
-    """At most 256 colours, each opaque or not to be seen."""
-    image = Image.fromarray(_squeezed(pixels)).convert("RGBA")
-    whole = np.array(image)
-    hidden = whole[:, :, 3] < 128
-    whole[:, :, 3] = 255
-    whole[hidden] = 0
-    packed = whole.view(">u4")[:, :, 0]
-    found, places = np.unique(packed, return_inverse=True)
-    if len(found) > _GIF_COLOURS_MAX:
-        few = Image.fromarray(whole[:, :, :3]).quantize(
-            _GIF_COLOURS_MAX - 1, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
-        )
-        whole[:, :, :3] = np.asarray(few.convert("RGB"))
-        whole[hidden] = 0
-        packed = whole.view(">u4")[:, :, 0]
-        found, places = np.unique(packed, return_inverse=True)
-    height, width = packed.shape
-    plane = places.reshape(height, width).astype(np.uint8)
+    """At most 256 colours, each opaque or not to be seen. Some rows at a time: they take memory."""
+    height, width = pixels.shape[:2]
+    plane = np.empty((height, width), np.uint8)
+    found = np.zeros(0, np.uint32)
+    rows = max(_BAND_PIXELS // width, 1)
+    for top in range(0, height, rows):
+        found = np.union1d(found, _packed(pixels[top : top + rows]))
+        if len(found) > _GIF_COLOURS_MAX:
+            found, plane = _few(pixels)
+            break
+    else:
+        for top in range(0, height, rows):
+            plane[top : top + rows] = np.searchsorted(found, _packed(pixels[top : top + rows]))
     return Frame(width, height, "P", [plane], ms, found.astype(">u4").tobytes())
+
+
+def _packed(pixels: Plane) -> NDArray[np.uint32]:
+    """A number a pixel, red, green, blue, opacity: all of it, or 0 where less than half is seen."""
+    samples = pixels.shape[2]
+    whole = np.empty((*pixels.shape[:2], 4), np.uint8)
+    whole[:, :, :3] = pixels[:, :, : 3 if samples > 2 else 1]
+    whole[:, :, 3] = 255
+    if samples in (2, 4):
+        whole[pixels[:, :, -1] < 128] = 0
+    return whole.view(">u4")[:, :, 0].astype(np.uint32)
+
+
+def _few(pixels: Plane) -> tuple[NDArray[np.uint32], Plane]:
+    """The colours, ascending, and each pixel's place in them, of a frame that had too many."""
+    grey = pixels.shape[2] < 3
+    seen = np.repeat(pixels[:, :, :1], 3, axis=2) if grey else pixels[:, :, :3].copy()
+    hidden = np.zeros(pixels.shape[:2], np.bool_)
+    if pixels.shape[2] in (2, 4):
+        hidden = pixels[:, :, -1] < 128
+        seen[hidden] = 0
+    few = Image.fromarray(seen).quantize(
+        _GIF_COLOURS_MAX - 1, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+    )
+    indices: Plane = np.asarray(few)
+    colours = np.frombuffer(bytes(few.getpalette("RGB") or b""), np.uint8).reshape(1, -1, 3)
+    of_index = _packed(colours)[0]
+    used = of_index[np.flatnonzero(np.bincount(indices[~hidden], minlength=len(of_index)))]
+    found = np.union1d(used, np.zeros(1, np.uint32)[: int(hidden.any())])
+    plane: Plane = np.searchsorted(found, of_index).astype(np.uint8)[indices]
+    plane[hidden] = 0  # what is not to be seen is 0, and so the first
+    return found, plane
 
 
 def _jpeg_frame(found: Structure, image: Any) -> Frame:

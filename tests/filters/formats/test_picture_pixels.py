@@ -1,5 +1,6 @@
 """Pixels of pictures as they cross: what nobody sees is not among them, and all else is."""
 
+import tracemalloc
 from io import BytesIO
 from struct import pack
 from typing import Any
@@ -58,3 +59,42 @@ def test_a_lossy_webp_crosses_as_a_jpeg_also_where_it_says_it_has_opacity_and_ha
         form, _ = rebuilt(riff(b"RIFF", b"WEBP" + canvas + plain[12:]))
         assert form == "jpeg"
     assert rebuilt(plain)[0] == "jpeg"
+
+
+def gif(frames: list[Any], **options: Any) -> bytes:
+    """An animation of arrays, opaque or with opacity."""
+    kept = BytesIO()
+    images = [Image.fromarray(frame) for frame in frames]
+    images[0].save(kept, "GIF", save_all=True, append_images=images[1:], duration=100, **options)
+    return kept.getvalue()
+
+
+def test_large_frames_of_an_animation_take_few_bytes_a_pixel() -> None:
+    frames = [np.full((2000, 2000, 3), 9, np.uint8), np.full((2000, 2000, 3), 99, np.uint8)]
+    payload = gif(frames)
+    run = made("picture_rebuild")
+    tracemalloc.start()
+    crossed = changed(run(message(payload))).message
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert taken < 25 * 2000 * 2000
+    found = read(crossed.payload, LIMITS).frames
+    assert [frame.palette for frame in found] == [b"\x09\x09\x09\xff", b"\x63\x63\x63\xff"]
+
+
+def test_a_frame_of_more_than_256_colours_gets_the_nearest_few() -> None:
+    random = np.random.default_rng(1)
+    shown = random.integers(0, 256, (64, 64, 4), dtype=np.uint8)
+    still = np.zeros((64, 64, 4), np.uint8)
+    still[:, :, 3] = 255
+    shown[:, :, 3] = np.where(shown[:, :, 3] < 40, 0, 255)
+    halves = [still, np.where(np.arange(64)[:, None, None] < 32, shown, still)]
+    halves.append(np.where(np.arange(64)[:, None, None] >= 32, shown, halves[1]))
+    _, frames = rebuilt(gif(halves, disposal=1))
+    last = frames[-1]
+    colours = np.frombuffer(last.palette, np.uint8).reshape(-1, 4)
+    assert len(colours) <= 256
+    got = colours[last.planes[0]].astype(int)
+    opaque = shown[:, :, 3] == 255
+    assert np.abs(got - shown)[opaque].mean() < 24
+    assert sorted(set(np.unique(last.planes[0]))) == list(range(len(colours)))
