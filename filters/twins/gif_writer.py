@@ -6,10 +6,13 @@ for each frame a graphic control, a colour table of its own and its codes. No li
 
 from struct import pack
 
-from filters.twins.picture_read import Crossed, Stored
+import numpy as np
+
+from filters.twins.picture_read import Crossed, Plane, Stored
 
 _CLEAR_AT = 4096
-_LEAVE, _TO_BACKGROUND = 1, 2
+_COLOURS_MAX = 256
+_LEAVE, _TO_BACKGROUND = 1 << 2, 2 << 2
 
 
 def write(crossed: Crossed) -> bytes:
@@ -20,20 +23,49 @@ def write(crossed: Crossed) -> bytes:
     if moves and crossed.loops != 1:
         again = crossed.loops - 1 if crossed.loops else 0
         parts.append(b"\x21\xff\x0bNETSCAPE2.0\x03\x01" + pack("<H", again) + b"\x00")
-    parts += [_frame(frame, moves) for frame in crossed.frames]
+    clears = moves and any(_unseen(frame.palette) >= 0 for frame in crossed.frames)
+    after = (_TO_BACKGROUND if clears else _LEAVE) if moves else 0
+    for frame in crossed.frames:
+        indices, palette = frame.planes()[0], frame.palette
+        if clears and _unseen(palette) < 0:
+            indices, palette = _with_unseen(indices, palette)
+        parts.append(_frame(frame, indices, palette, after))
     return b"".join([*parts, b"\x3b"])
 
 
-def _frame(frame: Stored, moves: bool) -> bytes:
-    colours = len(frame.palette) // 4
+def _unseen(palette: bytes) -> int:
+    """The colour of no opacity, -1 where there is none."""
+    return palette[3::4].find(b"\x00")
+
+
+def _with_unseen(indices: Plane, palette: bytes) -> tuple[Plane, bytes]:
+    """With a colour of no opacity in the palette: what a frame is cleared to when its time is over.
+
+    Else it shines through where nobody sees the next one. Of 256 colours two become one for it: the
+    two that are nearest to each other.
+    """
+    if len(palette) // 4 == _COLOURS_MAX:
+        colours = np.frombuffer(palette, np.uint8).reshape(-1, 4).astype(np.int32)
+        apart = ((colours[:, None] - colours[None]) ** 2).sum(axis=2)
+        np.fill_diagonal(apart, apart.max() + 1)
+        kept, gone = sorted(int(at) for at in divmod(int(apart.argmin()), _COLOURS_MAX))
+        table = np.arange(_COLOURS_MAX) - (np.arange(_COLOURS_MAX) > gone)
+        table[gone] = kept
+        indices = table.astype(np.uint8)[indices]
+        palette = palette[: 4 * gone] + palette[4 * gone + 4 :]
+    return indices, palette + bytes(4)
+
+
+def _frame(frame: Stored, indices: Plane, palette: bytes, after: int) -> bytes:
+    """after: what becomes of it when its time is over (GIF89a, 23.c.iv)."""
+    colours = len(palette) // 4
     bits = max((colours - 1).bit_length(), 1)
-    unseen = frame.palette[3::4].find(b"\x00")
-    control = (_TO_BACKGROUND if unseen >= 0 else _LEAVE) << 2 if moves else 0
-    control |= unseen >= 0
-    table = b"".join(frame.palette[at : at + 3] for at in range(0, len(frame.palette), 4))
+    unseen = _unseen(palette)
+    control = after | (unseen >= 0)
+    table = b"".join(palette[at : at + 3] for at in range(0, len(palette), 4))
     head = b"\x21\xf9\x04" + pack("<BHBB", control, frame.ms // 10, max(unseen, 0), 0)
     place = b"\x2c" + pack("<HHHHB", 0, 0, frame.width, frame.height, 0x80 | (bits - 1))
-    codes = _coded(frame.planes()[0].tobytes(), max(bits, 2))
+    codes = _coded(indices.tobytes(), max(bits, 2))
     blocks = b"".join(
         bytes([len(codes[at : at + 255])]) + codes[at : at + 255]
         for at in range(0, len(codes), 255)
