@@ -150,13 +150,13 @@ _STAGES: dict[str, Listed] = {
         "filters.normalizers.picture_rebuild", Kind.NORMALIZE, Side.SOURCE, 2
     ),
     "picture_downscale": Listed(
-        "filters.transforms.picture_downscale", Kind.TRANSFORM, Side.SOURCE, 1
+        "filters.transforms.picture_downscale", Kind.TRANSFORM, Side.SOURCE, 2
     ),
     "picture_mark": Listed("filters.transforms.picture_mark", Kind.TRANSFORM, Side.SOURCE, 1),
     "picture_noise": Listed("filters.transforms.picture_noise", Kind.TRANSFORM, Side.SOURCE, 1),
-    "pixels_recognise": Listed("filters.checks.pixels_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "pixels_recognise": Listed("filters.checks.pixels_recognise", Kind.FILTER, Side.SOURCE, 2),
     "picture_words": Listed("filters.checks.picture_words", Kind.FILTER, Side.SOURCE, 1),
-    "picture_read": Listed("filters.twins.picture_read", Kind.FILTER, Side.DESTINATION, 1),
+    "picture_read": Listed("filters.twins.picture_read", Kind.FILTER, Side.DESTINATION, 2),
     "picture_build": Listed("filters.twins.picture_build", Kind.NORMALIZE, Side.DESTINATION, 2),
     "picture_verify": Listed("filters.twins.picture_verify", Kind.FILTER, Side.DESTINATION, 1),
     "picture_words_twin": Listed(

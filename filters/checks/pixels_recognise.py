@@ -26,7 +26,7 @@ def make(parameters: PictureParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="pixels_recognise",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=PictureParameters,

@@ -7,7 +7,7 @@ what is inflated has exactly one length, and any bytes of that length are pixels
 
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -195,6 +195,9 @@ def check_frame(entry: Any, form: str, limits: PictureLimits) -> int:
     entries, odd = divmod(len(palette), 4)
     if odd or entries > PALETTE_COLOURS_MAX or (entries > 0) != (mode == "P"):
         raise Malformed(Reason.MODEL_SHAPE, "a frame's palette is of a wrong length")
+    colours = np.frombuffer(palette, ">u4")
+    if (colours[1:] <= colours[:-1]).any():
+        raise Malformed(Reason.MODEL_SHAPE, "a frame's palette is not ascending")
     return check_size(width, height, limits)
 
 
@@ -222,9 +225,32 @@ def frames(packed: list[Any]) -> Iterator[Frame]:
             plane = flat[at : at + rows * stride].reshape(rows, stride)
             planes.append(np.cumsum(plane, axis=0, dtype=np.uint8))
             at += rows * stride
-        if mode == "P" and 4 * int(planes[0].max()) >= len(palette):
-            raise Malformed(Reason.MODEL_SHAPE, "a pixel of a colour that the palette has not")
+        if mode == "P" and not np.array_equal(used(planes[0]), np.arange(len(palette) // 4)):
+            raise Malformed(
+                Reason.MODEL_SHAPE, "pixels have more or fewer colours than the palette"
+            )
         yield Frame(width, height, mode, planes, ms, palette)
+
+
+def used(plane: Plane) -> NDArray[np.intp]:
+    """The values that a plane has, ascending; some rows at a time, since counting takes memory."""
+    rows = max(_BAND_BYTES // plane.shape[1], 1)
+    counts = np.zeros(256, np.intp)
+    for top in range(0, len(plane), rows):
+        counts += np.bincount(plane[top : top + rows].ravel(), minlength=256)
+    return np.flatnonzero(counts)
+
+
+def with_palette(frame: Frame, colours: Plane) -> Frame:
+    """The frame with these colours for its indices: only those in use, each once, ascending.
+
+    colours: one row of 4 bytes for each index; the plane of `frame` is not changed.
+    """
+    own = used(frame.planes[0])
+    kept, places = np.unique(np.ascontiguousarray(colours[own]).view(">u4"), return_inverse=True)
+    table = np.zeros(256, np.uint8)
+    table[own] = places.ravel()
+    return replace(frame, planes=[table[frame.planes[0]]], palette=kept.astype(">u4").tobytes())
 
 
 def _inflated(pixels: bytes, due_bytes: int) -> Plane:

@@ -22,7 +22,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from filters.formats.picture_model import Frame, Picture, Plane
+from filters.formats.picture_model import Frame, Picture, Plane, with_palette
 from filters.formats.picture_structure import Structure, unwanted
 from schemas.errors import Malformed
 from schemas.reasons import Reason
@@ -183,18 +183,13 @@ def _palette_frame(image: Any) -> Frame:
     if image.format == "GIF":
         colours[colours[:, 3] < 255] = 0
     colours[colours[:, 3] == 0] = 0
-    used = np.flatnonzero(np.bincount(indices.ravel(), minlength=256))
-    packed = colours[used].copy().view(">u4").ravel()
-    sorted_colours, places = np.unique(packed, return_inverse=True)
-    table = np.zeros(256, np.uint8)
-    table[used] = places
     height, width = indices.shape
-    if image.format == "BMP" and all(
-        len(set(colour[:3])) == 1 for colour in colours[used].tolist()
-    ):
-        return Frame(width, height, "L", [colours[:, 0][indices]])
-    palette = sorted_colours.astype(">u4").tobytes()
-    return Frame(width, height, "P", [table[indices]], 0, palette)
+    frame = with_palette(Frame(width, height, "P", [indices]), colours)
+    if image.format == "BMP":
+        seen = np.frombuffer(frame.palette, np.uint8).reshape(-1, 4)
+        if (seen[:, :1] == seen[:, 1:3]).all():
+            return Frame(width, height, "L", [colours[:, 0][indices]])
+    return frame
 
 
 def _quantised(pixels: Plane, ms: int) -> Frame:

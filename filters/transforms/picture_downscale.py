@@ -7,6 +7,7 @@ are averaged over the area that each new one covers (Pillow's box filter: intege
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from filters.formats.picture_model import (
     frames,
     head,
     shapes,
+    with_palette,
     write_frames,
 )
 from schemas.message import Message
@@ -54,8 +56,8 @@ def make(parameters: DownscaleParameters, documents: Documents) -> Run:
 
     def smaller(packed: list[Any]) -> Iterator[Frame]:
         for frame in frames(packed):
-            width, height = size_of(frame.width, frame.height)
-            yield frame if width == frame.width else _resized(frame, width, height)
+            size = size_of(frame.width, frame.height)
+            yield frame if size == (frame.width, frame.height) else _resized(frame, *size)
 
     def run(message: Message) -> Answer:
         picture, packed = head(message.payload, limits)
@@ -74,9 +76,9 @@ def _resized(frame: Frame, width: int, height: int) -> Frame:
     if frame.mode == "P":  # colours of a palette have no average: the middle one of each area
         rows = (np.arange(height) * 2 + 1) * frame.height // (2 * height)
         columns = (np.arange(width) * 2 + 1) * frame.width // (2 * width)
-        return Frame(
-            width, height, "P", [frame.planes[0][rows][:, columns]], frame.ms, frame.palette
-        )
+        small = replace(frame, width=width, height=height)
+        small.planes = [frame.planes[0][rows][:, columns]]
+        return with_palette(small, np.frombuffer(frame.palette, np.uint8).reshape(-1, 4))
     mode = "YCC" if frame.mode == "YCC420" and (width == 1 or height == 1) else frame.mode
     due = shapes(mode, width, height)
     samples = frame.planes[0].shape[1] // frame.width
@@ -96,7 +98,7 @@ def _scaled(plane: Plane, samples: int, height: int, width: int) -> Plane:
 
 STAGE = StageType(
     name="picture_downscale",
-    version=1,
+    version=2,
     kind=Kind.TRANSFORM,
     side=Side.SOURCE,
     parameters=DownscaleParameters,

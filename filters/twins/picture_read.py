@@ -83,8 +83,8 @@ class Stored:
             differences = whole[start:end].reshape(rows, row_bytes)
             found.append(np.add.accumulate(differences, axis=0, dtype=np.uint8))
             start = end
-        if self.mode == "P" and int(found[0].max()) >= len(self.palette) // 4:
-            raise Malformed(Reason.MODEL_SHAPE, "a pixel has a colour beyond the palette")
+        if self.mode == "P":
+            _each_colour(found[0], len(self.palette) // 4)
         return found
 
 
@@ -138,9 +138,21 @@ def frame_of(value: Any, form: str) -> Stored:
     colours = len(palette) / 4
     if (colours not in range(1, 257)) if mode == "P" else palette:
         raise Malformed(Reason.MODEL_SHAPE, "a palette that does not fit its frame")
+    entries = [palette[at : at + 4] for at in range(0, len(palette), 4)]
+    if entries != sorted(set(entries)):
+        raise Malformed(Reason.MODEL_SHAPE, "a palette whose colours do not ascend")
     if form == "gif":
         _hundredths(ms, palette)
     return Stored(width, height, mode, ms, palette, deflated)
+
+
+def _each_colour(indices: Plane, colours: int) -> None:
+    """No pixel is beyond the palette, and no colour of it is without a pixel."""
+    if int(indices.max()) >= colours:
+        raise Malformed(Reason.MODEL_SHAPE, "a pixel has a colour beyond the palette")
+    flat = indices.tobytes()
+    if any(colour not in flat for colour in range(colours)):
+        raise Malformed(Reason.MODEL_SHAPE, "the palette has a colour that no pixel has")
 
 
 def _hundredths(ms: int, palette: bytes) -> None:
@@ -228,7 +240,7 @@ def make(parameters: PictureReadParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="picture_read",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.DESTINATION,
     parameters=PictureReadParameters,

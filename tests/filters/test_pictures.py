@@ -64,6 +64,9 @@ def hostile_models() -> dict[str, bytes]:
     def frame(*parts: CborValue) -> bytes:
         return encode(sound | {"frames": [list(parts)]})
 
+    def palette(colours: int) -> bytes:
+        return b"".join(bytes((0, 0, at, 0)) for at in range(colours))
+
     good: list[CborValue] = [6, 4, "L", 0, b"", deflated]
     return {
         "no map": encode([1, 2]),
@@ -80,6 +83,9 @@ def hostile_models() -> dict[str, bytes]:
         "no deflated stream": frame(6, 4, "L", 0, b"", b"hidden"),
         "a palette that is not used": frame(6, 4, "L", 0, b"hide", deflated),
         "a palette of three bytes": frame(6, 4, "P", 0, b"abc", deflated),
+        "a colour that no pixel has": frame(6, 4, "P", 0, palette(25), deflated),
+        "a palette that does not ascend": frame(6, 4, "P", 0, palette(24)[::-1], deflated),
+        "a colour twice": frame(6, 4, "P", 0, bytes(4) + palette(23), deflated),
         "a pixel beyond the palette": frame(6, 4, "P", 0, bytes(8), deflated),
         "times that nothing needs": frame(6, 4, "L", 77, b"", deflated),
         "loops that nothing needs": encode(sound | {"loops": 4660, "frames": [good]}),
@@ -189,6 +195,26 @@ def test_a_smaller_picture_keeps_its_proportions_and_a_small_one_its_bytes() -> 
     assert (small.width, small.height) == (50, 25)
     assert abs(float(small.planes[0].mean()) - float(whole.mean())) < 2
     assert isinstance(run(model()), Pass)
+
+
+def test_a_picture_that_is_narrow_already_is_made_lower() -> None:
+    run = made("picture_downscale", to_side_pixels_max=10)
+    answer = changed(run(model(planes=[np.arange(50, dtype=np.uint8)[:, None]])))
+    frame = read(answer.message.payload, LIMITS).frames[0]
+    assert (frame.width, frame.height) == (1, 10)
+    assert answer.note == "made 1 by 10 pixels of 1 by 50"
+
+
+def test_a_smaller_picture_keeps_of_its_palette_what_it_shows() -> None:
+    whole = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    palette = b"".join(bytes((at, 7, 255 - at, 255)) for at in range(256))
+    run = made("picture_downscale", to_side_pixels_max=4)
+    answer = changed(run(model(mode="P", planes=[whole], palette=palette)))
+    frame = read(answer.message.payload, LIMITS).frames[0]
+    colours = np.frombuffer(frame.palette, np.uint8).reshape(-1, 4)
+    assert len(colours) == 16
+    assert np.array_equal(colours[frame.planes[0]][:, :, 0], whole[2::4, 2::4])
+    assert isinstance(made("picture_read")(answer.message), Pass)
 
 
 @pytest.mark.parametrize("mode", ["YCC", "YCC420"])
