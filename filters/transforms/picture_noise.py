@@ -3,7 +3,8 @@
 Takes the model of a picture in CBOR, gives it with the lowest `bits` bits of every sample replaced
 by noise that only a holder of the key can know beforehand: SHAKE-256 of the key document, the
 message's id and the digest of what came in. So one message always gets the same noise, as the chain
-must (ADR 12). Palettes are left as they are: their indices are no brightness.
+must (ADR 12). Of a palette the colours get it, not the indices; those that differ in these bits
+alone become one, so that which of them a pixel has tells nothing. Their opacity stays.
 
 A hidden message that is spread over higher bits, or over where a picture has its edges, survives.
 """
@@ -21,6 +22,7 @@ from filters.formats.picture_model import (
     Plane,
     frames,
     head,
+    with_palette,
     write_frames,
 )
 from schemas.errors import Broken
@@ -50,12 +52,13 @@ def make(parameters: NoiseParameters, documents: Documents) -> Run:
 
     def noisy(packed: list[Any], seed: bytes) -> Iterator[Frame]:
         for number, frame in enumerate(frames(packed)):
-            if frame.mode != "P":
-                of_frame = seed + number.to_bytes(4, "big")
-                frame.planes = [
-                    _noisy(plane, mask, of_frame + bytes([at]))
-                    for at, plane in enumerate(frame.planes)
-                ]
+            of_frame = seed + number.to_bytes(4, "big")
+            if frame.mode == "P":
+                yield _noisy_palette(frame, mask, of_frame)
+                continue
+            frame.planes = [
+                _noisy(plane, mask, of_frame + bytes([at])) for at, plane in enumerate(frame.planes)
+            ]
             yield frame
 
     def run(message: Message) -> Answer:
@@ -64,7 +67,7 @@ def make(parameters: NoiseParameters, documents: Documents) -> Run:
         lengths = b"".join(len(part).to_bytes(4, "big") for part in parts)
         seed = hashlib.sha256(_LABEL + lengths + b"".join(parts)).digest()
         payload = write_frames(picture, noisy(packed, seed))
-        note = f"the lowest {parameters.bits} bits of each sample replaced by noise"
+        note = f"the lowest {parameters.bits} bits of each sample or colour replaced by noise"
         return Changed(Message(message.meta_bytes, payload), note)
 
     return run
@@ -79,9 +82,19 @@ def _noisy(plane: Plane, mask: int, seed: bytes) -> Plane:
     return (plane & ~np.uint8(mask)) | noise.reshape(plane.shape)
 
 
+def _noisy_palette(frame: Frame, mask: int, seed: bytes) -> Frame:
+    colours = np.frombuffer(frame.palette, np.uint8).reshape(-1, 4).copy()
+    colours[:, :3] &= ~np.uint8(mask)
+    alike, of_colour = np.unique(colours.view(">u4").ravel(), return_inverse=True)
+    merged = alike.astype(">u4").view(np.uint8).reshape(-1, 4)
+    seen = merged[:, 3] > 0  # what nobody sees has no colour
+    merged[seen, :3] = _noisy(merged[seen, :3], mask, seed)
+    return with_palette(frame, merged[of_colour])
+
+
 STAGE = StageType(
     name="picture_noise",
-    version=1,
+    version=2,
     kind=Kind.TRANSFORM,
     side=Side.SOURCE,
     parameters=NoiseParameters,

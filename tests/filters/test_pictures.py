@@ -241,6 +241,24 @@ def test_noise_is_the_same_for_the_same_message_and_another_for_another_key() ->
     assert 0.4 < float(((before ^ after) & 1).mean()) < 0.6
 
 
+def test_noise_is_in_a_palettes_colours_and_makes_one_of_those_that_differ_in_it_alone() -> None:
+    colours = np.array([(8 * at, 8 * at + low, 99, 255) for at in range(30) for low in (0, 1)])
+    colours[0] = 0
+    palette = colours.astype(np.uint8).tobytes()
+    whole = np.arange(6000).reshape(60, 100) % 60
+    given_model = model("gif", "P", planes=[whole.astype(np.uint8)], palette=palette)
+    answer = changed(made("picture_noise", {"noise.key": b"k" * 32}, bits=2)(given_model))
+    frame = read(answer.message.payload, LIMITS).frames[0]
+    noisy = np.frombuffer(frame.palette, np.uint8).reshape(-1, 4)
+    shown = noisy[frame.planes[0]]
+    assert len(noisy) == 31
+    assert np.array_equal(shown[:, :, :3] >> 2, colours[whole][:, :, :3] >> 2)
+    assert np.array_equal(shown[:, :, 3], colours[whole][:, :, 3])
+    assert bytes(4) in [bytes(colour) for colour in noisy]
+    assert 0.3 < float((noisy[1:, :3] & 1).mean()) < 0.7
+    assert isinstance(made("picture_read")(answer.message), Pass)
+
+
 def test_a_key_that_is_too_short_is_not_taken() -> None:
     with pytest.raises(Broken, match="32 bytes"):
         made("picture_noise", {"noise.key": b"short"})
