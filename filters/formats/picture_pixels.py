@@ -249,7 +249,7 @@ def _jpeg_frame(found: Structure, image: Any) -> Frame:
             unwanted("pixels with opacity in a picture that is to be a JPEG")
         whole = np.asarray(image.convert("RGB").convert("YCbCr"))
         planes = [np.ascontiguousarray(whole[:, :, at]) for at in range(3)]
-        if found.format == "webp":
+        if found.format == "webp" and min(whole.shape[:2]) > 1:  # as `_stored_planes` takes them
             planes[1:] = [halved(plane) for plane in planes[1:]]
     planes = [_turned(plane, found.orientation) for plane in planes]
     height, width = planes[0].shape

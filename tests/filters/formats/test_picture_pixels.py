@@ -6,6 +6,7 @@ from struct import pack
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw
 
 from filters.formats.picture_model import Frame, read
@@ -98,3 +99,16 @@ def test_a_frame_of_more_than_256_colours_gets_the_nearest_few() -> None:
     opaque = shown[:, :, 3] == 255
     assert np.abs(got - shown)[opaque].mean() < 24
     assert sorted(set(np.unique(last.planes[0]))) == list(range(len(colours)))
+
+
+@pytest.mark.parametrize("shape", [(1, 17), (8, 1), (1, 1), (2, 9)])
+def test_a_narrow_lossy_webp_comes_out_the_same_when_it_goes_through_again(
+    shape: tuple[int, int],
+) -> None:
+    build, rebuild = made("picture_build"), made("picture_rebuild")
+    for seed in range(20):
+        kept = BytesIO()
+        noise = np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(kept, "WEBP", quality=90)
+        first = changed(build(changed(rebuild(message(kept.getvalue()))).message)).message.payload
+        assert changed(build(changed(rebuild(message(first))).message)).message.payload == first
