@@ -152,7 +152,7 @@ _STAGES: dict[str, Listed] = {
     "picture_downscale": Listed(
         "filters.transforms.picture_downscale", Kind.TRANSFORM, Side.SOURCE, 2
     ),
-    "picture_mark": Listed("filters.transforms.picture_mark", Kind.TRANSFORM, Side.SOURCE, 1),
+    "picture_mark": Listed("filters.transforms.picture_mark", Kind.TRANSFORM, Side.SOURCE, 2),
     "picture_noise": Listed("filters.transforms.picture_noise", Kind.TRANSFORM, Side.SOURCE, 2),
     "pixels_recognise": Listed("filters.checks.pixels_recognise", Kind.FILTER, Side.SOURCE, 2),
     "picture_words": Listed("filters.checks.picture_words", Kind.FILTER, Side.SOURCE, 1),

@@ -24,6 +24,7 @@ PICTURE_CBOR = "application/picture+cbor"
 MODEL_LAYOUT = 1
 PALETTE_COLOURS_MAX = 256
 DPI_MAX = 1200
+MODEL_BYTES_MAX = 16 << 20  # schemas.policy.PAYLOAD_BYTES_MAX
 
 Plane = NDArray[np.uint8]
 """Rows of bytes, height by stride."""
@@ -112,8 +113,20 @@ def write(picture: Picture) -> bytes:
 
 
 def write_frames(picture: Picture, frames: Iterable[Frame]) -> bytes:
-    """The same for frames that come one by one, so that one is in memory at a time."""
-    packed: list[Any] = [stored(frame) for frame in frames]
+    """The same for frames that come one by one, so that one is in memory at a time.
+
+    `Malformed` where they have more bytes than any policy lets a payload have.
+    """
+    packed: list[Any] = []
+    left_bytes = MODEL_BYTES_MAX
+    for frame in frames:
+        packed.append(stored(frame))
+        left_bytes -= len(packed[-1][5])
+        if left_bytes < 0:
+            raise Malformed(
+                Reason.SIZE_OUT_OF_BOUNDS,
+                "its pixels deflate to more than 16 MiB, the most that crosses: make it smaller",
+            )
     model: dict[str, Any] = {
         "picture": MODEL_LAYOUT,
         "format": picture.format,

@@ -106,7 +106,7 @@ def _with_ink(frame: Frame) -> tuple[bytes, Plane, bytes, bytes]:
 
 STAGE = StageType(
     name="picture_mark",
-    version=1,
+    version=2,
     kind=Kind.TRANSFORM,
     side=Side.SOURCE,
     parameters=PictureMarkParameters,

@@ -14,13 +14,14 @@ from PIL import Image
 
 from filters import catalog
 from filters.formats.jpeg_structure import orientation_of
-from filters.formats.picture_model import Frame, Picture, read, write
+from filters.formats.picture_model import MODEL_BYTES_MAX, Frame, Picture, read, write
 from filters.formats.picture_structure import PictureLimits
 from filters.twins.jpeg_blocks import coefficients, inverse, quantisation, turns
 from filters.twins.jpeg_writer import write as write_jpeg
 from schemas.cbor import CborValue, encode
 from schemas.errors import Broken, Malformed
 from schemas.message import Message
+from schemas.policy import PAYLOAD_BYTES_MAX
 from schemas.stage import Run
 from schemas.verdict import Changed, Hold, Pass, Refuse
 from tests.filters.conftest import changed, message
@@ -309,6 +310,16 @@ def test_trailing_bytes_are_dropped_where_the_policy_says_so() -> None:
     assert isinstance(answer, Changed)
     assert "trailing data" in answer.note
     assert stopped(made("picture_rebuild"), message(payload)) == "trailing-data"
+
+
+def test_a_picture_that_takes_more_bytes_than_a_message_has_is_refused_where_it_is_rebuilt() -> (
+    None
+):
+    assert MODEL_BYTES_MAX == PAYLOAD_BYTES_MAX
+    kept = BytesIO()
+    noise = np.random.default_rng(1).integers(0, 256, (2400, 2400, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(kept, "PNG", compress_level=0)
+    assert stopped(made("picture_rebuild"), message(kept.getvalue())) == "size-out-of-bounds"
 
 
 def test_pictures_can_be_held_for_people() -> None:
