@@ -92,14 +92,32 @@ def _frames(found: Structure, form: str, animated: bool) -> Iterator[Frame]:
         if form == "jpeg":
             yield _jpeg_frame(found, image)
             return
-        count = getattr(image, "n_frames", 1)
-        if count != found.frames:
+        beside = int(getattr(image, "default_image", False))
+        if getattr(image, "n_frames", 1) != beside + found.frames:
             raise Malformed(Reason.SYNTAX, "the decoder finds another number of frames")
-        for at in range(count):
-            image.seek(at)
+        for at in range(found.frames):
+            if beside and not at:
+                _begin(found, image)
+            image.seek(beside + at)
             image.load()
             ms = found.durations_ms[at] if animated else 0
             yield _frame(found, image, form, animated, ms)
+
+
+def _begin(found: Structure, image: Any) -> None:
+    """Go to the first frame of an animated PNG whose own image is no part of the animation.
+
+    Pillow would draw that frame over the image; it is drawn on nothing (PNG third edition, 11.3.4).
+    """
+    found.drop("the image beside the animation")
+    image.load()
+    whole = (0, 0, *image.size)
+    nothing = (0,) * len(image.getbands())
+    image.paste(nothing[0] if len(nothing) == 1 else nothing, whole)
+    image.seek(1)
+    image.blend_op = PngImagePlugin.Blend.OP_SOURCE
+    if image.dispose_extent != whole and "A" not in image.getbands():
+        unwanted("an animation that begins with a part of the picture")
 
 
 def _opened(found: Structure) -> Any:

@@ -1,6 +1,7 @@
 """Pixels of pictures as they cross: what nobody sees is not among them, and all else is."""
 
 import tracemalloc
+import zlib
 from io import BytesIO
 from struct import pack
 from typing import Any
@@ -12,7 +13,8 @@ from PIL import Image, ImageDraw
 from filters.formats.picture_model import Frame, read
 from filters.formats.picture_structure import PictureLimits
 from tests.filters.conftest import changed, message
-from tests.filters.test_pictures import made
+from tests.filters.hostile.visual import png_chunk
+from tests.filters.test_pictures import made, stopped
 
 LIMITS = PictureLimits()
 
@@ -99,6 +101,47 @@ def test_a_frame_of_more_than_256_colours_gets_the_nearest_few() -> None:
     opaque = shown[:, :, 3] == 255
     assert np.abs(got - shown)[opaque].mean() < 24
     assert sorted(set(np.unique(last.planes[0]))) == list(range(len(colours)))
+
+
+def beside(samples: int, kinds: bytes, frames: list[tuple[bytes, int, int]]) -> bytes:
+    """A PNG with an animation of frames (a pixel, rows, how they are blended) beside its image."""
+
+    def rows(pixel: bytes, count: int) -> bytes:
+        return zlib.compress((b"\x00" + pixel * 4) * count)
+
+    head = pack(">IIBB", 4, 4, 8, kinds[0]) + bytes(3)
+    parts = [b"\x89PNG\r\n\x1a\n", png_chunk(b"IHDR", head)]
+    if kinds[0] == 3:
+        parts.append(png_chunk(b"PLTE", bytes(range(30, 39))) + png_chunk(b"tRNS", b"\xff\x00"))
+    parts.append(png_chunk(b"acTL", pack(">II", len(frames), 0)))
+    parts.append(png_chunk(b"IDAT", rows(b"\x02" * (samples - 1) + kinds[1:], 4)))
+    for at, (pixel, high, blend) in enumerate(frames):
+        control = pack(">IIIIIHHBB", 2 * at, 4, high, 0, 0, 1, 10, 0, blend)
+        parts.append(png_chunk(b"fcTL", control))
+        parts.append(png_chunk(b"fdAT", pack(">I", 2 * at + 1) + rows(pixel, high)))
+    return b"".join([*parts, png_chunk(b"IEND", b"")])
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_image_beside_an_animation_is_not_of_it_and_does_not_shine_through(count: int) -> None:
+    unseen = [(bytes(4), 4, 1), (b"\x09\x09\x09\xff", 2, 1)][:count]
+    form, frames = rebuilt(beside(4, b"\x06\xff", unseen))
+    assert (form, len(frames)) == ("png", count)
+    assert not frames[0].planes[0].any()
+    if count == 2:
+        assert frames[1].planes[0].tobytes() == b"\x09\x09\x09\xff" * 8 + bytes(32)
+    half = [(b"\x09\x09\x09\xff", 2, 1)] * count
+    assert rebuilt(beside(4, b"\x06\xff", half))[1][0].planes[0][2:].sum() == 0
+    of_palette = rebuilt(beside(1, b"\x03\x02", [(b"\x01", 4, 1), (b"\x00", 4, 1)][:count]))[1]
+    shown = np.frombuffer(of_palette[0].palette or of_palette[0].planes[0].tobytes(), np.uint8)
+    assert not shown.any()
+    grey = rebuilt(beside(1, b"\x00\x02", [(b"\x07", 4, 0)] * count))[1]
+    assert {int(value) for value in np.unique(grey[0].planes[0])} <= {7, 255}
+
+
+def test_an_animation_that_begins_with_a_part_beside_an_opaque_image_is_refused() -> None:
+    payload = beside(1, b"\x00\x02", [(b"\x07", 2, 0), (b"\x07", 4, 0)])
+    assert stopped(made("picture_rebuild"), message(payload)) == "picture-compression"
 
 
 @pytest.mark.parametrize("shape", [(1, 17), (8, 1), (1, 1), (2, 9)])
