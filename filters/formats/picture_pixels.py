@@ -217,7 +217,7 @@ def _quantised(pixels: Plane, ms: int) -> Frame:
     found = np.zeros(0, np.uint32)
     rows = max(_BAND_PIXELS // width, 1)
     for top in range(0, height, rows):
-        found = np.union1d(found, _packed(pixels[top : top + rows]))
+        found = _distinct(found, _packed(pixels[top : top + rows]))
         if len(found) > _GIF_COLOURS_MAX:
             found, plane = _few(pixels)
             break
@@ -225,6 +225,13 @@ def _quantised(pixels: Plane, ms: int) -> Frame:
         for top in range(0, height, rows):
             plane[top : top + rows] = np.searchsorted(found, _packed(pixels[top : top + rows]))
     return Frame(width, height, "P", [plane], ms, found.astype(">u4").tobytes())
+
+
+def _distinct(found: NDArray[np.uint32], more: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """All values of both, ascending. `numpy.unique` of values alone loads a module when it runs."""
+    ordered: NDArray[np.uint32] = np.sort(np.concatenate((found, more.ravel())))
+    first: NDArray[np.bool_] = np.append(True, ordered[1:] != ordered[:-1])
+    return ordered[first]
 
 
 def _packed(pixels: Plane) -> NDArray[np.uint32]:
@@ -253,7 +260,7 @@ def _few(pixels: Plane) -> tuple[NDArray[np.uint32], Plane]:
     colours = np.frombuffer(bytes(few.getpalette("RGB") or b""), np.uint8).reshape(1, -1, 3)
     of_index = _packed(colours)[0]
     used = of_index[np.flatnonzero(np.bincount(indices[~hidden], minlength=len(of_index)))]
-    found = np.union1d(used, np.zeros(1, np.uint32)[: int(hidden.any())])
+    found = _distinct(used, np.zeros(int(hidden.any()), np.uint32))
     plane: Plane = np.searchsorted(found, of_index).astype(np.uint8)[indices]
     plane[hidden] = 0  # what is not to be seen is 0, and so the first
     return found, plane
