@@ -128,7 +128,8 @@ def _opened(found: Structure) -> Any:
 
 
 def _frame(found: Structure, image: Any, form: str, animated: bool, ms: int) -> Frame:
-    if image.mode == "P" and not animated and form in ("png", "gif", "bmp"):
+    upright = not animated and found.orientation == 1
+    if image.mode == "P" and upright and form in ("png", "gif", "bmp"):
         return _palette_frame(image)
     pixels = _turned(_samples(image), found.orientation)
     if form == "gif":

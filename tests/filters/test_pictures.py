@@ -267,7 +267,7 @@ def test_a_key_that_is_too_short_is_not_taken() -> None:
 
 @pytest.mark.parametrize(
     ("form", "more"),
-    [("JPEG", {}), ("PNG", {}), ("WEBP", {}), ("WEBP", {"lossless": True})],
+    [("JPEG", {}), ("PNG", {}), ("PNG", {"mode": "P"}), ("WEBP", {}), ("WEBP", {"lossless": True})],
 )
 def test_a_picture_is_turned_as_its_orientation_says(form: str, more: dict[str, Any]) -> None:
     exif = Image.Exif()
