@@ -110,7 +110,7 @@ def placed(model: CborValue, form: Form = plain) -> tuple[list[str], list[str]]:
     if isinstance(model, dict) and model.keys() == {"json", "value"}:
         model = model["value"]
     if isinstance(model, dict) and model.keys() == {"office", "kind", "parts"}:
-        texts = [form(text) for text in office_texts(model, form)]
+        texts = [form(text) for text in office_texts(model)]
     else:
         texts = _texts(model, form)
     return [f"text {number}" for number in range(1, len(texts) + 1)], texts
