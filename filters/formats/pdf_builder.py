@@ -11,17 +11,19 @@ from typing import Any
 import pikepdf
 
 from filters.formats import pdf_bodies, pdf_content
+from filters.formats.pdf_charges import Charges
 from filters.formats.pdf_cmap import rewritten
 from filters.formats.pdf_matrix import check_matrix
 from filters.formats.pdf_pictures import picture
 from filters.formats.pdf_roles import RESOURCES, ROLES
 from filters.formats.pdf_structure import PdfLimits
-from filters.formats.pdf_values import NAME, UNNAMED, clean_name, items_of, numbers, real
+from filters.formats.pdf_values import NAME, UNNAMED, clean_name, real
 from filters.formats.picture_structure import broken, unwanted
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
 DEPTH_LEVELS_MAX = 24
+CMAP_BYTES_A_STEP = 8
 _DEVICES = {"/DeviceGray": 1, "/DeviceRGB": 3, "/DeviceCMYK": 4, "/G": 1, "/RGB": 3, "/CMYK": 4,
             "/CalGray": 1, "/CalRGB": 3, "/CalCMYK": 4}  # fmt: skip
 _INHERITING = frozenset({"@form", "@xobject", "@pattern", "font"})  # their content has resources
@@ -36,7 +38,7 @@ def deflated(raw: bytes) -> dict[str, Any]:
 class Builder:
     """Objects of the new document, in the order in which they are reached."""
 
-    def __init__(self, limits: PdfLimits) -> None:
+    def __init__(self, limits: PdfLimits, steps_max: int) -> None:
         self.objects: list[Any] = []
         self.limits = limits
         self.dropped: set[str] = set()
@@ -49,21 +51,21 @@ class Builder:
         self.holder = pikepdf.new()  # what inline pictures belong to when they become streams
         self._depth = 0
         self._pixels = 0
-        self._inflated = 0
+        self.charges = Charges(limits, steps_max)
 
     def page(self, page: Any) -> int:
         """The number of a page's new object."""
-        box = numbers(page.get("/MediaBox"), 4)
+        box = self.charges.numbers(page.get("/MediaBox"), 4)
         new: dict[str, Any] = {"Type": "Page", "MediaBox": box}
         if "/CropBox" in page:
-            new["CropBox"] = numbers(page["/CropBox"], 4)
+            new["CropBox"] = self.charges.numbers(page["/CropBox"], 4)
         turned = page.get("/Rotate", 0)
         if turned:
             if int(turned) % 90:
                 broken("a page that is turned by no right angle")
             new["Rotate"] = int(turned) % 360
         if "/Group" in page:
-            new["Group"] = self.of_role("group", page["/Group"])
+            new["Group"] = self.reference("group", page["/Group"])
         for key in ("/Annots", "/AA", "/Thumb", "/PieceInfo", "/Metadata", "/StructParents"):
             if key in page:
                 self.dropped.add(key[1:].lower())
@@ -105,10 +107,9 @@ class Builder:
             inline[given] = image
             return names.of("XObject", given)
 
-        parsed = pikepdf.parse_content_stream(stream)
-        text = pdf_content.written(list(parsed), names, keep).encode("ascii")
-        self.count(len(text))
-        return deflated(text)
+        given = stream if isinstance(stream, pikepdf.Stream) else stream.get("/Contents")
+        self.charges.content(given)
+        return pdf_content.text_of(given, pdf_content.Writing(names, keep, self.charges.written))
 
     def resources_of(self, names: pdf_content.Names, inline: dict[str, Any]) -> dict[str, Any]:
         """The resources that content names, under their short names."""
@@ -161,7 +162,7 @@ class Builder:
         if role == "number":
             return real(value)
         if role == "numbers":
-            return numbers(value)
+            return self.charges.numbers(value)
         if role == "truth":
             return bool(value)
         if role == "name":
@@ -266,7 +267,7 @@ class Builder:
         new = {"S": self.plain("keep:Alpha|Luminosity", value.get("/S")),
                "G": self.reference("@form", value["/G"])}  # fmt: skip
         if "/BC" in value:
-            new["BC"] = numbers(value["/BC"])
+            new["BC"] = self.charges.numbers(value["/BC"])
         return new
 
     def blend(self, value: Any) -> Any:
@@ -275,29 +276,31 @@ class Builder:
 
     def truths(self, value: Any) -> list[bool]:
         """An array of two truth values."""
-        return [bool(item) for item in list(value)[:2]]
+        return [bool(value[at]) for at in range(min(len(value), 2))]
 
     def gamma(self, value: Any) -> Any:
         """One number or three."""
-        return numbers(value) if isinstance(value, pikepdf.Array) else real(value)
+        return self.charges.numbers(value) if isinstance(value, pikepdf.Array) else real(value)
 
     def widths(self, value: Any) -> list[Any]:
         """Widths of a CID font: numbers, and arrays of them."""
-        return [numbers(x) if isinstance(x, pikepdf.Array) else real(x) for x in items_of(value)]
+        listed = self.charges.items(value)
+        numbers = self.charges.numbers
+        return [numbers(x) if isinstance(x, pikepdf.Array) else real(x) for x in listed]
 
     def encoding(self, value: Any) -> Any:
         """A named encoding, differences to one, or a character map."""
         if isinstance(value, pikepdf.Name):
             return clean_name(value)
         if isinstance(value, pikepdf.Stream):
-            return self.reference("@cmap", value)
+            return self.built("@cmap", value)
         new: dict[str, Any] = {"Type": "Encoding"}
         if "/BaseEncoding" in value:
             new["BaseEncoding"] = clean_name(value["/BaseEncoding"])
         if "/Differences" in value:
             new["Differences"] = [
                 self.glyph_name(x) if isinstance(x, pikepdf.Name) else int(x)
-                for x in items_of(value["/Differences"])
+                for x in self.charges.items(value["/Differences"])
             ]
         return new
 
@@ -306,6 +309,7 @@ class Builder:
         if isinstance(value, pikepdf.Name):
             return clean_name(value)
         from_bytes = self.bytes_of(value)
+        self.charges.steps(len(from_bytes) // CMAP_BYTES_A_STEP)
         return {"$o": self.add(deflated(rewritten(from_bytes)))}
 
     def map(self, value: Any) -> Any:
@@ -361,7 +365,7 @@ class Builder:
                 self.reference("function", value[3]),
             ]
         if kind == "/DeviceN":
-            names = [clean_name(item) for item in items_of(value[1])][:32]
+            names = [clean_name(item) for item in self.charges.items(value[1])][:32]
             return [
                 "DeviceN",
                 names,
@@ -387,9 +391,7 @@ class Builder:
 
     def count(self, size: int) -> None:
         """Charge decoded bytes against the bound."""
-        self._inflated += size
-        if self._inflated > self.limits.inflated_bytes_max:
-            raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "the streams hold too many bytes")
+        self.charges.bytes(size)
 
 
 def _looked_up(resources: Any, category: str, given: str) -> Any:

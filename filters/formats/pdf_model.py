@@ -12,6 +12,7 @@ from typing import Any
 
 from filters.formats.pdf_lines import is_content
 from filters.formats.pdf_roles import RESOURCES, ROLES
+from filters.formats.pdf_steps import check_steps
 from filters.formats.pdf_structure import PdfLimits
 from filters.formats.picture_model import check_frame, frames
 from filters.formats.picture_structure import PictureLimits
@@ -76,6 +77,7 @@ def read(untrusted: bytes, limits: PdfLimits) -> Document:
     check = _Check(document, limits)
     for number, item in enumerate(objects):
         check.value(item, number, 0)
+    check_steps(document, size)
     check.contents()
     return document
 
@@ -93,6 +95,8 @@ class _Check:
         if depth > DEPTH_LEVELS_MAX:
             raise Malformed(Reason.TOO_DEEP, "an object nests deeper than its bound")
         kind = type(value)
+        if not depth and kind is dict and ("$o" in value or "$r" in value):
+            raise Malformed(Reason.MODEL_SHAPE, "an object that is only a reference or a number")
         if kind is str:
             if _NAME.fullmatch(value) is None:
                 raise Malformed(Reason.MODEL_SHAPE, "a name of other characters than names have")

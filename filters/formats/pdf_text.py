@@ -16,7 +16,7 @@ from filters.formats.pdf_font_codes import Font
 from filters.formats.pdf_glyphs import BY_NAME, UNKNOWN, WINDOWS, characters_of
 from filters.formats.pdf_model import Document, content_numbers
 
-MAPPED_MAX = 70_000
+MAPPED_MAX = 70_000  # steps of one map, whether or not a code comes a second time
 _SECTION = re.compile(rb"beginbf(char|range)\n(.*?)\nendbf\1", re.DOTALL)
 _TOKEN = re.compile(rb"<[0-9a-f]*>|\[|\]")
 GLYPH_CHARACTERS_MAX = 16  # a glyph that draws more is no letter; its text is searched by itself
@@ -58,12 +58,13 @@ def texts(document: Document, followed_bytes_max: int = FOLLOWED_BYTES_MAX) -> T
         if type(item) is dict and item.get("Type") == "Font":
             fonts[number] = _font(document, item, reader)
     out = Texts()
+    held = _resources(document)
     numbers = list(dict.fromkeys(content_numbers(document)))
     pages = numbers[: len(document.pages)]
     for number in pages + sorted(set(numbers[len(pages) :]), reverse=True):
         if number in reader.walked and number not in pages:
             continue
-        drawn = reader.read(number, _resources(document, number))
+        drawn = reader.read(number, held.get(number, {}))
         out.found += drawn.texts()
         out.pictures += number in pages and drawn.pictures and not drawn.pieces
     out.names = _names(document)
@@ -108,16 +109,18 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value if type(value) is dict else {}
 
 
-def _resources(document: Document, content: int) -> dict[str, Any]:
-    own = _mapping(document.objects[content])
-    if "Resources" in own:
-        return _mapping(own["Resources"])
-    for item in document.objects:
+def _resources(document: Document) -> dict[int, dict[str, Any]]:
+    """The resources of each content: its own, else those of the first that it belongs to."""
+    held: dict[int, dict[str, Any]] = {}
+    for number, item in enumerate(document.objects):
         holder = _mapping(item)
-        glyphs = _mapping(holder.get("CharProcs"))
-        if holder.get("Contents") == {"$o": content} or {"$o": content} in glyphs.values():
-            return _mapping(holder.get("Resources"))
-    return {}
+        resources = _mapping(holder.get("Resources"))
+        for content in (holder.get("Contents"), *_mapping(holder.get("CharProcs")).values()):
+            if type(content) is dict and "$o" in content:
+                held.setdefault(content["$o"], resources)
+        if "Resources" in holder:
+            held[number] = resources
+    return held
 
 
 def _font(document: Document, font: dict[str, Any], reader: Reader) -> Font:
@@ -188,34 +191,40 @@ def _wide_font(document: Document, font: dict[str, Any], said: dict[int, str]) -
 
 def _unicode(cmap: bytes) -> dict[int, str]:
     characters: dict[int, str] = {}
+    left = MAPPED_MAX
     for section in _SECTION.finditer(cmap):
         tokens = _TOKEN.findall(section[2])
         at = 0
-        while at + 1 < len(tokens) and len(characters) < MAPPED_MAX:
+        while at + 1 < len(tokens) and left > 0:
             if section[1] == b"char":
                 characters[_code(tokens[at])] = _characters(tokens[at + 1])
-                at += 2
+                at, left = at + 2, left - 1
             else:
-                at = _range(tokens, at, characters)
+                at, left = _range(tokens, at, characters, left)
     return characters
 
 
-def _range(tokens: list[bytes], at: int, characters: dict[int, str]) -> int:
-    """One range of a map, and where the next begins."""
+def _range(tokens: list[bytes], at: int, characters: dict[int, str], left: int) -> tuple[int, int]:
+    """One range of a map; where the next begins, and how many steps are left."""
     first, last = _code(tokens[at]), _code(tokens[at + 1])
     if at + 2 >= len(tokens):
-        return len(tokens)
+        return len(tokens), left
     if tokens[at + 2] == b"[":
-        end = tokens.index(b"]", at) if b"]" in tokens[at:] else len(tokens)
-        for code, token in enumerate(tokens[at + 3 : end], first):
+        try:
+            end = tokens.index(b"]", at)
+        except ValueError:
+            end = len(tokens)
+        inside = tokens[at + 3 : min(end, at + 3 + left)]
+        for code, token in enumerate(inside, first):
             characters[code] = _characters(token)
-        return end + 1
+        return end + 1, left - 1 - len(inside)
     begin = _characters(tokens[at + 2])
-    for code in range(first, min(last, first + 0xFFFF) + 1):
+    codes = range(first, min(last, first + 0xFFFF, first + left - 1) + 1)
+    for code in codes:
         last_of = ord(begin[-1]) + code - first if begin else 0xFFFD
         good = last_of < 0xD800 or 0xDFFF < last_of < 0x110000
         characters[code] = begin[:-1] + (chr(last_of) if good else "\ufffd")
-    return at + 3
+    return at + 3, left - 1 - len(codes)
 
 
 def _code(token: bytes) -> int:

@@ -1,4 +1,4 @@
-"""Values of a PDF in their one spelling: numbers, names, lists of numbers.
+"""Values of a PDF in their one spelling: numbers, names, lists.
 
 Takes values of pikepdf, gives what the model of docs/spec/pdf-model.md holds, or raises
 `Malformed`.
@@ -34,11 +34,3 @@ def items_of(value: Any) -> list[Any]:
     if not isinstance(value, pikepdf.Array) or len(value) > ITEMS_MAX:
         broken("no list where one must be, or one that is too long")
     return list(value)
-
-
-def numbers(value: Any, count: int = 0) -> list[Any]:
-    """An array of numbers, of so many if `count` is given."""
-    items = items_of(value)
-    if count and len(items) != count:
-        broken("a list of numbers of a wrong length")
-    return [real(item) for item in items]

@@ -19,6 +19,7 @@ from pypdfium2 import raw as pdfium_c
 from filters.checks.pdf_recognise import SMALLEST, PdfParameters, warm_up
 from filters.formats.pdf_builder import Builder
 from filters.formats.pdf_opened import FOUND, beside_pages, opened, set_limits
+from filters.formats.pdf_steps import steps_max
 from filters.formats.pdf_structure import PdfLimits, walk
 from filters.formats.picture_model import PICTURE_CBOR, Frame, Picture, Plane, stored, write_frames
 from filters.formats.picture_pixels import halved
@@ -104,7 +105,7 @@ def _clean(
 ) -> tuple[bytes, set[str]]:
     with opened(untrusted, limits) as pdf:
         dropped = beside_pages(pdf)
-        builder = Builder(limits)
+        builder = Builder(limits, steps_max(len(untrusted)))
         pages = [builder.page(pdf.pages[at].obj) for at in parameters.kept(len(pdf.pages))]
         held = {key[1:] for key in pdf.Root.keys() - {"/Type", "/Pages"}}
         dropped |= {key.lower() for key in held & _KEYS}

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from filters.twins.cbor_reader import ReaderLimits
 from filters.twins.cbor_reader import read as read_cbor
+from filters.twins.pdf_effort import check_effort
 from filters.twins.pdf_tables import KEYS, NUMBERED, check_line
 from filters.twins.picture_read import Crossed, Stored, frame_of, picture_of, pieces
 from schemas.errors import Malformed
@@ -72,6 +73,8 @@ def model(untrusted: bytes) -> Clean | Crossed:
     if type(pages) is not list or len({page for page in pages if type(page) is int}) != len(pages):
         raise _shape("pages")
     for number, item in enumerate(objects):
+        if type(item) is dict and ("$o" in item or "$r" in item):
+            raise _shape("an object of its own")
         _object(item, number)
     for page in pages:
         if not 0 <= page < len(objects) or _kind_of(objects[page]) != "Page":
@@ -155,10 +158,15 @@ def _real(text: Any) -> None:
         raise _shape("a number in its one spelling")
 
 
-def check_streams(clean: Clean, bytes_max: int, pixels_max: int) -> None:
-    """Every stream holds what it says and what its place allows; `Malformed` otherwise."""
+def check_streams(clean: Clean, bytes_max: int, pixels_max: int, size: int) -> None:
+    """Every stream holds what it says and what its place allows; `Malformed` otherwise.
+
+    size: of the whole model, in bytes.
+    """
     content = set(_content(clean))
-    left, pixels = bytes_max, pixels_max
+    _check_sizes(clean, bytes_max)
+    check_effort(clean.objects, clean.bytes_of, size)
+    pixels = pixels_max
     for number, item in enumerate(clean.objects):
         if type(item) is not dict:
             continue
@@ -169,17 +177,24 @@ def check_streams(clean: Clean, bytes_max: int, pixels_max: int) -> None:
                 raise Malformed(Reason.TOO_MANY_PIXELS, "more pixels than are taken here")
             _count_rows(frame)
         elif "$b" in item:
-            if type(item["$b"]) is not bytes or type(item.get("$n")) is not int or item["$n"] < 0:
-                raise _shape("a stream")
-            left -= item["$n"]
-            if left < 0:
-                raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "more bytes than are taken here")
             raw = clean.bytes_of(number)
             if number in content:
                 _lines(raw)
         elif number in content:
             raise _shape("content that is a stream")
     _programs(clean)
+
+
+def _check_sizes(clean: Clean, bytes_max: int) -> None:
+    """What all streams say that they hold, before any of them is inflated."""
+    left = bytes_max
+    for item in clean.objects:
+        if type(item) is dict and "$b" in item:
+            if type(item["$b"]) is not bytes or type(item.get("$n")) is not int or item["$n"] < 0:
+                raise _shape("a stream")
+            left -= item["$n"]
+            if left < 0:
+                raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "more bytes than are taken here")
 
 
 def _count_rows(frame: Stored) -> None:
@@ -223,16 +238,22 @@ def _programs(clean: Clean) -> None:
             if key in item and not _start(clean, item[key]).startswith(_PROGRAMS):
                 raise Malformed(Reason.SYNTAX, "a font program that does not begin as one")
         for key in ("ToUnicode", "Encoding"):
-            mapped = type(item.get(key)) is dict and set(item[key]) == {"$o"}
-            if mapped and not _CMAP.issuperset(clean.bytes_of(_referred(item[key]))):
+            if type(item.get(key)) is not dict or set(item[key]) != {"$o"}:
+                continue
+            mapped = _stream_of(clean, item[key])
+            if not all(_CMAP.issuperset(part) for part in pieces(mapped["$b"], mapped["$n"])):
                 raise Malformed(Reason.SYNTAX, "a character map with other characters")
 
 
-def _start(clean: Clean, reference: Any) -> bytes:
-    number = _referred(reference)
-    stream = clean.objects[number]
+def _stream_of(clean: Clean, reference: Any) -> dict[str, Any]:
+    stream = clean.objects[_referred(reference)]
     if type(stream) is not dict or "$b" not in stream:
-        raise _shape("a font program that is a stream")
+        raise _shape("a stream where one must be")
+    return stream
+
+
+def _start(clean: Clean, reference: Any) -> bytes:
+    stream = _stream_of(clean, reference)
     return next(pieces(stream["$b"], stream["$n"]), b"")[:8]
 
 
@@ -249,7 +270,8 @@ def make(parameters: PdfReadParameters, documents: Documents) -> Run:
                 raise Malformed(Reason.TOO_MANY_FRAMES, "more pages than are taken here")
             if len(crossed.objects) > parameters.objects_max:
                 raise Malformed(Reason.TOO_MANY_ELEMENTS, "more objects than are taken here")
-            check_streams(crossed, parameters.inflated_bytes_max, parameters.all_pixels_max)
+            size = len(message.payload)
+            check_streams(crossed, parameters.inflated_bytes_max, parameters.all_pixels_max, size)
             return Pass()
         if crossed.form != "pdf" or len(crossed.frames) > parameters.pages_max:
             raise Malformed(Reason.TOO_MANY_FRAMES, "no PDF, or more pages than are taken here")

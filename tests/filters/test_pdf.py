@@ -198,3 +198,25 @@ def test_a_written_file_with_one_byte_more_anywhere_is_not_verified() -> None:
         longer = delivered.payload[:at] + b" " + delivered.payload[at:]
         assert stopped(verify, Message(delivered.meta_bytes, longer))
     assert stopped(verify, message(pdf()))
+
+
+def test_an_encoding_that_is_a_map_in_the_file_is_taken_by_both_sides() -> None:
+    cmap = stream(b"begincodespacerange <0000> <ffff> endcodespacerange endcmap", b"/Type/CMap")
+    font = b"<</Type/Font/Subtype/Type0/BaseFont/X/Encoding 7 0 R/DescendantFonts[8 0 R]>>"
+    inner = b"<</Type/Font/Subtype/CIDFontType2/BaseFont/X>>"
+    model = crossed(pdf(good(more={5: font, 7: cmap, 8: inner})))
+    assert isinstance(made("document_recognise")(model), Pass)
+    assert isinstance(made("pdf_read")(model), Pass)
+
+
+def test_an_object_that_is_only_a_reference_or_a_map_that_is_no_stream_is_not_taken() -> None:
+    sound: Any = decode(crossed(pdf()).payload)
+    page = sound["pages"][0]
+    for more in ({"$o": 0}, {"$r": "0.5"}):
+        shifted = encode(sound | {"objects": [*sound["objects"], more]})
+        assert stopped(made("document_recognise"), message(shifted))
+        assert stopped(made("pdf_read"), message(shifted))
+    fonts = [at for at, item in enumerate(sound["objects"]) if item.get("Type") == "Font"]
+    objects = [*sound["objects"][:page], {"Type": "Font", "Encoding": {"$o": fonts[0]}}]
+    moved = sound | {"objects": [*objects, sound["objects"][page]], "pages": [page + 1]}
+    assert stopped(made("pdf_read"), message(encode(moved)))

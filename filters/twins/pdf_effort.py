@@ -1,0 +1,147 @@
+"""What it takes to draw a cleaned PDF, or to read its text: the destination's own count.
+
+Takes objects as they crossed and a way to their bytes; raises `Malformed` for more than so many
+bytes may ask for (docs/spec/pdf-model.md, rule 7). Goes down from the pages: how often each thing
+is drawn is known before its own content is looked at, since what refers comes after what it refers
+to. A thing that nothing draws counts once, for it is read all the same.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from schemas.errors import Malformed
+from schemas.reasons import Reason
+
+# Twice what the source side lets cross: things that nothing draws count here too.
+EFFORT_LEAST, EFFORT_A_BYTE, EFFORT_MOST = 600_000, 16, 40_000_000
+_TEXT = (b" Tj", b" TJ")
+_PAINTS = (b" Do", b" gs", b" scn", b" SCN", b" sc", b" SC")
+
+
+def check_effort(objects: list[Any], bytes_of: Callable[[int], bytes], size: int) -> None:
+    """`Malformed` for a model of so many bytes that asks for too much."""
+    effort = _Effort(objects, bytes_of, min(EFFORT_LEAST + EFFORT_A_BYTE * size, EFFORT_MOST))
+    for number in range(len(objects) - 1, -1, -1):
+        effort.look(number)
+
+
+class _Effort:
+    def __init__(self, objects: list[Any], bytes_of: Callable[[int], bytes], most: int) -> None:
+        self._objects, self._bytes_of, self._most = objects, bytes_of, most
+        self._left = most
+        self._times = [0] * len(objects)  # how often a form, pattern or soft mask is drawn
+        self._codes: dict[int, Counter[int]] = {}  # how often a font's codes are shown
+        self._any: Counter[int] = Counter()  # codes whose font is that of whoever draws
+        self._draws_glyphs = any(type(item) is dict and "CharProcs" in item for item in objects)
+        self._fonts_seen = False
+
+    def look(self, number: int) -> None:
+        """One object; all that could draw it were looked at before."""
+        item = self._objects[number]
+        if type(item) is not dict:
+            return
+        if item.get("Type") == "Page":
+            self._content(item.get("Contents"), item.get("Resources"), 1)
+        elif item.get("Subtype") == "Form" or item.get("PatternType") == 1:
+            times = max(self._times[number], 1)
+            self._content({"$o": number}, item.get("Resources"), times)
+        elif "CharProcs" in item:
+            self._fonts_seen = True
+            for glyph, times in self._glyphs(number, item):
+                self._content(glyph, item.get("Resources"), max(times, 1))
+        elif "SMask" in item and self._times[number]:
+            self._state(item, self._times[number])
+
+    def _spend(self, steps: int) -> None:
+        self._left -= steps
+        if self._left < 0:
+            raise Malformed(Reason.TOO_MANY_ELEMENTS, "more to draw than so many bytes may ask for")
+
+    def _at(self, value: Any) -> tuple[int, Any]:
+        """The object that is meant, with its number or -1; what is no reference means itself."""
+        if type(value) is dict and type(value.get("$o")) is int:
+            return value["$o"], self._objects[value["$o"]]
+        return -1, value
+
+    def _entries(self, value: Any) -> dict[str, Any]:
+        found = self._at(value)[1]
+        return found if type(found) is dict else {}
+
+    def _glyphs(self, number: int, font: dict[str, Any]) -> Iterator[tuple[Any, int]]:
+        """Each glyph, and how often it is shown."""
+        by_name: Counter[str] = Counter()
+        shown = self._codes.get(number, Counter()) + self._any
+        code = -1
+        listed = self._entries(font.get("Encoding")).get("Differences")
+        for each in listed if type(listed) is list else []:
+            if type(each) is str:
+                by_name[each] += shown[code]
+            code = each if type(each) is int else code + 1
+        for name, glyph in self._entries(font["CharProcs"]).items():
+            yield glyph, by_name[name]
+
+    def _content(self, reference: Any, resources: Any, times: int) -> None:
+        """Spend what one content takes, and pass on how often it draws others."""
+        number, stream = self._at(reference)
+        if number < 0 or type(stream) is not dict or type(stream.get("$n")) is not int:
+            return  # refused where streams are looked at
+        named = self._entries(resources)
+        font: Counter[int] | None = self._any
+        kept: list[Counter[int] | None] = []
+        raw = self._bytes_of(number)
+        self._spend(times * (1 + raw.count(b"\n") + 3 * raw.count(b"<")))
+        for line in raw.split(b"\n"):
+            if line.endswith(_TEXT):
+                self._text(line, font, times)
+            elif line.endswith(b" Tf"):
+                font = self._font(named, line)
+            elif line.endswith(_PAINTS) and b"/" in line:
+                self._paint(named, line, times)
+            elif line == b"q":
+                kept.append(font)
+            elif line == b"Q" and kept:
+                font = kept.pop()
+
+    def _font(self, named: dict[str, Any], line: bytes) -> Counter[int] | None:
+        number, font = self._at(self._entries(named.get("Font")).get(_short(line)))
+        if number < 0 or type(font) is not dict or "CharProcs" not in font:
+            return None  # a font that draws no content
+        return self._codes.setdefault(number, Counter())
+
+    def _text(self, line: bytes, shown: Counter[int] | None, times: int) -> None:
+        for piece in line.split(b"<")[1:]:
+            digits = piece.partition(b">")[0]
+            self._spend(times * (len(digits) // 8))
+            if shown is not None and self._draws_glyphs:
+                if shown is self._any and self._fonts_seen:
+                    raise Malformed(Reason.MODEL_SHAPE, "text in a font that is set elsewhere")
+                for code, count in Counter(_bytes(digits)).items():
+                    shown[code] = min(shown[code] + count * times, self._most + 1)
+
+    def _paint(self, named: dict[str, Any], line: bytes, times: int) -> None:
+        short = _short(line)
+        category = {"x": "XObject", "p": "Pattern", "g": "ExtGState"}.get(short[:1], "")
+        number, item = self._at(self._entries(named.get(category)).get(short))
+        if number >= 0:
+            self._times[number] = min(self._times[number] + times, self._most + 1)
+        elif category == "ExtGState" and type(item) is dict:
+            self._state(item, times)
+
+    def _state(self, state: dict[str, Any], times: int) -> None:
+        """A graphics state draws the group of its soft mask."""
+        number, _ = self._at(self._entries(state.get("SMask")).get("G"))
+        if number >= 0:
+            self._times[number] = min(self._times[number] + times, self._most + 1)
+
+
+def _short(line: bytes) -> str:
+    """The name among the operands, without its slash."""
+    return line.partition(b"/")[2].partition(b" ")[0].decode("ascii", "replace")
+
+
+def _bytes(digits: bytes) -> bytes:
+    try:
+        return bytes.fromhex(digits.decode("ascii", "replace"))
+    except ValueError:
+        return b""  # refused where lines are looked at

@@ -1,0 +1,173 @@
+"""PDF files of a few kilobytes that ask for gigabytes or hours: refused, or of little cost."""
+
+import base64
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from filters.formats.pdf_builder import Builder
+from filters.formats.pdf_cmap import rewritten
+from filters.formats.pdf_opened import opened
+from filters.formats.pdf_structure import PdfLimits
+from schemas.cbor import decode, encode
+from schemas.message import Message
+from schemas.verdict import Pass
+from tests.filters.conftest import message
+from tests.filters.hostile.pdf_forge import Objects, good, pdf, stream
+from tests.filters.test_pdf import crossed, made, stopped
+
+_WORDS = {"words.txt": b"zzz\n"}
+_PAGE = (
+    b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]/Contents %s"
+    b"/Resources<</Font<</F1 5 0 R>>/XObject<</X 10 0 R>>%s>>>>"
+)
+_FORM = b"/Type/XObject/Subtype/Form/BBox[0 0 200 100]/Resources<</Font<</F1 5 0 R>>%s>>"
+
+
+def packed(raw: bytes, entries: bytes = b"") -> bytes:
+    return stream(raw, entries, True)
+
+
+def mapped(cmap: bytes) -> bytes:
+    font = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode 6 0 R>>"
+    return pdf(good(more={5: font, 6: packed(cmap)}))
+
+
+def nested(depth: int = 8, wide: int = 10) -> bytes:
+    """A form that draws a form ten times, which draws a form ten times."""
+    forms: Objects = {}
+    for at in range(depth - 1):
+        inner = b"/XObject<</X %d 0 R>>" % (11 + at)
+        forms[10 + at] = stream(b"/X Do\n" * wide, _FORM % inner)
+    forms[9 + depth] = stream(b"BT /F1 12 Tf (a) Tj ET", _FORM % b"")
+    return pdf(good(content=b"/X Do", more={3: _PAGE % (b"4 0 R", b"")} | forms))
+
+
+def drawn(inner: bytes, content: bytes, count: int, resources: bytes, **objects: bytes) -> bytes:
+    """A page whose content is repeated; `inner` is that of object 10."""
+    more = {int(name[1:]): body for name, body in objects.items()}
+    page = {3: _PAGE % (b"4 0 R", resources), 4: packed(content * count)}
+    return pdf(good(more=page | {10: packed(inner, _FORM % b"")} | more))
+
+
+def many_lists() -> bytes:
+    font = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Widths 7 0 R>>"
+    fonts = dict.fromkeys(range(10, 40), font)
+    named = b"".join(b"/F%d %d 0 R" % (number, number) for number in fonts)
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 4 0 R/Resources<</Font<<%s>>>>>>"
+    content = b"".join(b"/F%d 9 Tf\n" % number for number in fonts)
+    more = {3: page % named, 7: b"[" + b"500 " * 60_000 + b"]"}
+    return pdf(good(content=content, more=more | fonts))
+
+
+def one_list_in_a_list() -> bytes:
+    font = b"<</Type/Font/Subtype/Type0/BaseFont/X/Encoding/Identity-H/DescendantFonts[6 0 R]>>"
+    inner = b"<</Type/Font/Subtype/CIDFontType2/BaseFont/X/W[%s]>>" % (b"1 7 0 R " * 2_000)
+    return pdf(good(more={5: font, 6: inner, 7: b"[" + b"500 " * 60_000 + b"]"}))
+
+
+_REFUSED: dict[str, Callable[[], bytes]] = {
+    "more tokens of a map than its size allows": lambda: mapped(
+        b"beginbfrange <00> <01> [" + b"<0041> " * 600_000 + b"] endbfrange"
+    ),
+    "one list in many fonts": many_lists,
+    "one list in a list": one_list_in_a_list,
+    "one content many times": lambda: pdf(
+        good(more={3: _PAGE % (b"[" + b"4 0 R " * 1_000 + b"]", b""), 4: packed(b" " * 2_000_000)})
+    ),
+    "many operations": lambda: pdf(good(more={4: packed(b"q Q\n" * 500_000)})),
+    "many operations that are dropped": lambda: pdf(good(more={4: packed(b"EMC " * 900_000)})),
+    "many operands": lambda: pdf(good(more={4: packed(b"1 " * 900_000 + b"w")})),
+    "many names": lambda: pdf(
+        good(more={4: packed(b"".join(b"/a%d gs\n" % each for each in range(40_000)))})
+    ),
+}  # fmt: skip
+_TOO_MUCH: dict[str, Callable[[], bytes]] = {
+    "much text": lambda: drawn(b"", b"BT /F1 9 Tf (a) Tj ET ", 140_000, b""),
+    "a long string": lambda: pdf(
+        good(more={4: packed(b"BT /F1 9 Tf (" + b"ab " * 3_000_000 + b") Tj ET")})
+    ),
+    "forms in forms": nested,
+    "a form of much text": lambda: drawn(
+        b"BT /F1 9 Tf\n" + b"(a) Tj\n" * 300 + b"ET", b"/X Do\n", 9_000, b""
+    ),
+    "a pattern of many lines": lambda: drawn(
+        b"", b"/Pattern cs /P scn 0 0 9 9 re f\n", 4_000, b"/Pattern<</P 11 0 R>>",
+        o11=packed(b"0 0 1 1 re f\n" * 1_000, b"/PatternType 1/PaintType 1/TilingType 1"
+                   b"/BBox[0 0 9 9]/XStep 9/YStep 9/Resources<<>>"),
+    ),
+    "a soft mask of many lines": lambda: drawn(
+        b"0 0 1 1 re f\n" * 1_000, b"/G gs\n", 4_000,
+        b"/ExtGState<</G<</SMask<</S/Alpha/G 10 0 R>>>>>>",
+    ),
+    "a glyph of many lines": lambda: drawn(
+        b"", b"BT /T 9 Tf (AAAAAAAAAAAAAAAA) Tj ET\n", 500, b"/Font<</T 12 0 R>>",
+        o11=packed(b"9 0 d0\n" + b"0 0 1 1 re f\n" * 1_000),
+        o12=b"<</Type/Font/Subtype/Type3/FontBBox[0 0 9 9]/FontMatrix[.1 0 0 .1 0 0]/FirstChar 65"
+        b"/LastChar 65/Widths[9]/Encoding<</Differences[65/x]>>/CharProcs<</x 11 0 R>>"
+        b"/Resources<<>>>>",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", _REFUSED)
+def test_a_copy_that_would_cost_too_much_is_not_made(name: str) -> None:
+    assert stopped(made("pdf_rebuild"), message(_REFUSED[name]()))
+
+
+def sent(payload: bytes) -> Message:
+    """The model that a rebuild without a bound of steps would send."""
+    limits = PdfLimits()
+    with opened(payload, limits) as document:
+        builder = Builder(limits, 1 << 40)
+        pages: list[Any] = [builder.page(page.obj) for page in document.pages]
+    return message(encode({"pdf": 1, "pages": pages, "objects": builder.objects}))
+
+
+@pytest.mark.parametrize("name", _TOO_MUCH)
+def test_more_to_draw_than_the_size_allows_crosses_on_neither_side(name: str) -> None:
+    model = sent(_TOO_MUCH[name]())
+    assert stopped(made("document_recognise"), model) == "too-many-elements"
+    assert stopped(made("pdf_read"), model) == "too-many-elements"
+
+
+@pytest.mark.parametrize("count", [1_000, 100_000, 290_000])
+def test_the_destination_takes_what_the_source_lets_cross(count: int) -> None:
+    sound: Any = decode(crossed(nested(3)).payload)
+    objects = [dict(item) for item in sound["objects"]]
+    raw = b"q\n" * count
+    number = objects[sound["pages"][0]]["Contents"]["$o"]
+    objects[number] |= {"$b": zlib.compress(raw), "$n": len(raw)}
+    model = message(encode(sound | {"objects": objects}))
+    assert isinstance(made("document_recognise")(model), Pass)
+    assert isinstance(made("pdf_read")(model), Pass)
+
+
+@pytest.mark.parametrize("cmap", [
+    b"beginbfchar " * 80_000,
+    b"beginbfrange " + b"<0000> <ffff> <0041>\n" * 20_000 + b"endbfrange",
+    b"beginbfrange " + b"<01> <01> [<0041>]\n" * 40_000 + b"endbfrange",
+], ids=["beginnings without an end", "whole ranges", "many lists"])  # fmt: skip
+def test_a_map_is_written_anew_and_searched_in_time_that_grows_with_its_size(cmap: bytes) -> None:
+    assert isinstance(made("pdf_words", _WORDS)(crossed(mapped(cmap))), Pass)
+
+
+def test_a_section_without_an_end_takes_none_of_the_next() -> None:
+    given = b"beginbfchar <01> <41> 1 beginbfrange <02> <03> <42> endbfrange endcmap"
+    assert rewritten(given).split(b"\n")[1:] == [
+        b"1 beginbfrange", b"<02> <03> <42>", b"endbfrange", b"endcmap end end"
+    ]  # fmt: skip
+
+
+def test_streams_deflated_beneath_a_text_filter_are_counted() -> None:
+    raw = base64.a85encode(zlib.compress(b" " * 99_000_000, 9)) + b"~>"
+    body = stream(raw, b"/Filter[/ASCII85Decode/FlateDecode]")
+    payload = pdf(good(more=dict.fromkeys(range(6, 9), body)))
+    assert stopped(made("pdf_recognise"), message(payload)) == "size-out-of-bounds"
+
+
+def test_a_text_filter_beneath_a_deflated_one_is_not_taken() -> None:
+    body = stream(zlib.compress(b"z" * 1_000_000 + b"~>"), b"/Filter[/FlateDecode/ASCII85Decode]")
+    assert stopped(made("pdf_recognise"), message(pdf(good(more={6: body}))))
