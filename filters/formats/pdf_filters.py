@@ -2,10 +2,11 @@
 
 Takes a document of pikepdf, raises `Malformed` where a stream is compressed twice or decodes to
 more than the bound. Deflated streams were counted by `pdf_structure`; here are those that are not:
-LZW is counted code by code without building what it stands for, run lengths are decoded under
-qpdf's bound.
+what is deflated beneath a filter for text is inflated in pieces that are not kept, LZW is counted
+code by code without building what it stands for, run lengths are decoded under qpdf's bound.
 """
 
+import zlib
 from typing import Any
 
 import pikepdf
@@ -15,6 +16,8 @@ from schemas.errors import Malformed
 from schemas.reasons import Reason
 
 _COMPRESSING = frozenset({"FlateDecode", "Fl", "LZWDecode", "LZW", "RunLengthDecode", "RL"})
+_TEXT = frozenset({"ASCII85Decode", "A85", "ASCIIHexDecode", "AHx"})
+_PIECE_BYTES = 1 << 18
 _CLEAR, _END, _CODES_MAX = 256, 257, 4096
 
 
@@ -27,8 +30,12 @@ def check_streams(pdf: pikepdf.Pdf, bytes_max: int) -> None:
         names = names_of(thing.get("/Filter"))
         if sum(name in _COMPRESSING for name in names) > 1:
             unwanted("a stream that is compressed twice")
+        if len(names) > 1 and names[-1] in _TEXT and _COMPRESSING & set(names):
+            unwanted("a stream of text that is compressed beneath")
         if names and names[-1] in ("LZWDecode", "LZW"):
             left -= lzw_bytes(before_last(thing, names), _changes_early(thing), left)
+        elif len(names) > 1 and names[-1] in ("FlateDecode", "Fl"):
+            left -= inflated_bytes(before_last(thing, names), left)
         elif names and names[-1] in ("RunLengthDecode", "RL"):
             left -= len(bytes(thing.get_stream_buffer(pikepdf.StreamDecodeLevel.specialized)))
         if left < 0:
@@ -54,6 +61,19 @@ def before_last(stream: Any, names: list[str]) -> bytes:
     holder = pikepdf.new()  # a stream lives as long as its document
     inner = pikepdf.Stream(holder, raw, pikepdf.Dictionary(Filter=filters))
     return bytes(inner.get_stream_buffer(pikepdf.StreamDecodeLevel.generalized))
+
+
+def inflated_bytes(raw: bytes, bytes_max: int) -> int:
+    """How many bytes a zlib stream holds; stops beyond the bound, or where it is damaged."""
+    stream = zlib.decompressobj()
+    total, waiting = 0, raw
+    try:
+        while waiting and not stream.eof and total <= bytes_max:
+            total += len(stream.decompress(waiting, _PIECE_BYTES))
+            waiting = stream.unconsumed_tail
+    except zlib.error:
+        return total
+    return total
 
 
 def _changes_early(stream: Any) -> int:

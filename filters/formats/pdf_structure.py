@@ -21,6 +21,7 @@ _OBJECT = re.compile(rb"(?<![a-z])obj(?![a-zA-Z])")
 _STREAM = re.compile(rb"(?<!end)stream\r?\n")
 _TAIL_BYTES = 2048
 _PIECE_BYTES = 1 << 18
+_FIRST_BYTES = 64  # of what may be no stream at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +76,14 @@ def walk(untrusted: bytes, limits: PdfLimits) -> PdfOutside:
 def _inflate_all(untrusted: bytes, bytes_max: int) -> None:
     """Count what deflated streams hold. What is no zlib stream counts for nothing here."""
     left = bytes_max
+    whole = memoryview(untrusted)
     for start in _STREAM.finditer(untrusted):
         at = start.end()
         head = untrusted[at : at + 2]
         if len(head) < 2 or head[0] & 15 != 8 or int.from_bytes(head, "big") % 31:
             continue
         stream = zlib.decompressobj()
-        waiting: bytes = untrusted[at : at + _PIECE_BYTES]
+        waiting: bytes | memoryview = whole[at : at + _FIRST_BYTES]
         at += len(waiting)
         try:
             while waiting and not stream.eof:
@@ -90,7 +92,7 @@ def _inflate_all(untrusted: bytes, bytes_max: int) -> None:
                     raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "the streams hold too many bytes")
                 waiting = stream.unconsumed_tail
                 if not waiting:
-                    waiting = untrusted[at : at + _PIECE_BYTES]
+                    waiting = whole[at : at + _PIECE_BYTES]
                     at += len(waiting)
         except zlib.error:
             continue
