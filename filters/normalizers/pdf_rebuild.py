@@ -21,6 +21,7 @@ from filters.formats.pdf_builder import Builder
 from filters.formats.pdf_opened import FOUND, beside_pages, opened, set_limits
 from filters.formats.pdf_steps import steps_max
 from filters.formats.pdf_structure import PdfLimits, walk
+from filters.formats.pdf_workload import check_drawn
 from filters.formats.picture_model import PICTURE_CBOR, Frame, Picture, Plane, stored, write_frames
 from filters.formats.picture_pixels import halved
 from filters.formats.picture_pixels import warm_up as warm_up_pictures
@@ -119,6 +120,8 @@ def _raster(
     untrusted: bytes, parameters: PdfRebuildParameters, limits: PdfLimits
 ) -> tuple[bytes, set[str]]:
     bounds = PictureLimits(limits.pixels_max, limits.all_pixels_max, 65_535, limits.pages_max)
+    with opened(untrusted, limits) as pdf:
+        check_drawn(pdf, parameters.kept(len(pdf.pages)), limits, len(untrusted))
     _begin_anew()
     try:
         document = pypdfium2.PdfDocument(untrusted)

@@ -171,3 +171,9 @@ def test_streams_deflated_beneath_a_text_filter_are_counted() -> None:
 def test_a_text_filter_beneath_a_deflated_one_is_not_taken() -> None:
     body = stream(zlib.compress(b"z" * 1_000_000 + b"~>"), b"/Filter[/FlateDecode/ASCII85Decode]")
     assert stopped(made("pdf_recognise"), message(pdf(good(more={6: body}))))
+
+
+@pytest.mark.parametrize("name", sorted(_TOO_MUCH))
+def test_no_page_is_rendered_that_asks_for_too_much(name: str) -> None:
+    payload = _TOO_MUCH[name]()
+    assert stopped(made("pdf_rebuild", way="raster", dpi=72), message(payload))
