@@ -111,6 +111,8 @@ def _members(value: dict[str, Any], depth: int) -> Iterator[tuple[Any, str, int]
         if key in ("$b", "$n", "$p"):
             if depth:
                 raise _shape("an object without a stream in it")
+        elif key == "CharProcs":
+            yield from _glyphs(each, depth + 1)
         elif key in KEYS:
             yield each, KEYS[key], depth + 1
         elif NUMBERED.fullmatch(key) is not None or depth >= 1:
@@ -118,6 +120,15 @@ def _members(value: dict[str, Any], depth: int) -> Iterator[tuple[Any, str, int]
             yield each, "odna", depth + 1
         else:
             raise Malformed(Reason.MODEL_UNKNOWN_NAME, "a key that no object has")
+
+
+def _glyphs(value: Any, depth: int) -> Iterator[tuple[Any, str, int]]:
+    """Glyphs by name, which may be any, those of keys too; each a reference."""
+    if type(value) is not dict:
+        raise _shape("glyphs by name")
+    for name, each in value.items():
+        _plain_name(name)
+        yield each, "o", depth + 1
 
 
 def _kind(value: Any, number: int) -> str:

@@ -20,7 +20,7 @@ KEYS: dict[str, str] = {
     "Subtype": "n", "BaseFont": "n", "FirstChar": "i", "LastChar": "i", "Widths": "a",
     "FontDescriptor": "o", "Encoding": "ndo", "ToUnicode": "no", "DescendantFonts": "ao",
     "CIDSystemInfo": "od", "DW": "i", "W": "a", "DW2": "a", "W2": "a", "CIDToGIDMap": "no",
-    "FontBBox": "a", "FontMatrix": "a", "CharProcs": "d", "FontName": "n", "Flags": "i",
+    "FontBBox": "a", "FontMatrix": "a", "FontName": "n", "Flags": "i",
     "ItalicAngle": "i", "Ascent": "i", "Descent": "i", "Leading": "i", "CapHeight": "i",
     "XHeight": "i", "StemV": "i", "StemH": "i", "AvgWidth": "i", "MaxWidth": "i",
     "MissingWidth": "i", "FontFile": "o", "FontFile2": "o", "FontFile3": "o", "Length1": "i",

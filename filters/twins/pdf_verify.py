@@ -3,10 +3,13 @@
 Takes the file that `pdf_build` wrote, changes nothing. Shares no code with the writer: it goes by
 the table at the end from object to object, each directly behind the one before, holds every object
 to the few kinds of token that the writer uses, and every stream to its length. No other part, no
-comment, no byte between, and none of the names by which a PDF does something.
+comment, no byte between, and none of the names by which a PDF does something: not as a key, nor as
+a name that says what a dictionary is. In lists, and as names of fonts and glyphs, they are names
+like others.
 """
 
 import re
+from dataclasses import dataclass
 
 from schemas.errors import Malformed
 from schemas.message import Message
@@ -30,6 +33,10 @@ _DOES = re.compile(
     rb"|JavaScript|Launch|Metadata|Names|OCGs?|OCProperties|ObjStm|OpenAction|Prev|RichMedia"
     rb"|StructTreeRoot|URI|XFA|XRef|XRefStm)(?![A-Za-z0-9+_.,\-])"
 )
+
+_REFERENCE = re.compile(rb"\d{1,10} 0 R")
+_OF_FONTS = frozenset({b"/BaseFont", b"/FontName"})
+_GLYPHS = b"/CharProcs"
 
 
 class PdfVerifyParameters(Parameters):
@@ -66,7 +73,7 @@ def _object(whole: bytes, number: int) -> None:
     if _TOKEN.sub(b"", entries) or entries.count(b"<<") != entries.count(b">>"):
         raise _wrong("the tokens of an object")
     if _DOES.search(entries) is not None:
-        raise Malformed(Reason.PDF_ACTIVE, "a name by which a PDF does more than to be looked at")
+        _names(entries)
     if at >= 0:
         length = _LENGTH.findall(entries)
         rest = body[at + len(_STREAM) :]
@@ -74,6 +81,51 @@ def _object(whole: bytes, number: int) -> None:
             raise _wrong("the length of a stream")
         if not rest.endswith(b"\nendstream"):
             raise _wrong("the end of a stream")
+
+
+@dataclass(slots=True)
+class _Level:
+    """A dictionary or list that is open. around: the key whose value it is."""
+
+    listed: bool
+    around: bytes
+    key: bytes = b""
+
+
+def _names(entries: bytes) -> None:
+    """Keys and values one by one; `Malformed` for a name that does something where it would."""
+    levels = [_Level(True, b"")]
+    for token in _TOKEN.findall(_REFERENCE.sub(b"0", entries)):
+        level = levels[-1]
+        if token == b" ":
+            continue
+        if token in (b">>", b"]"):
+            if level.key or level.listed != (token == b"]") or len(levels) < 2:
+                raise _wrong("the pairs of a dictionary")
+            levels.pop()
+            continue
+        named = token.startswith(b"/")
+        if not level.listed and not level.key:
+            if not named:
+                raise _wrong("the pairs of a dictionary")
+            if level.around != _GLYPHS and _DOES.fullmatch(token) is not None:
+                raise _active()
+            level.key = token
+            continue
+        if level.around == _GLYPHS and token != b"0":
+            raise _wrong("a glyph")
+        value = named and not level.listed and level.key not in _OF_FONTS
+        if value and _DOES.fullmatch(token) is not None:
+            raise _active()
+        if token in (b"<<", b"["):
+            levels.append(_Level(token == b"[", b"" if level.listed else level.key))
+        level.key = b""
+    if len(levels) > 1:
+        raise _wrong("the pairs of a dictionary")
+
+
+def _active() -> Malformed:
+    return Malformed(Reason.PDF_ACTIVE, "a name by which a PDF does more than to be looked at")
 
 
 def make(parameters: PdfVerifyParameters, documents: Documents) -> Run:

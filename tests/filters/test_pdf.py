@@ -220,3 +220,42 @@ def test_an_object_that_is_only_a_reference_or_a_map_that_is_no_stream_is_not_ta
     objects = [*sound["objects"][:page], {"Type": "Font", "Encoding": {"$o": fonts[0]}}]
     moved = sound | {"objects": [*objects, sound["objects"][page]], "pages": [page + 1]}
     assert stopped(made("pdf_read"), message(encode(moved)))
+
+
+GLYPHS = (
+    b"<</Type/Font/Subtype/Type3/FontBBox[0 0 9 9]/FontMatrix[.1 0 0 .1 0 0]/FirstChar 65"
+    b"/LastChar 65/Widths[9]/Encoding<</Differences[65/%s]>>/CharProcs<</%s 6 0 R>>"
+    b"/Resources<<>>>>"
+)
+
+
+@pytest.mark.parametrize("name", [b"A", b"S", b"I", b"K", b"W", b"N", b"Type", b"Info", b"URI"])
+def test_glyphs_and_fonts_may_be_called_like_keys(name: bytes) -> None:
+    glyph = stream(b"9 0 0 0 9 9 d1 0 0 5 5 re f")
+    by_name = b"<</Type/Font/Subtype/Type1/BaseFont/%s/Encoding<</Differences[65/%s]>>>>"
+    for font in (GLYPHS % (name, name), by_name % (name, name)):
+        model = crossed(pdf(good(content=b"BT /F1 9 Tf (A) Tj ET", more={5: font, 6: glyph})))
+        assert isinstance(made("document_recognise")(model), Pass)
+        assert isinstance(made("pdf_read")(model), Pass)
+        delivered = changed(made("pdf_build")(model)).message
+        assert isinstance(made("pdf_verify")(delivered), Pass)
+
+
+@pytest.mark.parametrize("put", [b"/AA 3 0 R ", b"/A <<>>   ", b"/S /Launch", b"/JS [<00>]"])
+def test_a_name_by_which_a_page_does_something_is_not_verified(put: bytes) -> None:
+    delivered = written(pdf(good(b"/Rotate 90")))
+    was = b"/Rotate 90"
+    assert delivered.payload.count(was) == 1
+    assert len(was) == len(put)
+    other = delivered.payload.replace(was, put)
+    assert stopped(made("pdf_verify"), Message(delivered.meta_bytes, other)) == "pdf-active"
+
+
+def test_a_page_with_a_group_passes() -> None:
+    for group in (b"/Group<</S/Transparency/CS/DeviceRGB/I true>>", b"/Group 6 0 R"):
+        more = {6: b"<</S/Transparency/CS/DeviceRGB/I true>>"}
+        model = crossed(pdf(good(group, more=more)))
+        assert isinstance(made("pdf_read")(model), Pass)
+        delivered = changed(made("pdf_build")(model)).message
+        assert isinstance(made("pdf_verify")(delivered), Pass)
+        assert b"/Transparency" in delivered.payload

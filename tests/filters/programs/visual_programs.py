@@ -146,6 +146,24 @@ def matplotlib(folder: Path) -> list[Path]:
     return made
 
 
+def matplotlib_pdf(folder: Path) -> list[Path]:
+    """Glyphs that are called like keys of a PDF, in both kinds of font, and its own icons."""
+    mpl.use("agg")
+    from matplotlib import pyplot  # after the choice of what it draws with
+
+    icons = Path(mpl.get_data_path()).glob("images/*.pdf")
+    made = [Path(shutil.copy(icon, folder)) for icon in sorted(icons)]
+    for kind in (3, 42):
+        with mpl.rc_context({"pdf.fonttype": kind}):
+            figure, axes = pyplot.subplots(figsize=(4, 3))
+            axes.fill_between([1, 2], [3, 4], alpha=0.3)
+            axes.set_title("A GIANT KNOWS WHY")
+            made.append(folder / f"matplotlib-{kind}.pdf")
+            figure.savefig(made[-1])
+            pyplot.close(figure)
+    return made
+
+
 PAGE = """<html><body style="font-family: serif"><h1>A heading</h1>
 <p>Ordinary text, <b>bold</b>, <i>italic</i> and <span style="color: #06c">blue</span>: äöü ß é.</p>
 <table border="1"><tr><td>first</td><td>second</td></tr></table>
@@ -227,5 +245,5 @@ PICTURES: tuple[Maker, ...] = (
     pillow, image_magick, graphics_magick, ffmpeg, jpeg_and_web_tools, tiff_tools, matplotlib,
 )  # fmt: skip
 DOCUMENTS: tuple[Maker, ...] = (
-    libre_office, chromium, ghostscript, reportlab, matplotlib, pillow_pdf,
+    libre_office, chromium, ghostscript, reportlab, matplotlib, matplotlib_pdf, pillow_pdf,
 )  # fmt: skip
