@@ -139,13 +139,22 @@ def write_frames(picture: Picture, frames: Iterable[Frame]) -> bytes:
 
 def stored(frame: Frame) -> list[Any]:
     """A frame as the model holds it."""
-    pixels = _deflated(frame.planes)
+    pixels = b"".join(_deflated(frame.planes))
     return [frame.width, frame.height, frame.mode, frame.ms, frame.palette, pixels]
 
 
-def _deflated(planes: list[Plane]) -> bytes:
+def is_stored_within(frame: Frame, bytes_max: int) -> bool:
+    """Whether a frame's pixels are stored in so many bytes; what is made is not kept."""
+    left = bytes_max
+    for part in _deflated(frame.planes):
+        left -= len(part)
+        if left < 0:
+            return False
+    return True
+
+
+def _deflated(planes: list[Plane]) -> Iterator[bytes]:
     deflate = zlib.compressobj(_LEVEL)
-    parts = []
     for plane in planes:
         rows = max(_BAND_BYTES // plane.shape[1], 1)
         for top in range(0, len(plane), rows):
@@ -156,8 +165,8 @@ def _deflated(planes: list[Plane]) -> bytes:
             else:
                 difference = band.copy()
                 difference[1:] -= band[:-1]
-            parts.append(deflate.compress(np.ascontiguousarray(difference).data))
-    return b"".join(parts) + deflate.flush()
+            yield deflate.compress(np.ascontiguousarray(difference).data)
+    yield deflate.flush()
 
 
 def read(untrusted: bytes, limits: PictureLimits) -> Picture:

@@ -7,7 +7,7 @@ without text layer; gives the model of docs/spec/picture-model.md. Sets the meta
 """
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -22,7 +22,14 @@ from filters.formats.pdf_opened import FOUND, beside_pages, opened, set_limits
 from filters.formats.pdf_steps import steps_max
 from filters.formats.pdf_structure import PdfLimits, walk
 from filters.formats.pdf_workload import check_drawn
-from filters.formats.picture_model import PICTURE_CBOR, Frame, Picture, Plane, stored, write_frames
+from filters.formats.picture_model import (
+    PICTURE_CBOR,
+    Frame,
+    Picture,
+    Plane,
+    is_stored_within,
+    write_frames,
+)
 from filters.formats.picture_pixels import halved
 from filters.formats.picture_pixels import warm_up as warm_up_pictures
 from filters.formats.picture_structure import PictureLimits, check_frames, check_size
@@ -47,6 +54,7 @@ _KEYS = frozenset({  # of a catalog (ISO 32000-2, table 29)
     "DPartRoot",
 })  # fmt: skip
 _TRAILER = {"/Info": "information", "/ID": "identifiers"}
+STRIP_PIXELS = 1 << 18
 LOSSLESS_BITS_A_PIXEL_MAX = 6
 NOTED_CHARACTERS_MAX = 180
 
@@ -176,18 +184,32 @@ def _smallest_frame(pixels: Plane) -> Frame:
     if np.array_equal(red, green) and np.array_equal(green, blue):
         return Frame(width, height, "L", [np.ascontiguousarray(red)])
     exact = Frame(width, height, "RGB", [np.ascontiguousarray(pixels).reshape(height, -1)])
-    if 8 * len(stored(exact)[5]) <= LOSSLESS_BITS_A_PIXEL_MAX * width * height:
+    if is_stored_within(exact, LOSSLESS_BITS_A_PIXEL_MAX * width * height // 8):
         return exact
-    wide = pixels.astype(np.int32)
-    planes = [
-        (19595 * wide[:, :, 0] + 38470 * wide[:, :, 1] + 7471 * wide[:, :, 2] + 32768) >> 16,
-        (-11059 * wide[:, :, 0] - 21709 * wide[:, :, 1] + 32768 * wide[:, :, 2] + 8421375) >> 16,
-        (32768 * wide[:, :, 0] - 27439 * wide[:, :, 1] - 5329 * wide[:, :, 2] + 8421375) >> 16,
-    ]
-    y, cb, cr = (np.clip(plane, 0, 255).astype(np.uint8) for plane in planes)
+    del exact
     if min(width, height) < 2:
-        return Frame(width, height, "YCC", [y, cb, cr])
-    return Frame(width, height, "YCC420", [y, halved(cb), halved(cr)])
+        return Frame(width, height, "YCC", _lights(pixels, lambda plane: plane))
+    return Frame(width, height, "YCC420", _lights(pixels, halved))
+
+
+def _lights(pixels: Plane, colours: Callable[[Plane], Plane]) -> list[Plane]:
+    """Y, Cb and Cr, the latter two through `colours`.
+
+    By strips of rows: a whole page's samples as wide numbers take more than ten times its size.
+    """
+    height, width = pixels.shape[:2]
+    strips: list[tuple[Plane, ...]] = []
+    rows = max(STRIP_PIXELS // width // 2, 1) * 2  # even, so that halves of strips are of the whole
+    for top in range(0, height, rows):
+        wide = pixels[top : top + rows].astype(np.int32)
+        red, green, blue = wide[:, :, 0], wide[:, :, 1], wide[:, :, 2]
+        y, cb, cr = (np.clip(plane, 0, 255).astype(np.uint8) for plane in (
+            (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16,
+            (-11059 * red - 21709 * green + 32768 * blue + 8421375) >> 16,
+            (32768 * red - 27439 * green - 5329 * blue + 8421375) >> 16,
+        ))  # fmt: skip
+        strips.append((y, colours(cb), colours(cr)))
+    return [np.concatenate(planes) for planes in zip(*strips, strict=True)]
 
 
 STAGE = StageType(
