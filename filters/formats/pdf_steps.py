@@ -2,7 +2,8 @@
 
 A form that draws another ten times, which draws another ten times, is a few lines and, eight deep,
 a hundred million operations for whoever shows the page or reads its text. Steps: an operation is
-one, a string that is shown three more, and one more for every four of its bytes; drawing a form, a
+one, a string that is shown three more, and one more for every four of its bytes; each font of a
+content sixteen, and one more for every eight codes that its map to Unicode has; drawing a form, a
 tiling pattern, a soft mask or a glyph of a Type 3 font is all the steps of its content. How many
 steps there may be grows with the size of what holds them. Raises `Malformed`.
 """
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 STEPS_FIRST, STEPS_A_BYTE, STEPS_MAX = 300_000, 8, 20_000_000
 STRING_STEPS, BYTES_A_STEP = 3, 4
+FONT_STEPS, CODES_A_STEP = 16, 8
+_RANGE = re.compile(rb"^<([0-9a-f]{0,512})> <([0-9a-f]{0,512})> ", re.MULTILINE)
 _STRING = re.compile(rb"<([0-9a-f]*)>")
 _NAMED = re.compile(rb"/([xpg]\d{1,5}) (?:Do|scn|SCN|sc|SC|gs)\n")
 _SHOWN = re.compile(rb"^(q|Q)$|^/(f\d{1,5}) [^\n]*Tf$|<((?:[0-9a-f]{2})*)>", re.MULTILINE)
@@ -50,6 +53,7 @@ class _Steps:
         self._number = 0
         self._steps: dict[int, int] = {}
         self._glyphs: dict[int, dict[int, int]] = {}  # of a Type 3 font, by code
+        self._mapped: dict[int, int] = {}  # codes of a map to Unicode
         self._worst: dict[int, int] = {}  # of all of them together
         self._type3 = [
             number
@@ -109,6 +113,7 @@ class _Steps:
         named = _map(self._object(resources))
         for short, times in Counter(found[1].decode() for found in _NAMED.finditer(raw)).items():
             total += times * self._drawn(_map(named.get(_CATEGORIES[short[0]])).get(short))
+        total += sum(self._font(font) for font in _map(named.get("Font")).values())
         fonts = {
             short.encode(): self._glyphs[_number(font)]
             for short, font in _map(named.get("Font")).items()
@@ -118,6 +123,15 @@ class _Steps:
             known = self._number > self._type3[-1]
             total += _of_text(raw, fonts, self._worst if known else None)
         return min(total, self._bound + 1)
+
+    def _font(self, reference: Any) -> int:
+        """What it takes to read a font, each time that content is read."""
+        number = _number(_map(self._object(reference)).get("ToUnicode"))
+        stream = _map(self._document.objects[number]) if number >= 0 else {}
+        if number not in self._mapped:
+            whole = "$b" in stream and type(stream.get("$n")) is int
+            self._mapped[number] = _codes(self._document.inflated(number)) if whole else 0
+        return FONT_STEPS + min(self._mapped[number], self._bound) // CODES_A_STEP
 
     def _drawn(self, value: Any) -> int:
         number = _number(value)
@@ -133,6 +147,14 @@ class _Steps:
     def _object(self, value: Any) -> Any:
         number = _number(value)
         return self._document.objects[number] if number >= 0 else value
+
+
+def _codes(cmap: bytes) -> int:
+    """How many codes a map has, each range with all of them."""
+    return cmap.count(b"\n") + sum(
+        max(int(last or b"0", 16) - int(first or b"0", 16), 0)
+        for first, last in _RANGE.findall(cmap)
+    )
 
 
 def _of_text(raw: bytes, fonts: dict[bytes, dict[int, int]], before: dict[int, int] | None) -> int:

@@ -33,6 +33,7 @@ class _Effort:
         self._times = [0] * len(objects)  # how often a form, pattern or soft mask is drawn
         self._codes: dict[int, Counter[int]] = {}  # how often a font's codes are shown
         self._any: Counter[int] = Counter()  # codes whose font is that of whoever draws
+        self._maps: dict[int, int] = {}  # how many codes a map stands for
         self._draws_glyphs = any(type(item) is dict and "CharProcs" in item for item in objects)
         self._fonts_seen = False
 
@@ -90,6 +91,8 @@ class _Effort:
         font: Counter[int] | None = self._any
         kept: list[Counter[int] | None] = []
         raw = self._bytes_of(number)
+        for each in self._entries(named.get("Font")).values():
+            self._spend(times * (16 + self._codes_of(each) // 8))
         self._spend(times * (1 + raw.count(b"\n") + 3 * raw.count(b"<")))
         for line in raw.split(b"\n"):
             if line.endswith(_TEXT):
@@ -102,6 +105,21 @@ class _Effort:
                 kept.append(font)
             elif line == b"Q" and kept:
                 font = kept.pop()
+
+    def _codes_of(self, reference: Any) -> int:
+        """How many codes a font's map to Unicode stands for."""
+        number, mapped = self._at(self._entries(reference).get("ToUnicode"))
+        if number < 0 or type(mapped) is not dict or type(mapped.get("$n")) is not int:
+            return 0
+        if number not in self._maps:
+            self._maps[number] = 0
+            for line in self._bytes_of(number).split(b"\n"):
+                parts = line.split(b" ", 2)
+                self._maps[number] += 1
+                if len(parts) == 3 and parts[0][:1] == parts[1][:1] == b"<":
+                    wide = _number_of(parts[1]) - _number_of(parts[0])
+                    self._maps[number] += min(max(wide, 0), 8 * self._most)
+        return self._maps[number]
 
     def _font(self, named: dict[str, Any], line: bytes) -> Counter[int] | None:
         number, font = self._at(self._entries(named.get("Font")).get(_short(line)))
@@ -133,6 +151,13 @@ class _Effort:
         number, _ = self._at(self._entries(state.get("SMask")).get("G"))
         if number >= 0:
             self._times[number] = min(self._times[number] + times, self._most + 1)
+
+
+def _number_of(code: bytes) -> int:
+    try:
+        return int(code[1:-1] or b"0", 16)
+    except ValueError:
+        return 0
 
 
 def _short(line: bytes) -> str:
