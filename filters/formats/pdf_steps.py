@@ -4,8 +4,9 @@ A form that draws another ten times, which draws another ten times, is a few lin
 a hundred million operations for whoever shows the page or reads its text. Steps: an operation is
 one, a string that is shown three more, and one more for every four of its bytes; each font of a
 content sixteen, and one more for every eight codes that its map to Unicode has; drawing a form, a
-tiling pattern, a soft mask or a glyph of a Type 3 font is all the steps of its content. How many
-steps there may be grows with the size of what holds them. Raises `Malformed`.
+tiling pattern or a soft mask is all the steps of its content, and a glyph of a Type 3 font one more
+than a sixteenth of them: who reads text does not look into it, who draws it has it parsed. How
+many steps there may be grows with the size of what holds them. Raises `Malformed`.
 """
 
 import re
@@ -18,9 +19,10 @@ from schemas.reasons import Reason
 if TYPE_CHECKING:
     from filters.formats.pdf_model import Document
 
-STEPS_FIRST, STEPS_A_BYTE, STEPS_MAX = 300_000, 8, 20_000_000
+STEPS_FIRST, STEPS_A_BYTE, STEPS_MAX = 300_000, 16, 20_000_000
 STRING_STEPS, BYTES_A_STEP = 3, 4
 FONT_STEPS, CODES_A_STEP = 16, 8
+GLYPH_PART = 16
 _RANGE = re.compile(rb"^<([0-9a-f]{0,512})> <([0-9a-f]{0,512})> ", re.MULTILINE)
 _STRING = re.compile(rb"<([0-9a-f]*)>")
 _NAMED = re.compile(rb"/([xpg]\d{1,5}) (?:Do|scn|SCN|sc|SC|gs)\n")
@@ -39,6 +41,11 @@ def check_steps(document: "Document", size: int) -> None:
     for number, item in enumerate(document.objects):
         if type(item) is dict:
             steps.of_object(number, item)
+
+
+def glyph_steps(steps: int) -> int:
+    """What it takes to draw a glyph whose content has so many steps."""
+    return 1 + steps // GLYPH_PART
 
 
 class _Steps:
@@ -89,7 +96,7 @@ class _Steps:
             if type(each) is int:
                 code = each
             elif type(each) is str:
-                found[code] = made.get(each, 0)
+                found[code] = glyph_steps(made.get(each, 0))
                 code += 1
         return found
 

@@ -12,7 +12,7 @@ from typing import Any
 import pikepdf
 
 from filters.formats.pdf_charges import Charges
-from filters.formats.pdf_steps import BYTES_A_STEP, STRING_STEPS, steps_max
+from filters.formats.pdf_steps import BYTES_A_STEP, STRING_STEPS, glyph_steps, steps_max
 from filters.formats.pdf_structure import PdfLimits
 from filters.formats.picture_structure import broken
 from schemas.errors import Malformed
@@ -173,7 +173,10 @@ class _Drawing:
         def made() -> tuple[dict[int, int], int]:
             procs = _entry(font, "/CharProcs")
             glyphs = dict(procs.items()) if isinstance(procs, pikepdf.Dictionary) else {}
-            steps = {name: self._form(glyph, resources, of) for name, glyph in glyphs.items()}
+            steps = {
+                name: glyph_steps(self._form(glyph, resources, of))
+                for name, glyph in glyphs.items()
+            }
             by_code: dict[int, int] = {}
             code = 0
             listed = _entry(_entry(font, "/Encoding"), "/Differences")

@@ -13,8 +13,8 @@ from typing import Any
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
-# Twice what the source side lets cross: things that nothing draws count here too.
-EFFORT_LEAST, EFFORT_A_BYTE, EFFORT_MOST = 600_000, 16, 40_000_000
+# More than the source side lets cross: things that nothing draws count here too.
+EFFORT_LEAST, EFFORT_A_BYTE, EFFORT_MOST = 600_000, 20, 25_000_000
 _TEXT = (b" Tj", b" TJ")
 _PAINTS = (b" Do", b" gs", b" scn", b" SCN", b" sc", b" SC")
 
@@ -50,7 +50,8 @@ class _Effort:
         elif "CharProcs" in item:
             self._fonts_seen = True
             for glyph, times in self._glyphs(number, item):
-                self._content(glyph, item.get("Resources"), max(times, 1))
+                self._spend(times)
+                self._content(glyph, item.get("Resources"), max(times // 16, 1))
         elif "SMask" in item and self._times[number]:
             self._state(item, self._times[number])
 

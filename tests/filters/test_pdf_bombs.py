@@ -98,9 +98,9 @@ _REFUSED: dict[str, Callable[[], bytes]] = {
     ),
 }  # fmt: skip
 _TOO_MUCH: dict[str, Callable[[], bytes]] = {
-    "much text": lambda: drawn(b"", b"BT /F1 9 Tf (a) Tj ET ", 140_000, b""),
+    "much text": lambda: drawn(b"", b"BT /F1 9 Tf (a) Tj ET ", 300_000, b""),
     "a long string": lambda: pdf(
-        good(more={4: packed(b"BT /F1 9 Tf (" + b"ab " * 3_000_000 + b") Tj ET")})
+        good(more={4: packed(b"BT /F1 9 Tf (" + b"ab " * 4_000_000 + b") Tj ET")})
     ),
     "forms in forms": nested,
     "a whole map on many pages": many_pages_of_a_map,
@@ -117,7 +117,7 @@ _TOO_MUCH: dict[str, Callable[[], bytes]] = {
         b"/ExtGState<</G<</SMask<</S/Alpha/G 10 0 R>>>>>>",
     ),
     "a glyph of many lines": lambda: drawn(
-        b"", b"BT /T 9 Tf (AAAAAAAAAAAAAAAA) Tj ET\n", 500, b"/Font<</T 12 0 R>>",
+        b"", b"BT /T 9 Tf (AAAAAAAAAAAAAAAA) Tj ET\n", 2_000, b"/Font<</T 12 0 R>>",
         o11=packed(b"9 0 d0\n" + b"0 0 1 1 re f\n" * 1_000),
         o12=b"<</Type/Font/Subtype/Type3/FontBBox[0 0 9 9]/FontMatrix[.1 0 0 .1 0 0]/FirstChar 65"
         b"/LastChar 65/Widths[9]/Encoding<</Differences[65/x]>>/CharProcs<</x 11 0 R>>"
