@@ -138,7 +138,7 @@ class _Steps:
         if number not in self._mapped:
             whole = "$b" in stream and type(stream.get("$n")) is int
             self._mapped[number] = _codes(self._document.inflated(number)) if whole else 0
-        return FONT_STEPS + min(self._mapped[number], self._bound) // CODES_A_STEP
+        return FONT_STEPS + min(self._mapped[number] // CODES_A_STEP, self._bound + 1)
 
     def _drawn(self, value: Any) -> int:
         number = _number(value)
