@@ -17,7 +17,7 @@ from filters.formats.pdf_matrix import check_matrix
 from filters.formats.pdf_pictures import picture
 from filters.formats.pdf_roles import RESOURCES, ROLES
 from filters.formats.pdf_structure import PdfLimits
-from filters.formats.pdf_values import NAME, UNNAMED, clean_name, real
+from filters.formats.pdf_values import NAME, UNNAMED, clean_name, draws_by_what_is_around, real
 from filters.formats.picture_structure import broken, unwanted
 from schemas.errors import Malformed
 from schemas.reasons import Reason
@@ -26,7 +26,6 @@ DEPTH_LEVELS_MAX = 24
 CMAP_BYTES_A_STEP = 8
 _DEVICES = {"/DeviceGray": 1, "/DeviceRGB": 3, "/DeviceCMYK": 4, "/G": 1, "/RGB": 3, "/CMYK": 4,
             "/CalGray": 1, "/CalRGB": 3, "/CalCMYK": 4}  # fmt: skip
-_INHERITING = frozenset({"@form", "@xobject", "@pattern", "font"})  # their content has resources
 _BY_COUNT = {1: "DeviceGray", 3: "DeviceRGB", 4: "DeviceCMYK"}
 
 
@@ -132,8 +131,7 @@ class Builder:
         if not value.is_indirect:
             return {"$o": self.add(self.built(role, value))}
         key: tuple[Any, ...] = (role, value.objgen)
-        if isinstance(value, pikepdf.Stream | pikepdf.Dictionary) and "/Resources" not in value:
-            key += self._place if role in _INHERITING else ()
+        key += self._place if draws_by_what_is_around(value) else ()
         if key in self._open:
             broken("the PDF's objects go round in a circle")
         if key not in self._known:

@@ -34,3 +34,11 @@ def items_of(value: Any) -> list[Any]:
     if not isinstance(value, pikepdf.Array) or len(value) > ITEMS_MAX:
         broken("no list where one must be, or one that is too long")
     return list(value)
+
+
+def draws_by_what_is_around(value: Any) -> bool:
+    """Whether it has a content of its own and no resources: the same is another elsewhere."""
+    if not isinstance(value, pikepdf.Stream | pikepdf.Dictionary) or "/Resources" in value:
+        return False
+    draws = value.get("/Subtype") in ("/Form", "/Type3") or value.get("/PatternType") == 1
+    return bool(draws)

@@ -9,6 +9,7 @@ import pytest
 
 from filters.formats.pdf_builder import Builder
 from filters.formats.pdf_cmap import rewritten
+from filters.formats.pdf_model import read
 from filters.formats.pdf_opened import opened
 from filters.formats.pdf_structure import PdfLimits
 from schemas.cbor import decode, encode
@@ -176,6 +177,20 @@ def test_a_section_without_an_end_takes_none_of_the_next() -> None:
     assert rewritten(given).split(b"\n")[1:] == [
         b"1 beginbfrange", b"<02> <03> <42>", b"endbfrange", b"endcmap end end"
     ]  # fmt: skip
+
+
+def test_what_pages_share_is_held_once() -> None:
+    picture = stream(bytes(300), b"/Subtype/Image/Width 10/Height 10/BitsPerComponent 8"
+                     b"/ColorSpace/DeviceRGB")  # fmt: skip
+    numbers = range(20, 120)
+    kids = b" ".join(b"%d 0 R" % number for number in numbers)
+    more: Objects = {2: b"<</Type/Pages/Kids[%s]/Count 100>>" % kids, 10: picture}
+    pages = dict.fromkeys(numbers, _PAGE % (b"4 0 R", b""))
+    model = sent(pdf(good(content=b"BT /F1 9 Tf (a) Tj ET /X Do", more=more | pages)))
+    objects: list[Any] = read(model.payload, PdfLimits()).objects
+    held = [item for item in objects if isinstance(item, dict)]
+    assert sum(item.get("Subtype") == "Image" for item in held) == 1
+    assert sum(item.get("Type") == "Font" for item in held) == 1
 
 
 def test_streams_deflated_beneath_a_text_filter_are_counted() -> None:

@@ -202,12 +202,11 @@ def test_the_name_of_the_file_is_searched_whatever_it_shows(way: str) -> None:
 
 
 def test_forms_that_draw_very_much_are_not_followed_for_ever() -> None:
+    curves = (b"-12345.123456 " * 6 + b"c\n") * 1_000
     forms: dict[int, bytes] = {8: stream(SAID, FORM % F1)}
-    for number in range(9, 17):
-        inner = FORM % (b"/XObject<</X %d 0 R>>" % (number - 1))
-        forms[number] = stream(b"/X Do\n" * 10, inner)
-    model = crossed(of(b"/X Do", forms, b"/XObject<</X 16 0 R>>"))
-    found = texts(read(model.payload, PdfLimits()), followed_bytes_max=2_000)
+    forms[9] = stream(curves + b"/X Do\n", FORM % b"/XObject<</X 8 0 R>>")
+    model = crossed(of(b"/X Do\n" * 270, forms, b"/XObject<</X 9 0 R>>"))
+    found = texts(read(model.payload, PdfLimits()))
     assert found.cut
     assert any("secret" in text for text in found.found)
     assert isinstance(made("pdf_words", {"words.txt": b"none\n"}, unread="hold")(model), Hold)
