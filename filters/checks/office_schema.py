@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from filters.formats.office_fields import formula_fault
+from filters.formats.odf_words import RANGE_ENDINGS
+from filters.formats.office_formulas import formula_fault, range_fault
 from filters.formats.office_model import (
     FORMULA,
     FORMULA_CHILDREN,
@@ -27,8 +28,14 @@ from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Pass
 
-_FORMULAS = frozenset(("x:f", "x:formula", "x:formula1", "x:formula2", "x:definedName", "c:f"))
-
+_FORMULAS = frozenset((
+    "x:f", "x:formula", "x:formula1", "x:formula2", "x:definedName", "x:calculatedColumnFormula",
+    "x:totalsRowFormula", "c:f",
+))  # fmt: skip
+_FORMULA_ATTRIBUTES = frozenset((
+    "table:formula", "table:expression", "table:condition", "text:formula", "text:condition",
+    "style:condition", "calcext:value",
+))  # fmt: skip
 _LIMITS = CborLimits(bytes_max=16 << 20)
 
 
@@ -97,16 +104,31 @@ def _part(part: Any, names: Names, media: frozenset[str], kind: str) -> None:
         known = names.plain.get(name)
         if known is None:
             raise _invalid("an element that the table of names does not have")
-        for key in attributes:
+        for key, value in attributes.items():
             if key not in known:
                 raise _invalid("an attribute that the table of names does not have")
+            _formula(_attribute_fault(name, key, value))
         for child in content:
             if type(child) is not str:
                 todo.append(child)
             elif "#text" not in known:
                 raise _invalid("text in an element that has none")
-            elif name in _FORMULAS and formula_fault(child):
-                raise Malformed(Reason.OFFICE_FIELD, formula_fault(child))
+            elif name in _FORMULAS:
+                _formula(formula_fault(child, is_ooxml=True))
+
+
+def _attribute_fault(name: str, key: str, value: str) -> str:
+    """What is wrong with an attribute that is a formula or a range of cells, or nothing."""
+    if key in _FORMULA_ATTRIBUTES:
+        return formula_fault(value, is_ooxml=False)
+    if name == "x:cfvo" and key == "val":
+        return formula_fault(value, is_ooxml=True)
+    return range_fault(value) if key.endswith(RANGE_ENDINGS) else ""
+
+
+def _formula(fault: str) -> None:
+    if fault:
+        raise Malformed(Reason.OFFICE_FIELD, fault)
 
 
 def _is_root(name: str, part: Any, kind: str) -> bool:
@@ -125,7 +147,7 @@ def _invalid(what: str) -> Malformed:
 
 STAGE = StageType(
     name="office_schema",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=OfficeSchemaParameters,

@@ -20,12 +20,14 @@ from filters.formats.odf_words import (
     NOTES,
     OBJECT,
     PICTURES,
+    RANGE_ENDINGS,
     RULED,
     SHELLS,
     UNWRAPPED,
     XLINK_HREF,
 )
-from filters.formats.office_fields import address, formula_fault
+from filters.formats.office_fields import address
+from filters.formats.office_formulas import formula_fault, range_fault
 from filters.formats.office_names import Element, Names
 from filters.formats.office_rules import Dropped, Elements, refuse
 from schemas.cbor import CborValue
@@ -143,7 +145,7 @@ class OdfTree:
                 if target is None:
                     return None
                 kept[known.attributes[name]] = target
-            elif name in FORMULA_ATTRIBUTES and (fault := formula_fault(value)):
+            elif fault := _fault(name, value):
                 self.dropped.by(self.rules.fields, Reason.OFFICE_FIELD, fault)
             else:
                 kept[known.attributes[name]] = value
@@ -191,3 +193,10 @@ class OdfTree:
             self.dropped.note(name)  # extensions of writers, which a reader may pass over
         else:
             self.dropped.by(self.rules.unknown, Reason.MODEL_UNKNOWN_NAME, name)
+
+
+def _fault(name: str, value: str) -> str:
+    """What is wrong with an attribute that is a formula or a range of cells, or nothing."""
+    if name in FORMULA_ATTRIBUTES:
+        return formula_fault(value, is_ooxml=False)
+    return range_fault(value) if name.endswith(RANGE_ENDINGS) else ""

@@ -101,6 +101,11 @@ FORMULA_ATTRIBUTES = frozenset(
         "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0}value",
     )
 )
+# How the names of attributes end that hold a cell or a range of cells.
+RANGE_ENDINGS = (
+    "cell-address", "range-address", "cell-range", "print-ranges", "error-lower-range",
+    "error-upper-range",
+)  # fmt: skip
 PICTURES = frozenset(
     (
         *_all(DRAW, "image fill-image"),

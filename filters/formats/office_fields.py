@@ -1,29 +1,11 @@
-"""Formulas, field instructions and addresses: which of them reach outside the document.
+"""Field instructions and addresses: which of them reach outside the document.
 
-Takes texts, gives a sentence that says what is wrong, or nothing. Strings inside formulas are
-left out of sight first, so that a text may speak of anything. docs/filters/office.md lists the
-functions and instructions.
+Takes texts, gives a sentence that says what is wrong, or nothing. docs/filters/office.md lists the
+instructions. Formulas are `office_formulas`.
 """
 
 import re
 
-FORMULA_CHARACTERS_MAX = 32_768
-_STRING = re.compile(r'"(?>(?:[^"]++|"")*)"')
-_QUOTED = re.compile(r"'(?>(?:[^']++|'')*)'")
-# [1]Sheet!A1 or [a.xlsx]Sheet!A1; not Table[column], [#This Row] or OpenDocument's [.A1]
-_OTHER_BOOK = re.compile(r"(?<![A-Za-z0-9_\]])\[[^\]\[.$#@][^\]\[]*+\][A-Za-z0-9_.:]*+!")
-_CALL = re.compile(r"(?<![A-Za-z0-9_.])([A-Za-z_][A-Za-z0-9_.]*+)\s*+\(")
-_OUTSIDE_CALLS = frozenset((
-    "webservice", "hyperlink", "call", "register", "register.id", "exec", "execute", "rtd",
-    "dde", "importdata", "importxml", "importhtml", "importfeed", "importrange", "filterxml",
-    "image", "sql.request", "evaluate", "initiate", "poke", "request", "terminate", "run",
-    "fopen", "fwrite", "fread", "files", "directory", "macro", "get.cell", "get.workbook",
-    "get.workspace", "app.activate", "send.keys", "open", "save.as", "halt",
-    "error.type.macro", "formula.array", "set.name", "user", "alert", "input", "cubevalue",
-    "cubemember", "cubeset", "cubesetcount", "cuberankedmember", "cubememberproperty",
-    "cubekpimember", "getpivotdata.external", "py", "javascript", "stockhistory",
-))  # fmt: skip
-_ALIASES = ("_xlfn.", "_xlws.", "_xll.", "com.microsoft.", "com.sun.star.", "org.openoffice.")
 _FIELDS_ALLOWED = frozenset((
     "page", "numpages", "sectionpages", "section", "date", "time", "createdate", "savedate",
     "printdate", "toc", "tc", "xe", "index", "ref", "pageref", "noteref", "seq", "styleref",
@@ -37,29 +19,6 @@ _URL = re.compile(
 )
 _URL_CHARACTERS_MAX = 2048
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:|\\\\|//")
-
-
-def formula_fault(text: str) -> str:
-    """What is wrong with a formula of a spreadsheet, or nothing."""
-    if len(text) > FORMULA_CHARACTERS_MAX:
-        return "a formula that is longer than any program writes it"
-    rest = _STRING.sub('""', text)
-    if "|" in rest:
-        return "a formula that starts another program (DDE)"
-    for quoted in _QUOTED.findall(rest):
-        if any(mark in quoted for mark in ("[", "://", "\\", "file:", "/")):
-            return "a formula that refers to another file"
-    rest = _QUOTED.sub("''", rest)
-    if _OTHER_BOOK.search(rest) or "://" in rest:
-        return "a formula that refers to another file"
-    for name in _CALL.findall(rest):
-        plain = name.lower()
-        for alias in _ALIASES:
-            if plain.startswith(alias):
-                plain = plain.removeprefix(alias) if alias.startswith("_") else plain
-        if plain in _OUTSIDE_CALLS or plain.startswith(_ALIASES[3:]):
-            return "a formula that reaches outside the document"
-    return ""
 
 
 def field_fault(instruction: str) -> str:

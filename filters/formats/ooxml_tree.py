@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from filters.formats.office_fields import formula_fault
+from filters.formats.office_formulas import formula_fault
 from filters.formats.office_names import Element, Names
 from filters.formats.office_rules import Dropped, Elements, refuse
 from filters.formats.ooxml_fields import unwanted
@@ -24,6 +24,7 @@ from filters.formats.ooxml_words import (
     MC,
     PRUNED,
     RULED,
+    THRESHOLD,
     UNWRAPPED,
     WORD_LINK,
     R,
@@ -106,11 +107,8 @@ class TreeBuilder:
         attributes = self.attributes(node, known)
         if attributes is None:
             return self._children(node) if node.tag == WORD_LINK else []
-        if node.tag in FORMULAS and node.text:
-            fault = formula_fault(node.text)
-            if fault:
-                self.dropped.by(self.rules.fields, Reason.OFFICE_FIELD, fault)
-                return []
+        if node.tag in FORMULAS and node.text and self._is_faulty(node.text):
+            return []
         content = self._children(node)
         if not content and node.text:
             if known.has_text:
@@ -120,6 +118,13 @@ class TreeBuilder:
         if not content and node.tag in PRUNED:
             return []
         return [[known.name, attributes, content]]
+
+    def _is_faulty(self, formula: str) -> bool:
+        """Whether a formula may not cross. May refuse."""
+        fault = formula_fault(formula, is_ooxml=True)
+        if fault:
+            self.dropped.by(self.rules.fields, Reason.OFFICE_FIELD, fault)
+        return bool(fault)
 
     def _children(self, node: etree._Element) -> list[CborValue]:
         found: list[CborValue] = []
@@ -138,6 +143,8 @@ class TreeBuilder:
                         self.dropped.note(f"{known.name} that refers to what is gone")
                     return None
                 kept[known.attributes[name]] = number
+            elif node.tag == THRESHOLD and name == "val" and self._is_faulty(value):
+                continue
             elif name in known.attributes:
                 kept[known.attributes[name]] = value
             else:

@@ -117,6 +117,7 @@ FIELD_MARK = f"{{{W}}}fldChar"
 FIELD_TEXT = f"{{{W}}}instrText"
 FIELD_KIND = f"{{{W}}}fldCharType"
 FIELD_INSTRUCTION = f"{{{W}}}instr"
+THRESHOLD = f"{{{X}}}cfvo"  # its value may be a formula, whatever its type
 WORD_LINK = f"{{{W}}}hyperlink"
 CLICK = f"{{{A}}}hlinkClick"
 HYPERLINK_ELEMENTS = frozenset((WORD_LINK, CLICK, f"{{{X}}}hyperlink"))

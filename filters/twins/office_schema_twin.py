@@ -236,7 +236,7 @@ def _href(
 
 STAGE = StageType(
     name="office_schema_twin",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.DESTINATION,
     parameters=OfficeSchemaTwinParameters,

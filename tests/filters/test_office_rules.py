@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from filters import catalog
-from filters.formats.office_fields import field_fault, formula_fault
+from filters.formats.office_fields import field_fault
+from filters.formats.office_formulas import formula_fault
 from filters.formats.office_text import office_texts
 from schemas.cbor import decode
 from schemas.errors import Malformed
@@ -143,7 +144,8 @@ def test_names_that_the_table_lacks_can_be_refused() -> None:
     "text", ["A" * 40_000, "[" * 32_000, '"' * 32_001, "'" * 32_001, "(" * 32_000]
 )
 def test_a_long_formula_is_answered(text: str) -> None:
-    assert isinstance(formula_fault(text), str)
+    assert isinstance(formula_fault(text, is_ooxml=True), str)
+    assert isinstance(formula_fault(text, is_ooxml=False), str)
 
 
 def test_fields_are_judged_by_their_first_word_and_by_addresses() -> None:

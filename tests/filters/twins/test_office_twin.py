@@ -48,10 +48,10 @@ def odt(*body: Any, more: Any = ()) -> dict[str, Any]:
     return {"office": 1, "kind": "odt", "parts": [content, *more]}
 
 
-def xlsx(formula: str) -> dict[str, Any]:
+def xlsx(formula: str, *more: Any) -> dict[str, Any]:
     book = ["x:workbook", {}, [["x:sheets", {}, [["x:sheet", {"name": "a", "r:id": "rId1"}, []]]]]]
     cell = ["x:c", {}, [["x:f", {}, [formula]]]]
-    sheet = ["x:worksheet", {}, [["x:sheetData", {}, [["x:row", {}, [cell]]]]]]
+    sheet = ["x:worksheet", {}, [["x:sheetData", {}, [["x:row", {}, [cell]]]], *more]]
     parts = [
         {"kind": "workbook", "links": [1], "tree": book},
         {"kind": "worksheet", "links": [], "tree": sheet},
@@ -108,6 +108,12 @@ WRONG: dict[str, tuple[Any, str]] = {
     "another book": (xlsx("[1]Sheet1!A1"), "office-field"),
     "another book by its name": (xlsx("SUM([Book.xlsx]Sheet1!A1)"), "office-field"),
     "a book on a share": (xlsx("'\\\\192.0.2.1\\[a]S'!A1"), "office-field"),
+    "a column with a quote": (xlsx('T[[a"b]]&WEBSERVICE(A1)&T[[c"d]]'), "office-field"),
+    "a threshold": (xlsx("1", ["x:conditionalFormatting", {}, [["x:cfRule", {}, [
+        ["x:colorScale", {}, [["x:cfvo", {"val": "WEBSERVICE(A1)"}, []]]]]]]]), "office-field"),
+    "a range elsewhere": (
+        odt(["table:named-expressions", {}, [["table:named-range", {
+            "table:cell-range-address": "'file:///x.ods'#$S.A1"}, []]]]), "office-field"),
     "a picture elsewhere": (
         odt(["text:p", {}, [["draw:frame", {}, [
             ["draw:image", {"xlink:href": "http://192.0.2.1/a.png"}, []]]]]]), "office-external"),
