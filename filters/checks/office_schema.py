@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from filters.formats.odf_words import RANGE_ENDINGS
+from filters.formats.office_fields import field_fault
 from filters.formats.office_formulas import formula_fault, range_fault
 from filters.formats.office_model import (
     FORMULA,
@@ -20,6 +21,7 @@ from filters.formats.office_model import (
 )
 from filters.formats.office_names import Names
 from filters.formats.office_names import read as read_names
+from filters.formats.ooxml_fields import FIELDS, WordFields
 from filters.formats.ooxml_kinds import KINDS
 from schemas.cbor import CborLimits, decode_recognised
 from schemas.errors import Malformed
@@ -92,6 +94,7 @@ def _part(part: Any, names: Names, media: frozenset[str], kind: str) -> None:
     elif not _is_root(tree[0], part, kind):
         raise _invalid("a part that no document has")
     is_formula = tree[0] == FORMULA_ROOT
+    has_fields = False
     todo = [tree]
     while todo:
         element = todo.pop()
@@ -104,6 +107,7 @@ def _part(part: Any, names: Names, media: frozenset[str], kind: str) -> None:
         known = names.plain.get(name)
         if known is None:
             raise _invalid("an element that the table of names does not have")
+        has_fields = has_fields or name in FIELDS
         for key, value in attributes.items():
             if key not in known:
                 raise _invalid("an attribute that the table of names does not have")
@@ -115,6 +119,8 @@ def _part(part: Any, names: Names, media: frozenset[str], kind: str) -> None:
                 raise _invalid("text in an element that has none")
             elif name in _FORMULAS:
                 _formula(formula_fault(child, is_ooxml=True))
+    if has_fields:
+        _fields(WordFields(tree))
 
 
 def _attribute_fault(name: str, key: str, value: str) -> str:
@@ -129,6 +135,15 @@ def _attribute_fault(name: str, key: str, value: str) -> str:
 def _formula(fault: str) -> None:
     if fault:
         raise Malformed(Reason.OFFICE_FIELD, fault)
+
+
+def _fields(fields: WordFields) -> None:
+    if fields.stray:
+        raise Malformed(Reason.OFFICE_FIELD, "a mark or an instruction of no field")
+    for one in fields.found:
+        fault = field_fault(one.instruction)
+        if fault or not one.has_end:
+            raise Malformed(Reason.OFFICE_FIELD, fault or "a field that does not end")
 
 
 def _is_root(name: str, part: Any, kind: str) -> bool:

@@ -1,83 +1,129 @@
-"""The fields of a WordprocessingML part: which of their marks and instructions may not cross.
+"""The fields of a WordprocessingML part: their instructions, as a reader puts them together.
 
-Takes lxml's tree of a part, gives the nodes to leave out; refuses where the rule on fields says
-so. A field's instruction may be cut over many runs: it is judged whole, between `begin` and
-`separate`, and every field on its own, however deep they stand in each other.
+Takes the model's tree of a part, as it is to cross, gives its fields. All that stands between a
+field's `begin` and its `separate` is its instruction, in whatever element and over however many
+runs, and so is the result of a field that stands there; another thing than text is in it as one
+character. A text box or a note is a story of its own, in which no field of another goes on.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Any
 
-from lxml import etree
-
-from filters.formats.office_fields import field_fault, is_hyperlink_field
-from filters.formats.office_rules import Dropped, refuse
-from filters.formats.ooxml_words import (
-    FIELD_INSTRUCTION,
-    FIELD_KIND,
-    FIELD_MARK,
-    FIELD_SIMPLE,
-    FIELD_TEXT,
-)
+from filters.formats.office_rules import refuse
 from schemas.reasons import Reason
 
 FIELD_LEVELS_MAX = 32
+FIELD_SIMPLE, FIELD_MARK, FIELD_TEXT = "w:fldSimple", "w:fldChar", "w:instrText"
+FIELDS = frozenset((FIELD_SIMPLE, FIELD_MARK, FIELD_TEXT))
+_STORIES = frozenset(("w:txbxContent", "w:footnote", "w:endnote", "w:comment"))
+_FORMATS = frozenset(("w:rPr", "w:pPr"))
+_SILENT = frozenset((
+    "w:r", "w:t", FIELD_TEXT, FIELD_SIMPLE, "w:hyperlink", "w:bookmarkStart", "w:bookmarkEnd",
+    "w:lastRenderedPageBreak",
+))  # fmt: skip
+_THING = "\ufffc"
+Tree = list[Any]  # name, attributes, content
 
 
 @dataclass(slots=True)
-class _Field:
-    nodes: list[etree._Element] = field(default_factory=list)
+class WordField:
+    """One field: its instruction, and the elements that make it (`marks`) or stand in it."""
+
+    marks: list[Tree] = field(default_factory=list)
+    texts: list[Tree] = field(default_factory=list)
     pieces: list[str] = field(default_factory=list)
+    is_separated: bool = False
+    has_end: bool = False
+
+    @property
+    def instruction(self) -> str:
+        """The instruction as a whole."""
+        return "".join(self.pieces)
 
 
-def unwanted(root: etree._Element, dropped: Dropped) -> frozenset[etree._Element]:
-    """Each mark, instruction and simple field that may not cross."""
-    gone: list[etree._Element] = []
-    open_fields: list[_Field] = []
-    for node in root.iter(FIELD_MARK, FIELD_TEXT, FIELD_SIMPLE):
-        if node.tag == FIELD_SIMPLE:
-            if not _allowed(node.get(FIELD_INSTRUCTION, ""), dropped):
-                gone.append(node)
-        elif node.tag == FIELD_TEXT:
-            if open_fields:
-                open_fields[-1].nodes.append(node)
-                open_fields[-1].pieces.append(node.text or "")
-            else:
-                gone.append(node)
+class WordFields:
+    """The fields of one part, and marks and instructions that belong to none (`stray`)."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.found: list[WordField] = []
+        self.stray: list[Tree] = []
+        self._story(tree[2])
+
+    def _story(self, content: list[Any]) -> None:
+        opened: list[WordField] = []
+        self._content(content, opened)
+        self.found += opened  # never ended: no reader agrees on what they are
+
+    def _content(self, content: list[Any], opened: list[WordField]) -> None:
+        for child in content:
+            if type(child) is not str and child[0] not in _FORMATS:
+                self._element(child, opened)
+
+    def _element(self, element: Tree, opened: list[WordField]) -> None:
+        name, attributes, content = element
+        if name == FIELD_MARK:
+            self._mark(element, opened)
+            return
+        if name == FIELD_SIMPLE:
+            told = attributes.get("w:instr", "")
+            self.found.append(WordField([element], pieces=[told], has_end=True))
+        into = _unseparated(opened)
+        if into is not None:
+            _take(element, into)
+        elif name == FIELD_TEXT:
+            self.stray.append(element)
+        if name in _STORIES:
+            self._story(content)
         else:
-            _mark(node, open_fields, gone, dropped)
-    for opened in open_fields:  # never ended: no reader agrees on what it is
-        _allowed("".join(opened.pieces), dropped)
-        gone += opened.nodes
-    return frozenset(gone)
+            self._content(content, opened)
+
+    def _mark(self, mark: Tree, opened: list[WordField]) -> None:
+        kind = mark[1].get("w:fldCharType")
+        if kind == "begin":
+            if len(opened) >= FIELD_LEVELS_MAX:
+                refuse(Reason.TOO_DEEP, "fields stand in fields, deeper than their bound")
+            opened.append(WordField([mark]))
+        elif kind == "separate" and opened and not opened[-1].is_separated:
+            opened[-1].marks.append(mark)
+            opened[-1].is_separated = True
+        elif kind == "end" and opened:
+            ended = opened.pop()
+            ended.marks.append(mark)
+            ended.has_end = True
+            self.found.append(ended)
+            outer = _unseparated(opened)
+            if outer is not None:  # what stood in the instruction goes with it
+                outer.texts += [*ended.marks, *ended.texts]
+        else:
+            self.stray.append(mark)
 
 
-def _mark(
-    node: etree._Element, open_fields: list[_Field], gone: list[etree._Element], dropped: Dropped
-) -> None:
-    kind = node.get(FIELD_KIND)
-    if kind == "begin":
-        if len(open_fields) >= FIELD_LEVELS_MAX:
-            refuse(Reason.TOO_DEEP, "fields stand in fields, deeper than their bound")
-        open_fields.append(_Field([node]))
-    elif not open_fields:
-        gone.append(node)
-    elif kind == "separate":
-        open_fields[-1].nodes.append(node)
-    elif kind == "end":
-        ended = open_fields.pop()
-        if not _allowed("".join(ended.pieces), dropped):
-            gone += [*ended.nodes, node]
-    else:
-        gone.append(node)
+def _unseparated(opened: list[WordField]) -> WordField | None:
+    """The innermost field whose instruction goes on."""
+    return next((one for one in reversed(opened) if not one.is_separated), None)
 
 
-def _allowed(instruction: str, dropped: Dropped) -> bool:
-    if is_hyperlink_field(instruction):
-        fault = field_fault(instruction)
-        if fault:
-            dropped.by(dropped.rules.hyperlinks, Reason.OFFICE_EXTERNAL, "a hyperlink")
-        return not fault
-    fault = field_fault(instruction)
-    if fault:
-        dropped.by(dropped.rules.fields, Reason.OFFICE_FIELD, fault)
-    return not fault
+def _take(element: Tree, into: WordField) -> None:
+    name, _, content = element
+    if name == "w:p":
+        into.pieces.append("\n")
+    elif name not in _SILENT:
+        into.pieces.append(_THING)
+    texts = [child for child in content if type(child) is str]
+    if texts:
+        into.pieces += texts
+        (into.marks if name == FIELD_TEXT else into.texts).append(element)
+
+
+def without(content: list[Any], gone: Collection[int]) -> list[Any]:
+    """The content without the elements of these identities; what is in a simple field stays."""
+    left: list[Any] = []
+    for child in content:
+        if type(child) is str:
+            left.append(child)
+        elif id(child) not in gone:
+            left.append([child[0], child[1], without(child[2], gone)])
+        elif child[0] == FIELD_SIMPLE:
+            left += without(child[2], gone)
+    return left

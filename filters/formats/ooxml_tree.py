@@ -6,18 +6,19 @@ a rule, or left out and told. An element that refers to something left out goes 
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from lxml import etree
 
+from filters.formats.office_fields import field_fault, is_hyperlink_field
 from filters.formats.office_formulas import formula_fault
 from filters.formats.office_names import Element, Names
 from filters.formats.office_rules import Dropped, Elements, refuse
-from filters.formats.ooxml_fields import unwanted
+from filters.formats.ooxml_fields import FIELDS, WordFields, without
 from filters.formats.ooxml_words import (
     ALWAYS_DROPPED,
     CHOICES,
     CLICK,
-    FIELD_SIMPLE,
     FORMULAS,
     HYPERLINK_ELEMENTS,
     INSERTED,
@@ -65,18 +66,39 @@ class TreeBuilder:
         self.dropped = dropped
         self.rules = dropped.rules
         self.links = links
-        self.fields: frozenset[etree._Element] = frozenset()
+        self.has_fields = False
 
     def tree(self, root: etree._Element, wanted: str) -> CborValue:
         """The tree of a part whose root must be `wanted`."""
         known = self.names.elements.get(root.tag)
         if known is None or known.name != wanted:
             refuse(Reason.OFFICE_PART, "a part has another root element than its type")
-        self.fields = unwanted(root, self.dropped)
         (tree,) = self.element(root) or [None]
         if tree is None:
             refuse(Reason.OFFICE_PART, "nothing is left of a part")
-        return tree
+        return self._judged(tree) if self.has_fields else tree
+
+    def _judged(self, tree: Any) -> list[CborValue]:
+        """The tree without the fields that may not cross: judged as it is, when all else is gone.
+
+        Of a field without an end the marks go, and the text in it stays.
+        """
+        fields = WordFields(tree)
+        gone = list(fields.stray)
+        for one in fields.found:
+            allowed = self._allowed(one.instruction)
+            gone += [] if allowed and one.has_end else one.marks
+            gone += [] if allowed else one.texts
+        name, attributes, content = tree
+        return [name, attributes, without(content, frozenset(map(id, gone))) if gone else content]
+
+    def _allowed(self, instruction: str) -> bool:
+        fault = field_fault(instruction)
+        if fault and is_hyperlink_field(instruction):
+            self.dropped.by(self.rules.hyperlinks, Reason.OFFICE_EXTERNAL, "a hyperlink")
+        elif fault:
+            self.dropped.by(self.rules.fields, Reason.OFFICE_FIELD, fault)
+        return not fault
 
     def element(self, node: etree._Element) -> list[CborValue]:
         """What stands in the place of an element: itself, its content, or nothing."""
@@ -99,8 +121,7 @@ class TreeBuilder:
         if known is None:
             self._unknown(tag)
             return []
-        if node in self.fields:
-            return self._children(node) if tag == FIELD_SIMPLE else []
+        self.has_fields = self.has_fields or known.name in FIELDS
         return self._known(node, known)
 
     def _known(self, node: etree._Element, known: Element) -> list[CborValue]:

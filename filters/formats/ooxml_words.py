@@ -112,11 +112,6 @@ FORMULAS = frozenset(
         *_all(C, "f"),
     )
 )
-FIELD_SIMPLE = f"{{{W}}}fldSimple"
-FIELD_MARK = f"{{{W}}}fldChar"
-FIELD_TEXT = f"{{{W}}}instrText"
-FIELD_KIND = f"{{{W}}}fldCharType"
-FIELD_INSTRUCTION = f"{{{W}}}instr"
 THRESHOLD = f"{{{X}}}cfvo"  # its value may be a formula, whatever its type
 WORD_LINK = f"{{{W}}}hyperlink"
 CLICK = f"{{{A}}}hlinkClick"

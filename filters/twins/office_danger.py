@@ -1,8 +1,12 @@
 """What no document may say, in the destination's own words: formulas, fields and addresses.
 
 Takes trees as `office_tree` gives them, raises `Malformed`. The rules are those of
-docs/filters/office.md; formulas are read by `office_reach`.
+docs/filters/office.md; the way is another than the source side's: a story becomes one text with
+signs for the marks of its fields, and the fields in it are taken out from the innermost on.
+Formulas are read by `office_reach`.
 """
+
+import re
 
 from filters.twins.office_reach import cells, formula
 from filters.twins.office_tree import Tree, walk, whole_text
@@ -18,16 +22,30 @@ _FORMULAS = frozenset(
 _ATTRIBUTES = ("table:formula", "text:formula", "table:condition", "text:condition",
                "style:condition", "table:expression", "calcext:value")  # fmt: skip
 _CELLS = ("cell-address", "range-address", "cell-range", "print-ranges", "er-range")
-_RUNNING = frozenset((
-    "DDE", "DDEAUTO", "INCLUDETEXT", "INCLUDEPICTURE", "INCLUDE", "IMPORT", "LINK", "EMBED",
-    "AUTOTEXT", "AUTOTEXTLIST", "DATABASE", "MACROBUTTON", "GOTOBUTTON", "ASK", "FILLIN",
-    "SET", "RD", "MERGEFIELD", "NEXT", "SKIPIF", "DOCVARIABLE", "PRINT", "PRIVATE", "ADDIN",
-    "CONTROL", "HTMLACTIVEX", "BARCODE", "DATA", "USERNAME", "USERADDRESS", "USERINITIALS",
+# The fields of docs/filters/office.md, but HYPERLINK and calculations (=).
+_FIELDS = frozenset((
+    "PAGE", "NUMPAGES", "SECTION", "SECTIONPAGES", "DATE", "TIME", "CREATEDATE", "SAVEDATE",
+    "PRINTDATE", "TOC", "TC", "XE", "INDEX", "REF", "PAGEREF", "NOTEREF", "SEQ", "STYLEREF", "IF",
+    "COMPARE", "SYMBOL", "QUOTE", "EQ", "ADVANCE", "LISTNUM", "AUTONUM", "AUTONUMLGL",
+    "AUTONUMOUT", "BIDIOUTLINE", "NUMCHARS", "NUMWORDS", "TITLE", "SUBJECT", "AUTHOR", "FORMTEXT",
+    "FORMCHECKBOX", "FORMDROPDOWN", "FILENAME", "LASTSAVEDBY", "REVNUM", "EDITTIME", "KEYWORDS",
+    "COMMENTS", "TEMPLATE", "USERMARK",
 ))  # fmt: skip
+_LOOKS = ("MERGEFORMAT", "CHARFORMAT")
+_INSTRUCTION_CHARACTERS_MAX = 4_096
+_LEVELS_MAX = 32
+# No text has these signs: XML 1.0 forbids them.
+_TOLD, _BEGIN, _SEPARATE, _END = "\x12", "\x13", "\x14", "\x15"
+_MARKS = {"begin": _BEGIN, "separate": _SEPARATE, "end": _END}
+_INNERMOST = re.compile("\x13([^\x13-\x15]*+)(?:\x14([^\x13-\x15]*+))?\x15")
+_APART = ("w:txbxContent", "w:footnote", "w:endnote", "w:comment")
+_UNSEEN = ("w:r", "w:t", "w:hyperlink", "w:fldSimple", "w:bookmarkStart", "w:bookmarkEnd",
+           "w:lastRenderedPageBreak")  # fmt: skip
 
 
 def check(tree: Tree) -> None:
     """Return if nothing in the part reaches outside the document."""
+    has_fields = False
     for element in walk(tree):
         name, attributes, _ = element
         if name in _FORMULAS:
@@ -36,8 +54,12 @@ def check(tree: Tree) -> None:
             formula(attributes.get("val", ""), False)
         elif name == "w:fldSimple":
             _field(attributes.get("w:instr", ""))
+        has_fields = has_fields or name in ("w:fldChar", "w:instrText")
         _attributes(attributes)
-    _fields(tree)
+    if has_fields:
+        todo = [tree]
+        while todo:
+            _fields(_story(todo.pop(), todo))
 
 
 def _attributes(attributes: dict[str, str]) -> None:
@@ -48,25 +70,70 @@ def _attributes(attributes: dict[str, str]) -> None:
             cells(value)
 
 
-def _fields(tree: Tree) -> None:
-    """Fields by marks: instructions are joined as they stand between the marks."""
-    stack: list[list[str]] = []
-    for element in walk(tree):
-        if element[0] == "w:fldChar":
-            kind = element[1].get("w:fldCharType")
-            if kind == "begin":
-                stack.append([])
-            elif kind == "end" and stack:
-                _field("".join(stack.pop()))
-        elif element[0] == "w:instrText":
-            if not stack:
-                raise Malformed(Reason.OFFICE_FIELD, "an instruction outside of any field")
-            stack[-1].append(whole_text(element))
-    for left in stack:
-        _field("".join(left))
+def _story(root: Tree, apart: list[Tree]) -> str:
+    """The text of a story with its marks; stories in it are put to those that are to be read."""
+    said: list[str] = []
+    todo = [*reversed(root[2])]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, str):
+            said.append(item)
+        elif item[0] == "w:fldChar":
+            said.append(_MARKS.get(item[1].get("w:fldCharType", ""), _END + _BEGIN))
+        elif item[0] in _APART:
+            apart.append(item)
+            said.append("\ufffc")
+        elif item[0] not in ("w:rPr", "w:pPr"):
+            known = {"w:instrText": _TOLD, "w:p": "\n"}
+            said.append("" if item[0] in _UNSEEN else known.get(item[0], "\ufffc"))
+            todo += reversed(item[2])
+    return "".join(said)
+
+
+def _fields(story: str) -> None:
+    for _ in range(_LEVELS_MAX + 1):
+        story, count = _INNERMOST.subn(_result, story)
+        if not count:
+            break
+    else:
+        raise Malformed(Reason.TOO_DEEP, "fields stand in fields, deeper than their bound")
+    if _TOLD in story:
+        raise Malformed(Reason.OFFICE_FIELD, "an instruction outside of any field")
+    if not {_BEGIN, _SEPARATE, _END}.isdisjoint(story):
+        raise Malformed(Reason.OFFICE_FIELD, "a field that does not begin, or not end")
+
+
+def _result(found: re.Match[str]) -> str:
+    """What a field leaves to the one around it, if it may be there."""
+    _field(found[1].replace(_TOLD, ""))
+    return found[2] or ""
 
 
 def _field(instruction: str) -> None:
-    words = instruction.upper().split()
-    if words and words[0].strip('"') in _RUNNING:
+    if len(instruction) > _INSTRUCTION_CHARACTERS_MAX:
+        raise Malformed(Reason.OFFICE_FIELD, "an instruction longer than any program writes it")
+    words = instruction.split()
+    name = words[0].upper() if words else "="
+    if name == "HYPERLINK":
+        _place(words[1:])
+    elif name[0] != "=" and name not in _FIELDS:
         raise Malformed(Reason.OFFICE_FIELD, "a field that reaches outside or runs something")
+
+
+def _place(words: list[str]) -> None:
+    """Return if a link is one to a place in the document: each further word belongs to a switch.
+
+    A word that belongs to none is an address to readers; switches are small letters.
+    """
+    said = " ".join(words).split('"')  # what stands in quotes is every second
+    pieces = [piece.split() if at % 2 == 0 else [f'"{piece}'] for at, piece in enumerate(said)]
+    allowed, switch = ["\\l"], ""
+    for word in [word for piece in pieces for word in piece]:
+        if switch and "\\" not in word and (switch != "\\*" or word.upper() in _LOOKS):
+            allowed, switch = ["\\o", "\\t", "\\h", "\\n", "\\*"], ""
+        elif not switch and word in allowed:
+            switch = "" if word in ("\\h", "\\n") else word
+        else:
+            raise Malformed(Reason.OFFICE_EXTERNAL, "a field that is a hyperlink")
+    if switch or "\\l" in allowed or len(said) % 2 == 0:
+        raise Malformed(Reason.OFFICE_EXTERNAL, "a field that is a hyperlink")

@@ -59,10 +59,11 @@ def xlsx(formula: str, *more: Any) -> dict[str, Any]:
     return {"office": 1, "kind": "xlsx", "parts": parts}
 
 
-def field(instruction: str) -> Any:
-    def mark(kind: str) -> Any:
-        return ["w:r", {}, [["w:fldChar", {"w:fldCharType": kind}, []]]]
+def mark(kind: str) -> Any:
+    return ["w:r", {}, [["w:fldChar", {"w:fldCharType": kind}, []]]]
 
+
+def field(instruction: str) -> Any:
     half = len(instruction) // 2
     said = [["w:r", {}, [["w:instrText", {}, [piece]]]]
             for piece in (instruction[:half], instruction[half:])]  # fmt: skip
@@ -102,6 +103,12 @@ WRONG: dict[str, tuple[Any, str]] = {
         docx(["w:p", {}, [["w:fldSimple", {"w:instr": "INCLUDETEXT a"}, []]]]), "office-field"),
     "an instruction outside of a field": (
         docx(["w:p", {}, [["w:r", {}, [["w:instrText", {}, ["DDE a b"]]]]]]), "office-field"),
+    "an instruction in the text": (
+        docx(["w:p", {}, [mark("begin"), ["w:r", {}, [["w:t", {}, ["DDEAUTO cmd a"]]]],
+                          mark("separate"), mark("end")]]), "office-field"),
+    "a field that no list has": (docx(field("DOCPROPERTY a")), "office-field"),
+    "a field that is a link": (docx(field('HYPERLINK "http://192.0.2.1"')), "office-external"),
+    "a field that does not end": (docx(["w:p", {}, [mark("begin")]]), "office-field"),
     "a control character": (docx(["w:p", {"w:x": "\x1b[2J"}, []]), "character-not-allowed"),
     "DDE": (xlsx("cmd|'/c calc'!A0"), "office-field"),
     "a web service": (xlsx('WEBSERVICE("http://192.0.2.1")'), "office-field"),
