@@ -23,6 +23,7 @@ from filters.formats.odf_words import (
     RANGE_ENDINGS,
     RULED,
     SHELLS,
+    SHOWN_ADDRESS,
     UNWRAPPED,
     XLINK_HREF,
 )
@@ -147,9 +148,16 @@ class OdfTree:
                 kept[known.attributes[name]] = target
             elif fault := _fault(name, value):
                 self.dropped.by(self.rules.fields, Reason.OFFICE_FIELD, fault)
-            else:
+            elif name != SHOWN_ADDRESS or self._is_kept(value):
                 kept[known.attributes[name]] = value
         return kept
+
+    def _is_kept(self, shown: str) -> bool:
+        """Whether an address crosses that a reader makes a link of. May refuse."""
+        if not shown or (self.rules.hyperlinks == "keep" and address(shown)):
+            return True
+        self.dropped.by(self.rules.hyperlinks, Reason.OFFICE_EXTERNAL, "a hyperlink")
+        return False
 
     def address(self, tag: str, value: str) -> str | None:
         """What crosses of an address, or None. May refuse."""

@@ -106,6 +106,7 @@ RANGE_ENDINGS = (
     "cell-address", "range-address", "cell-range", "print-ranges", "error-lower-range",
     "error-upper-range",
 )  # fmt: skip
+SHOWN_ADDRESS = f"{TEXT}url"  # a bibliography makes a link of it
 PICTURES = frozenset(
     (
         *_all(DRAW, "image fill-image"),

@@ -164,11 +164,14 @@ def _relations(name: str, contents: bytes, files: dict[str, bytes], links: bool)
         if tag != "Relationship" or not kind.startswith(RELATIONS):
             raise _invalid("a relationship of another type")
         if attributes.get("TargetMode") == "External":
-            good = target.startswith(("http://", "https://", "mailto:"))
-            if not (links and good and kind == RELATIONS + "hyperlink"):
+            if not (links and _is_web(target) and kind == RELATIONS + "hyperlink"):
                 raise Malformed(Reason.OFFICE_EXTERNAL, "a relationship that leads outside")
         elif target.removeprefix("/") not in files:
             raise _invalid("a relationship leads to no part")
+
+
+def _is_web(target: str) -> bool:
+    return target.startswith(("http://", "https://", "mailto:"))
 
 
 def _odf(files: dict[str, bytes], places: Places, links: bool) -> None:
@@ -195,6 +198,8 @@ def _odf(files: dict[str, bytes], places: Places, links: bool) -> None:
         check(tree)
         _formula(tree)
         for tag, attributes, _ in walk(tree):
+            if attributes.get("text:url") and not (links and _is_web(attributes["text:url"])):
+                raise Malformed(Reason.OFFICE_EXTERNAL, "an address in a bibliography")
             if "xlink:href" in attributes:
                 _href(tag, attributes["xlink:href"], folder, files, listed, links)
 
@@ -225,7 +230,7 @@ def _href(
 ) -> None:
     if target.startswith("#"):
         return
-    if tag == "text:a" and links and target.startswith(("http://", "https://", "mailto:")):
+    if tag == "text:a" and links and _is_web(target):
         return
     if folder and target.startswith("../"):
         target, folder = target[3:], ""

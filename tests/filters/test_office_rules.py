@@ -170,3 +170,15 @@ def test_the_packs_have_the_same_tables_and_the_two_sides_the_same_elements(name
         for kind in ("names", "places")
     ]
     assert elements[0] == elements[1]
+
+
+def test_the_address_in_a_bibliography_is_a_hyperlink() -> None:
+    mark = '<text:bibliography-mark text:identifier="a" text:url="{}">a</text:bibliography-mark>'
+    document = odf("odt").paragraph(mark.format("https://192.0.2.1/a")).write()
+    assert "192.0.2.1" not in str(rebuilt(document))
+    assert "192.0.2.1" in str(rebuilt(document, hyperlinks="keep"))
+    with pytest.raises(Malformed, match="office-external"):
+        rebuilt(document, hyperlinks="refuse")
+    assert "file:" not in str(
+        rebuilt(odf("odt").paragraph(mark.format("file:///a")).write(), hyperlinks="keep")
+    )

@@ -121,6 +121,9 @@ WRONG: dict[str, tuple[Any, str]] = {
     "a range elsewhere": (
         odt(["table:named-expressions", {}, [["table:named-range", {
             "table:cell-range-address": "'file:///x.ods'#$S.A1"}, []]]]), "office-field"),
+    "an address in a bibliography": (
+        odt(["text:p", {}, [["text:bibliography-mark", {"text:url": "http://192.0.2.1"}, []]]]),
+        "office-external"),
     "a picture elsewhere": (
         odt(["text:p", {}, [["draw:frame", {}, [
             ["draw:image", {"xlink:href": "http://192.0.2.1/a.png"}, []]]]]]), "office-external"),
