@@ -22,6 +22,7 @@ _FORMULAS = frozenset(
 _ATTRIBUTES = ("table:formula", "text:formula", "table:condition", "text:condition",
                "style:condition", "table:expression", "calcext:value")  # fmt: skip
 _CELLS = ("cell-address", "range-address", "cell-range", "print-ranges", "er-range")
+_NEVER = ("draw:engine", "draw:data")
 # The fields of docs/filters/office.md, but HYPERLINK and calculations (=).
 _FIELDS = frozenset((
     "PAGE", "NUMPAGES", "SECTION", "SECTIONPAGES", "DATE", "TIME", "CREATEDATE", "SAVEDATE",
@@ -68,6 +69,8 @@ def _attributes(attributes: dict[str, str]) -> None:
             formula(value, True)
         elif key.endswith(_CELLS):
             cells(value)
+        elif key in _NEVER:
+            raise Malformed(Reason.SCHEMA_INVALID, "a shape that another program draws")
 
 
 def _story(root: Tree, apart: list[Tree]) -> str:

@@ -182,3 +182,21 @@ def test_the_address_in_a_bibliography_is_a_hyperlink() -> None:
     assert "file:" not in str(
         rebuilt(odf("odt").paragraph(mark.format("file:///a")).write(), hyperlinks="keep")
     )
+
+
+def test_no_other_program_draws_a_shape_and_no_slide_goes_on_by_itself() -> None:
+    shape = '<draw:custom-shape draw:engine="a.b" draw:data="TRACE" draw:name="kept"/>'
+    crossed = str(rebuilt(odf("odt").paragraph(shape).write()))
+    assert "kept" in crossed
+    assert "TRACE" not in crossed
+    styles = (
+        '<office:automatic-styles><style:style style:name="d" style:family="drawing-page">'
+        "<style:drawing-page-properties "
+        'presentation:transition-type="automatic" presentation:transition-style="dissolve" '
+        'presentation:transition-speed="fast" presentation:duration="PT1S" draw:fill="none"/>'
+        "</style:style></office:automatic-styles>"
+    )
+    crossed = str(rebuilt(odf("odp").inside(styles, "<office:body>").write()))
+    assert "draw:fill" in crossed
+    assert "transition" not in crossed
+    assert "duration" not in crossed

@@ -124,6 +124,8 @@ WRONG: dict[str, tuple[Any, str]] = {
     "an address in a bibliography": (
         odt(["text:p", {}, [["text:bibliography-mark", {"text:url": "http://192.0.2.1"}, []]]]),
         "office-external"),
+    "a shape that another program draws": (
+        odt(["text:p", {}, [["draw:custom-shape", {"draw:engine": "a"}, []]]]), "schema-invalid"),
     "a picture elsewhere": (
         odt(["text:p", {}, [["draw:frame", {}, [
             ["draw:image", {"xlink:href": "http://192.0.2.1/a.png"}, []]]]]]), "office-external"),
