@@ -23,6 +23,7 @@ from filters.formats.ooxml_words import (
     HYPERLINK_ELEMENTS,
     INSERTED,
     MC,
+    PAGE_SETUP,
     PRUNED,
     RULED,
     THRESHOLD,
@@ -159,6 +160,8 @@ class TreeBuilder:
         for name, value in node.items():
             if name.startswith(R):
                 number = self.links.number(value) if name in known.attributes else None
+                if number is None and node.tag == PAGE_SETUP:
+                    continue  # how the sheet is printed stays, what its printer kept goes
                 if number is None:
                     if value and node.tag not in HYPERLINK_ELEMENTS:
                         self.dropped.note(f"{known.name} that refers to what is gone")

@@ -112,6 +112,7 @@ FORMULAS = frozenset(
         *_all(C, "f"),
     )
 )
+PAGE_SETUP = f"{{{X}}}pageSetup"
 THRESHOLD = f"{{{X}}}cfvo"  # its value may be a formula, whatever its type
 WORD_LINK = f"{{{W}}}hyperlink"
 CLICK = f"{{{A}}}hlinkClick"

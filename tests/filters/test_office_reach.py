@@ -1,5 +1,7 @@
 """Formulas that reach outside of their document: the same are refused by the code of both sides."""
 
+from typing import Any
+
 import pytest
 
 from filters.formats.office_formulas import formula_fault, range_fault
@@ -131,3 +133,25 @@ def test_formulas_are_judged_wherever_they_stand(document: bytes) -> None:
 def test_thresholds_and_ranges_of_the_document_cross() -> None:
     for document in (in_a_sheet(RULE.format("$A$1")), ods(NAME.format("$One.$A$1", "$One.$B$2"))):
         assert "'$One.$B$2'" in str(rebuilt(document)) or "'$A$1'" in str(rebuilt(document))
+
+
+def attributes(model: Any, name: str) -> dict[str, str]:
+    """The attributes of the first element of this name."""
+    todo = [part["tree"] for part in model["parts"]]
+    while todo:
+        found, held, content = todo.pop()
+        if found == name:
+            return dict(held)
+        todo += [child for child in content if not isinstance(child, str)]
+    raise AssertionError(name)
+
+
+def test_the_way_a_sheet_is_printed_crosses_without_what_its_printer_kept() -> None:
+    document = package("xlsx")
+    sheet = "xl/worksheets/sheet1.xml"
+    document.parts[sheet] = document.parts[sheet].replace(
+        b"</x:worksheet>", b'<x:pageSetup orientation="landscape" r:id="rId7"/></x:worksheet>'
+    )
+    document.put("xl/p.bin", b"TRACE", "application/octet-stream")
+    document.link(sheet, "printerSettings", "../p.bin", ident="rId7")
+    assert attributes(rebuilt(document.write()), "x:pageSetup") == {"orientation": "landscape"}
