@@ -41,9 +41,13 @@ _OOXML = re.compile(rf"{_TEXT}|{_NAME}|{_TABLE}|(?P<bracket>\[)|{_WORD}|{_SIGN}"
 _NO_TABLE = re.compile(rf"{_TEXT}|{_NAME}|(?P<sheet>\][\w.!'\"\\])|{_WORD}|{_SIGN}", re.DOTALL)
 # [.A1], [$Sheet1.A1:.B2], [$'My sheet'.A1]: a reference, in which a quote begins a name
 _REFERENCE = (
-    r"""\[(?P<reference>(?>(?:[^\[\]"']++|'(?>(?:[^']++|'')*)')*))\](?P<after>[\w'"\[!])?"""
+    r"""\[(?P<reference>(?>(?:[^\[\]"']++|'(?>(?:[^']++|'')*)')*))\](?P<after>[\w.'"\[!])?"""
 )
-_ODF = re.compile(rf"{_TEXT}|{_NAME}|{_REFERENCE}|(?P<bracket>\[)|{_WORD}|{_SIGN}", re.DOTALL)
+# {1;2|3;"a"}: constants, in which | is between rows
+_ARRAY = r"""\{(?>(?:[\s;|]++|[+\-]?[0-9][0-9.]*+(?:[eE][+\-]?[0-9]++)?|"(?>(?:[^"]++|"")*)")*)\}"""
+_ODF = re.compile(
+    rf"{_ARRAY}|{_TEXT}|{_NAME}|{_REFERENCE}|(?P<bracket>\[)|{_WORD}|{_SIGN}", re.DOTALL
+)
 _QUOTED = re.compile(r"'(?>(?:[^']++|'')*)'(#?)")
 _ELSEWHERE = re.compile(r"[#|/\\]|file:", re.IGNORECASE)
 

@@ -22,6 +22,8 @@ _REACHING = frozenset((
 _PREFIXES = ("_XLFN", "_XLWS", "_XLL", "COM.MICROSOFT", "ORG.OPENOFFICE", "ORG.LIBREOFFICE",
              "ORG.GNUMERIC")  # fmt: skip
 
+_CONSTANTS = frozenset('0123456789.+-;|eE"')
+
 
 def formula(text: str, in_opendocument: bool) -> None:
     """Return if the formula stays in its document, also for who knows of no table in it."""
@@ -41,6 +43,8 @@ def _read(text: str, bracket: Callable[[str, int], int]) -> bool:
         elif sign == "'":
             at = _past(text, at)
             _name(text[begin:at], text[at : at + 1] if at > begin + 1 else "")
+        elif sign == "{" and bracket is _reference:
+            at = _array(text, at)
         elif sign in "[]":
             at = bracket(text, at)
             has_quote = has_quote or '"' in text[begin:at]
@@ -153,6 +157,17 @@ def _reference(text: str, at: int) -> int:
     if after and (_in_word(after) or after in "'\"[" or (after == "!" and "." not in plain)):
         raise _elsewhere()
     return end + 1
+
+
+def _array(text: str, at: int) -> int:
+    """Behind constants in rows (`{1;2|3;"a"}`), or where something else is to be read."""
+    end = at + 1
+    while text[end : end + 1] in _CONSTANTS or text[end : end + 1].isspace():
+        behind = _past(text, end) if text[end] == '"' else end + 1
+        if text[end] in "eE" and not text[end - 1].isdigit():
+            break
+        end = behind
+    return end + 1 if text[end : end + 1] == "}" else at + 1
 
 
 def _inside(reference: str) -> str:

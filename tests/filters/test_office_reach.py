@@ -30,6 +30,7 @@ REACHING = {
         "of:=[$x\"y.A1]&WEBSERVICE(1)&[$x\"y.A1]",
         "of:=[$a.xlsx]S!A1", "of:=[1]!name", "of:=COM.MICROSOFT.WEBSERVICE(1)",
         "of:=COM.SUN.STAR.SHEET.ADDIN.ANALYSIS.GETX(1)", "of:=ORG.EXAMPLE.FETCH(1)", "of:=[.A1",
+        "of:={cmd|1}", "of:={1|2}+cmd|1", "of:={e|1}",
     ),
 }  # fmt: skip
 STAYING = {
@@ -45,7 +46,7 @@ STAYING = {
         "of:=[.#REF!#REF!]+[#REF!.A1]", "of:=COM.MICROSOFT.STDEV.S([.A1:.A2])",
         "of:=ORG.LIBREOFFICE.WEEKNUM_EXCEL2003(1)", "of:=ORG.OPENOFFICE.EASTERSUNDAY(2026)",
         "of:=COM.MICROSOFT.IFS([.A1]=1;\"it's\")", "cell-content-is-between(\"a\",'b')",
-        "ooow:it isn't", "of:=[$'x\"y'.A1]",
+        'of:=SUM({1;-2.5|3e5;"a|""b"})', "ooow:it isn't", "of:=[$'x\"y'.A1]",
     ),
 }  # fmt: skip
 
