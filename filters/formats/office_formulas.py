@@ -22,6 +22,8 @@ _OUTSIDE_CALLS = frozenset((
     "READDBTABLE",
 ))  # fmt: skip
 _OUTSIDE_BEGINNINGS = ("IMPORT", "CUBE", "COM.", "ORG.")
+_NO_WORDS = frozenset(("WEBSERVICE", "HYPERLINK", "DDE", "RTD", "FILTERXML"))
+_CALLS = re.compile(r"([\w.]++)\s*+\(")
 # What writers put before the names of functions that are newer than the format.
 _ALIASES = re.compile(r"(?:_XLFN\.|_XLWS\.|_XLL\.|COM\.MICROSOFT\.|ORG\.(?:OPEN|LIBRE)OFFICE\."
                       r"|ORG\.GNUMERIC\.)+")  # fmt: skip
@@ -77,6 +79,8 @@ def _read(text: str, grammar: re.Pattern[str]) -> tuple[str, list[str]]:
             return _OUTSIDE, columns
         if kind in ("reference", "after") and _is_elsewhere(token["reference"], token["after"]):
             return _FILE, columns
+        if kind == "column" and any(map(_is_hidden, _CALLS.findall(token["column"]))):
+            return _OUTSIDE, columns
         if kind == "column":
             columns.append(token["column"])
     return "", columns
@@ -89,12 +93,27 @@ def range_fault(text: str) -> str:
     return ""
 
 
-def _is_outside(word: str) -> bool:
-    """Whether it is the name of such a function; readers do not look at the case."""
+def _called(word: str) -> tuple[bool, str]:
+    """Whether the name of a function has an alias, and the name without; readers skip case."""
     name = word.lstrip(".0123456789").upper()  # not lower: ſ and ı are S and I in upper case alone
+    _, before, name = name.rpartition("_XLFN.")  # found behind #a too
     alias = _ALIASES.match(name)
-    plain = name[alias.end() :] if alias else name
+    return bool(before or alias), name[alias.end() :] if alias else name
+
+
+def _is_outside(word: str) -> bool:
+    """Whether it is the name of such a function."""
+    _, plain = _called(word)
     return plain in _OUTSIDE_CALLS or plain.startswith(_OUTSIDE_BEGINNINGS)
+
+
+def _is_hidden(word: str) -> bool:
+    """Whether such a name in a column is a call to a reader that knows of no such table.
+
+    Not every name: a column may be "User (number)". Newer functions are called by their alias.
+    """
+    has_alias, plain = _called(word)
+    return _is_outside(word) and (has_alias or plain in _NO_WORDS)
 
 
 def _is_file(quoted: str) -> bool:

@@ -24,6 +24,8 @@ _PREFIXES = ("_XLFN", "_XLWS", "_XLL", "COM.MICROSOFT", "ORG.OPENOFFICE", "ORG.L
 
 _CONSTANTS = frozenset('0123456789.+-;|eE"')
 
+_NEVER_TITLES = ("WEBSERVICE", "HYPERLINK", "DDE", "RTD", "FILTERXML")
+
 
 def formula(text: str, in_opendocument: bool) -> None:
     """Return if the formula stays in its document, also for who knows of no table in it."""
@@ -97,7 +99,7 @@ def _word(text: str, at: int) -> int:
 
 
 def _call(word: str) -> None:
-    parts = word.upper().lstrip("0123456789.")
+    parts = word.upper().rpartition("_XLFN.")[2].lstrip("0123456789.")
     while prefix := next((one for one in _PREFIXES if parts.startswith(one + ".")), ""):
         parts = parts[len(prefix) + 1 :]
     family = parts.partition(".")[0]
@@ -132,7 +134,20 @@ def _column(text: str, at: int) -> int:
             break
     if depth or (has_inner and alone.strip(" \t\r\n@,:;")):
         raise _elsewhere()
+    _title(text[at + 1 : end - 1])
     return _bracket(text, end - 1)
+
+
+def _title(column: str) -> None:
+    """Refuse a column that is a call to who knows of no such table; it may be "User (number)"."""
+    for piece in column.upper().split("(")[:-1]:
+        bare = piece.rstrip()
+        begin = len(bare)
+        while begin and _in_word(bare[begin - 1]):
+            begin -= 1
+        word = bare[begin:].lstrip("0123456789.")
+        if word in _NEVER_TITLES or "_XLFN." in word or word.startswith(_PREFIXES):
+            _call(word)
 
 
 def _bracket(text: str, at: int) -> int:
