@@ -58,10 +58,10 @@ _STAGES: dict[str, Listed] = {
     "redact_text": Listed("filters.transforms.redact_text", Kind.TRANSFORM, Side.SOURCE, 2),
     "generalise": Listed("filters.transforms.generalise", Kind.TRANSFORM, Side.SOURCE, 2),
     # every format, destination side
-    "check_label_twin": Listed("filters.twins.check_label_twin", Kind.FILTER, Side.DESTINATION, 1),
-    "label_twin": Listed("filters.twins.label_twin", Kind.FILTER, Side.DESTINATION, 1),
+    "check_label_twin": Listed("filters.twins.check_label_twin", Kind.FILTER, Side.DESTINATION, 2),
+    "label_twin": Listed("filters.twins.label_twin", Kind.FILTER, Side.DESTINATION, 2),
     "personal_twin": Listed("filters.twins.personal_twin", Kind.FILTER, Side.DESTINATION, 2),
-    "route_twin": Listed("filters.twins.route_twin", Kind.ROUTE, Side.DESTINATION, 1),
+    "route_twin": Listed("filters.twins.route_twin", Kind.ROUTE, Side.DESTINATION, 2),
     "words_twin": Listed("filters.twins.words_twin", Kind.FILTER, Side.DESTINATION, 4),
     # plain text and CSV
     "text_identify": Listed("filters.checks.text_identify", Kind.FILTER, Side.SOURCE, 2),
@@ -74,7 +74,7 @@ _STAGES: dict[str, Listed] = {
     "csv_recognise": Listed("filters.checks.csv_recognise", Kind.FILTER, Side.SOURCE, 2),
     "csv_rebuild": Listed("filters.normalizers.csv_rebuild", Kind.NORMALIZE, Side.SOURCE, 2),
     "csv_check": Listed("filters.checks.csv_check", Kind.FILTER, Side.SOURCE, 2),
-    "csv_schema": Listed("filters.checks.csv_schema", Kind.FILTER, Side.SOURCE, 1),
+    "csv_schema": Listed("filters.checks.csv_schema", Kind.FILTER, Side.SOURCE, 2),
     "csv_read": Listed("filters.twins.csv_read", Kind.FILTER, Side.DESTINATION, 1),
     "csv_build": Listed("filters.twins.csv_build", Kind.NORMALIZE, Side.DESTINATION, 1),
     "csv_schema_twin": Listed("filters.twins.csv_schema_twin", Kind.FILTER, Side.DESTINATION, 2),
@@ -114,23 +114,23 @@ _STAGES: dict[str, Listed] = {
     ),
     # pack archive: ZIP, TAR, gzip
     "archive_rebuild": Listed(
-        "filters.normalizers.archive_rebuild", Kind.NORMALIZE, Side.SOURCE, 1
+        "filters.normalizers.archive_rebuild", Kind.NORMALIZE, Side.SOURCE, 2
     ),
-    "archive_recognise": Listed("filters.checks.archive_recognise", Kind.FILTER, Side.SOURCE, 1),
-    "archive_schema": Listed("filters.checks.archive_schema", Kind.FILTER, Side.SOURCE, 1),
-    "container_identify": Listed("filters.checks.container_identify", Kind.FILTER, Side.SOURCE, 1),
+    "archive_recognise": Listed("filters.checks.archive_recognise", Kind.FILTER, Side.SOURCE, 2),
+    "archive_schema": Listed("filters.checks.archive_schema", Kind.FILTER, Side.SOURCE, 2),
+    "container_identify": Listed("filters.checks.container_identify", Kind.FILTER, Side.SOURCE, 2),
     "container_recognise": Listed(
-        "filters.checks.container_recognise", Kind.FILTER, Side.SOURCE, 1
+        "filters.checks.container_recognise", Kind.FILTER, Side.SOURCE, 2
     ),
-    "archive_build": Listed("filters.twins.archive_build", Kind.NORMALIZE, Side.DESTINATION, 1),
-    "archive_read": Listed("filters.twins.archive_read", Kind.FILTER, Side.DESTINATION, 1),
+    "archive_build": Listed("filters.twins.archive_build", Kind.NORMALIZE, Side.DESTINATION, 2),
+    "archive_read": Listed("filters.twins.archive_read", Kind.FILTER, Side.DESTINATION, 2),
     "archive_schema_twin": Listed(
-        "filters.twins.archive_schema_twin", Kind.FILTER, Side.DESTINATION, 1
+        "filters.twins.archive_schema_twin", Kind.FILTER, Side.DESTINATION, 2
     ),
     # pack office: OOXML and OpenDocument
-    "package_recognise": Listed("filters.checks.package_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "package_recognise": Listed("filters.checks.package_recognise", Kind.FILTER, Side.SOURCE, 2),
     "office_rebuild": Listed("filters.normalizers.office_rebuild", Kind.NORMALIZE, Side.SOURCE, 2),
-    "office_recognise": Listed("filters.checks.office_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "office_recognise": Listed("filters.checks.office_recognise", Kind.FILTER, Side.SOURCE, 2),
     "office_schema": Listed("filters.checks.office_schema", Kind.FILTER, Side.SOURCE, 2),
     "office_words": Listed("filters.checks.office_words", Kind.FILTER, Side.SOURCE, 2),
     "office_build": Listed("filters.twins.office_build", Kind.NORMALIZE, Side.DESTINATION, 1),
@@ -140,12 +140,12 @@ _STAGES: dict[str, Listed] = {
     ),
     # archives and office documents
     "strip_attachments": Listed(
-        "filters.transforms.strip_attachments", Kind.TRANSFORM, Side.SOURCE, 1
+        "filters.transforms.strip_attachments", Kind.TRANSFORM, Side.SOURCE, 2
     ),
     # pictures and PDF, either pack
-    "visual_identify": Listed("filters.checks.visual_identify", Kind.FILTER, Side.SOURCE, 1),
+    "visual_identify": Listed("filters.checks.visual_identify", Kind.FILTER, Side.SOURCE, 2),
     # pack image
-    "picture_recognise": Listed("filters.checks.picture_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "picture_recognise": Listed("filters.checks.picture_recognise", Kind.FILTER, Side.SOURCE, 2),
     "picture_rebuild": Listed(
         "filters.normalizers.picture_rebuild", Kind.NORMALIZE, Side.SOURCE, 2
     ),
@@ -155,21 +155,21 @@ _STAGES: dict[str, Listed] = {
     "picture_mark": Listed("filters.transforms.picture_mark", Kind.TRANSFORM, Side.SOURCE, 2),
     "picture_noise": Listed("filters.transforms.picture_noise", Kind.TRANSFORM, Side.SOURCE, 2),
     "pixels_recognise": Listed("filters.checks.pixels_recognise", Kind.FILTER, Side.SOURCE, 2),
-    "picture_words": Listed("filters.checks.picture_words", Kind.FILTER, Side.SOURCE, 1),
+    "picture_words": Listed("filters.checks.picture_words", Kind.FILTER, Side.SOURCE, 2),
     "picture_read": Listed("filters.twins.picture_read", Kind.FILTER, Side.DESTINATION, 2),
     "picture_build": Listed("filters.twins.picture_build", Kind.NORMALIZE, Side.DESTINATION, 2),
-    "picture_verify": Listed("filters.twins.picture_verify", Kind.FILTER, Side.DESTINATION, 1),
+    "picture_verify": Listed("filters.twins.picture_verify", Kind.FILTER, Side.DESTINATION, 2),
     "picture_words_twin": Listed(
         "filters.twins.picture_words_twin", Kind.FILTER, Side.DESTINATION, 1
     ),
     # packs pdf and pdf_raster
     "pdf_recognise": Listed("filters.checks.pdf_recognise", Kind.FILTER, Side.SOURCE, 2),
     "pdf_rebuild": Listed("filters.normalizers.pdf_rebuild", Kind.NORMALIZE, Side.SOURCE, 2),
-    "document_recognise": Listed("filters.checks.document_recognise", Kind.FILTER, Side.SOURCE, 1),
+    "document_recognise": Listed("filters.checks.document_recognise", Kind.FILTER, Side.SOURCE, 2),
     "pdf_words": Listed("filters.checks.pdf_words", Kind.FILTER, Side.SOURCE, 2),
-    "pdf_read": Listed("filters.twins.pdf_read", Kind.FILTER, Side.DESTINATION, 1),
+    "pdf_read": Listed("filters.twins.pdf_read", Kind.FILTER, Side.DESTINATION, 2),
     "pdf_build": Listed("filters.twins.pdf_build", Kind.NORMALIZE, Side.DESTINATION, 2),
-    "pdf_verify": Listed("filters.twins.pdf_verify", Kind.FILTER, Side.DESTINATION, 1),
+    "pdf_verify": Listed("filters.twins.pdf_verify", Kind.FILTER, Side.DESTINATION, 2),
     "pdf_words_twin": Listed("filters.twins.pdf_words_twin", Kind.FILTER, Side.DESTINATION, 2),
 }
 

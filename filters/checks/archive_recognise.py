@@ -25,7 +25,7 @@ def make(parameters: ArchiveRecogniseParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="archive_recognise",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=ArchiveRecogniseParameters,

@@ -93,7 +93,7 @@ def _fault(
 
 STAGE = StageType(
     name="archive_schema",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=ArchiveSchemaParameters,

@@ -82,7 +82,7 @@ def make(parameters: ContainerIdentifyParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="container_identify",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=ContainerIdentifyParameters,

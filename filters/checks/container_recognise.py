@@ -44,7 +44,7 @@ def make(parameters: ContainerRecogniseParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="container_recognise",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=ContainerRecogniseParameters,

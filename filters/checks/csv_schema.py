@@ -131,7 +131,7 @@ _KINDS: dict[str, Callable[[str], bool]] = {
 
 STAGE = StageType(
     name="csv_schema",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=CsvSchemaParameters,

@@ -25,7 +25,7 @@ def make(parameters: OfficeRecogniseParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="office_recognise",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=OfficeRecogniseParameters,

@@ -40,7 +40,7 @@ def make(parameters: PackageRecogniseParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="package_recognise",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=PackageRecogniseParameters,

@@ -65,7 +65,7 @@ def make(parameters: PictureFileParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="picture_recognise",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=PictureFileParameters,

@@ -41,7 +41,7 @@ def make(parameters: PictureWordsParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="picture_words",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=PictureWordsParameters,

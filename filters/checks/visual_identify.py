@@ -76,7 +76,7 @@ def _family(untrusted: bytes) -> str:
 
 STAGE = StageType(
     name="visual_identify",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=VisualIdentifyParameters,

@@ -189,7 +189,7 @@ def _gzip_name(
 
 STAGE = StageType(
     name="archive_rebuild",
-    version=1,
+    version=2,
     kind=Kind.NORMALIZE,
     side=Side.SOURCE,
     parameters=ArchiveRebuildParameters,

@@ -132,7 +132,7 @@ def _goes(child: Any, references: dict[str, str | None]) -> bool:
 
 STAGE = StageType(
     name="strip_attachments",
-    version=1,
+    version=2,
     kind=Kind.TRANSFORM,
     side=Side.SOURCE,
     parameters=StripAttachmentsParameters,

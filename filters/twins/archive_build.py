@@ -77,7 +77,7 @@ def _built(
 
 STAGE = StageType(
     name="archive_build",
-    version=1,
+    version=2,
     kind=Kind.NORMALIZE,
     side=Side.DESTINATION,
     parameters=ArchiveBuildParameters,

@@ -105,7 +105,7 @@ def make(parameters: ArchiveReadParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="archive_read",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.DESTINATION,
     parameters=ArchiveReadParameters,

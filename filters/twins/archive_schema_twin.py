@@ -97,7 +97,7 @@ def _gzip(untrusted: bytes) -> tuple[str, bytes]:
 
 STAGE = StageType(
     name="archive_schema_twin",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.DESTINATION,
     parameters=ArchiveSchemaTwinParameters,

@@ -132,7 +132,7 @@ def _label_here(
 
 STAGE = StageType(
     name="check_label_twin",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.DESTINATION,
     parameters=CheckLabelTwinParameters,

@@ -126,7 +126,7 @@ def _nations(words: tuple[str, ...]) -> frozenset[str]:
 
 STAGE = StageType(
     name="label_twin",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.DESTINATION,
     parameters=LabelTwinParameters,

@@ -142,7 +142,7 @@ def make(parameters: PdfVerifyParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="pdf_verify",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.DESTINATION,
     parameters=PdfVerifyParameters,

@@ -170,7 +170,7 @@ def make(parameters: PictureVerifyParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="picture_verify",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.DESTINATION,
     parameters=PictureVerifyParameters,

@@ -64,7 +64,7 @@ def make(parameters: RouteTwinParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="route_twin",
-    version=1,
+    version=2,
     kind=Kind.ROUTE,
     side=Side.DESTINATION,
     parameters=RouteTwinParameters,
