@@ -133,7 +133,7 @@ class Finder:
 
     def _hit(self, raw: bytes, at: int, done: int) -> tuple[str, int, int] | None:
         """The hit among what begins there, of the first kind that holds. done: the last's end."""
-        for which in sorted(self.which.Match(raw[at : at + CANDIDATE_BYTES_MAX])):
+        for which in sorted(self.which.Match(raw[at : at + CANDIDATE_BYTES_MAX]) or ()):
             name, pattern, kind = self.each[which]
             found = pattern.match(raw, at)
             if found is None:

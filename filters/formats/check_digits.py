@@ -1,5 +1,8 @@
 """Check digits of well-known numbers: takes digits as ASCII bytes, gives whether they add up."""
 
+_VALUES = {ord(sign): str(int(sign, 36)) for sign in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+_PIECE = 1_000  # digits that become one number
+
 
 def luhn(digits: bytes) -> bool:
     """ISO/IEC 7812-1 annex B."""
@@ -23,12 +26,12 @@ def mod11(digits: bytes) -> bool:
 def mod97(signs: bytes) -> bool:
     """ISO 7064 modulo 97-10 of an IBAN: its first four signs to the end, letters as 10 to 35.
 
-    Sign by sign, since a policy's own pattern may find any number of them.
+    Piece by piece, since a policy's own pattern may find any number of them.
     """
+    number = "".join([_VALUES[sign] for sign in signs[4:] + signs[:4]])
     rest = 0
-    for sign in signs[4:] + signs[:4]:
-        value = int(chr(sign), 36)
-        rest = (rest * (10 if value < 10 else 100) + value) % 97
+    for at in range(0, len(number), _PIECE):
+        rest = int(f"{rest}{number[at : at + _PIECE]}") % 97
     return rest == 1
 
 

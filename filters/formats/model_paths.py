@@ -48,16 +48,15 @@ class ModelPath:
         return cls(tuple(steps), last.removeprefix("@"), last.startswith("@"))
 
     def read(self, model: Any) -> str | None:
-        """The first text at this path, or None."""
+        """The text at this path, or None; `Malformed` for what is no text, and for texts that
+        differ: which of them is meant is not ours to say."""
+        found: list[Any] = []
         for holder in self._holders(model):
             if type(holder) is dict:
-                found = [holder.get(self.last)]
+                found.append(holder.get(self.last))
             else:
-                found = [_text(child) for child in self._children(holder)]
-            for value in found:
-                if type(value) is str:
-                    return value
-        return None
+                found += map(_text, self._children(holder))
+        return one_text(found)
 
     def write(self, model: Any, text: str) -> bool:
         """Write `text` wherever the path's parent exists, and into elements that are there.
@@ -126,12 +125,21 @@ class ModelPath:
             yield from _maps(model["value"] if keys == {"json", "value"} else model, self.steps)
 
 
-def _text(element: list[Any]) -> str | None:
-    """The text that is all an element holds, if one is."""
+def one_text(found: Iterable[Any]) -> str | None:
+    """The text that all these values are, but for None; None if there is none. Raises
+    `Malformed`."""
+    texts = [value for value in found if value is not None]
+    if any(type(value) is not str or value != texts[0] for value in texts):
+        raise Malformed(Reason.MODEL_SHAPE, "a path leads to more than one text, or to no text")
+    return texts[0] if texts else None
+
+
+def _text(element: list[Any]) -> Any:
+    """What an element holds: its text, None if it is empty, and else a list."""
     content = element[2] if len(element) == 3 else None
-    if type(content) is list and content and all(type(item) is str for item in content):
-        return "".join(content)
-    return content if type(content) is str else None
+    if type(content) is list and all(type(item) is str for item in content):
+        return "".join(content) or None
+    return content
 
 
 def _joined(content: Iterable[Any]) -> list[Any]:

@@ -56,7 +56,8 @@ class Rules:
         if kind == "here":
             return self.here
         if kind == "path":
-            return next((value for value in self.found(tree[1]) if not _is_deep(value)), NOTHING)
+            values = self.found(tree[1])
+            return NOTHING if not values or any(map(_is_deep, values)) else values[0]
         if kind == "list":
             return [self.value(part) for part in tree[1:]]
         if kind in ("and", "or"):

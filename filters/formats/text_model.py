@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from filters.formats.text_rules import TEXT_BYTES_MAX, TextParameters, finished, judge
-from filters.formats.text_signs import text_begins_as_other
+from filters.formats.text_signs import is_json, text_begins_as_other
 from schemas.cbor import CborLimits, CborValue, decode
 from schemas.errors import Malformed
 from schemas.reasons import Reason
@@ -88,8 +88,8 @@ def read(untrusted: bytes, rules: LineParameters) -> dict[str, CborValue]:
         texts.append(line)
     bounded(texts, rules)
     text = "\n".join(texts)
-    if text_begins_as_other(text):
-        raise Malformed(Reason.TYPE_NOT_ALLOWED, "it would begin as a file of another type")
+    if text_begins_as_other(text) or is_json(text):
+        raise Malformed(Reason.TYPE_NOT_ALLOWED, "it would be a file of another type")
     finished(text, rules)
     if rules.trailing_blanks == "drop" and any(line != stripped(line) for line in texts):
         raise Malformed(Reason.MODEL_SHAPE, "a line ends with blanks")

@@ -6,11 +6,11 @@ takes away quotes, blanks and marks that may have stood before such a sign.
 """
 
 import re
-from json import JSONDecoder
+from json import JSONDecodeError, JSONDecoder
 
 _OTHERS = re.compile(
     rb"<(?:\?|%|!|html|head|body|script|svg|iframe|math|xsl:)|%pdf|%!ps|#!|\{\\rtf|mime-version:|gif8"
-    rb"|pk\x03\x04|sqlite format|\x89png|\xff\xd8\xff|begin:vc|-----begin |id;p",
+    rb"|pk\x03\x04|@echo off|sqlite format|\x89png|\xff\xd8\xff|begin:vc|-----begin |id;p",
     re.IGNORECASE,
 )
 _WORDS = (b"MZ", b"BM", b"RIFF")  # may begin prose too
@@ -22,6 +22,7 @@ _BEFORE_TEXT = _BEFORE.decode() + (
 )
 _HEAD_CHARACTERS = 1024
 _PARSED_CHARACTERS_MAX = 1 << 20
+_CUT_CHARACTERS = 16  # of what may stand at the cut: a word, an escape
 _JSON = re.compile(r"[ \t\r\n]*+(?:\{[ \t\r\n]*+[\"}]|\[[ \t\r\n]*+[\"{\[\]0-9tfn-])")
 _READER = JSONDecoder(parse_int=len, parse_float=len)  # numbers of any length cost nothing
 
@@ -41,15 +42,15 @@ def text_begins_as_other(text: str) -> bool:
 
 
 def is_json(text: str) -> bool:
-    """Whether a text is a JSON object or array; of a long one the first signs decide."""
+    """Whether a text is a JSON object or array; of a long one, whether its beginning is of one."""
     if _JSON.match(text) is None:
         return False
-    if len(text) > _PARSED_CHARACTERS_MAX:
-        return True
+    head = text[:_PARSED_CHARACTERS_MAX]
     try:
-        _READER.decode(text)
+        _READER.decode(head)
     except RecursionError:
         return True
-    except ValueError:
-        return False
-    return True
+    except JSONDecodeError as error:
+        cut = error.pos >= len(head) - _CUT_CHARACTERS or error.msg.startswith("Unterminated")
+        return cut and len(head) < len(text)
+    return len(head) == len(text)

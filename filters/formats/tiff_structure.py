@@ -36,6 +36,7 @@ _NAMES = {
     269: "text", 285: "text", 37724: "Photoshop data", 282: "resolution", 283: "resolution",
     296: "resolution",
 }  # fmt: skip
+_TURNED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 WIDTH, HEIGHT, BITS, COMPRESSION, COLOURS, FILL = 256, 257, 258, 259, 262, 266
 STRIPS, SAMPLES, ROWS, STRIP_BYTES, PLANAR = 273, 277, 278, 279, 284
 TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES = 322, 323, 324, 325
@@ -264,8 +265,10 @@ class _Walk:
         if way == JPEG:
             tables = page.entries[JPEG_TABLES].raw if JPEG_TABLES in page.entries else b""
             page.walked = walked(pieces, tables, cut, self.limits, self.found)
-        else:
-            inflates(pieces, cut, self.limits)
+            return
+        if self.one(page, FILL, 1) == 2:
+            pieces = [piece.translate(_TURNED_BITS) for piece in pieces]
+        inflates(pieces, cut, self.limits)
 
     def uncompressed(self, page: _Page, width: int, height: int) -> None:
         """The bytes of strips that are not compressed follow from the page's size."""

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from filters.formats.model_paths import PATH_PATTERN, ModelPath
+from filters.formats.model_paths import PATH_PATTERN, ModelPath, one_text
 from filters.formats.model_places import PLACE_PATTERN, Place
 from filters.formats.models import open_model
 from schemas.cbor import CborLimits
@@ -83,8 +83,7 @@ def _inside(rule: Rule) -> Callable[[Any], str | None] | None:
     place = Place.parse(rule.place)
 
     def read(model: Any) -> str | None:
-        texts = (slot.value for slot in place.slots(model))
-        return next((text for text in texts if type(text) is str), None)
+        return one_text(slot.value for slot in place.slots(model))
 
     return read
 

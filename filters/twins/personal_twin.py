@@ -84,11 +84,14 @@ def _in_ascii(sign: str) -> str:
     return "-" if unicodedata.category(sign) == "Pd" or sign == "\u2212" else sign
 
 
-def _windows(text: str, count: int) -> Iterator[tuple[list[str], list[str]]]:
-    """Groups of digits side by side with that many digits in all, and what stands between them."""
+def _windows(text: str, count: int, first_min: int = 1) -> Iterator[tuple[list[str], list[str]]]:
+    """Groups of digits side by side with that many digits in all, and what stands between them;
+    the first of so many digits at least."""
     for run in _DIGIT_RUN.findall(text):
         places = [(found.start(), found.end()) for found in _GROUPS.finditer(run)]
-        for first in range(len(places)):
+        for first, (begin, end) in enumerate(places):
+            if end - begin < first_min:
+                continue
             total = 0
             for last in range(first, min(first + count, len(places))):
                 total += places[last][1] - places[last][0]
@@ -134,9 +137,9 @@ def _npi(text: str) -> bool:
 
 def _card(text: str) -> bool:
     for count in range(13, 20):
-        for groups, between in _windows(text, count):
+        for groups, between in _windows(text, count, first_min=4):
             number = "".join(groups)
-            if number[0] in "23456" and len(groups[0]) >= 4 and _near(between) and _luhn(number):
+            if number[0] in "23456" and _near(between) and _luhn(number):
                 return True
     return False
 

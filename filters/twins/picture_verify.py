@@ -40,7 +40,7 @@ def _nothing_else(data: bytes) -> None:
     """Pixels can be chosen so that they are stored as the bytes of another file: of one that is
     opened by its end, or by what stands near its beginning."""
     end = data.rfind(b"PK\x05\x06", max(len(data) - _ZIP_END_BYTES_MAX, 0))
-    if end >= 0 and data.find(b"PK\x01\x02", 0, end) >= 0:
+    if end >= 0 and b"PK\x01\x02" in data:  # behind the end too: some programs list it
         raise Malformed(Reason.TYPE_NOT_ALLOWED, "the picture would be a ZIP file too")
     if data.find(b"%PDF-", 0, _PDF_BEGINS_BYTES_MAX) >= 0:
         raise Malformed(Reason.TYPE_NOT_ALLOWED, "the picture would be a PDF too")

@@ -6,6 +6,7 @@ keeps. No table of the source side's is used. Everything was composed before it 
 held here too.
 """
 
+import json
 from bisect import bisect_right
 from functools import lru_cache
 from typing import Literal
@@ -25,12 +26,13 @@ _STARTS = [first for first, _ in _UNSEEN]
 _BLANKS = frozenset({0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000})
 _JOINERS = frozenset({0x200C, 0x200D, 0xFE0E, 0xFE0F})
 _SELECTORS = ("\ufe0e", "\ufe0f")
+_READ_MAX = 1_000_000
 _DIRECTIONS = frozenset({0x200E, 0x200F, 0x061C})
 _OVERRIDES = frozenset({*range(0x202A, 0x202F), *range(0x2066, 0x206A)})
 _OTHER_BEGINNINGS = (
     "<?", "<%", "<!", "<html", "<head", "<body", "<script", "<svg", "<iframe", "<math", "<xsl:",
     "%pdf", "%!ps", "#!", "{\\rtf", "mime-version:", "gif8", "pk\x03\x04", "begin:vc",
-    "-----begin ", "id;p",
+    "-----begin ", "id;p", "@echo off",
 )  # fmt: skip
 _SHAPED = frozenset({  # scripts with use for a joiner, as the names of their characters have them
     "ARABIC", "SYRIAC", "NKO", "MANDAIC", "DEVANAGARI", "VEDIC", "BENGALI", "GURMUKHI",
@@ -91,6 +93,21 @@ def begins_plain(text: str) -> None:
     start = text.lstrip(_BEFORE)[:64].lower()
     if start.startswith(_OTHER_BEGINNINGS):
         raise Malformed(Reason.TYPE_NOT_ALLOWED, "it begins as a file of another type")
+    if start[:1] in tuple("{[") and _parses(text):
+        raise Malformed(Reason.TYPE_NOT_ALLOWED, "it is JSON")
+
+
+def _parses(text: str) -> bool:
+    """Whether it is one JSON document, as far as the first million characters tell."""
+    begin = text[:_READ_MAX]
+    more = len(text) > _READ_MAX
+    try:
+        json.loads(begin, parse_int=len, parse_float=len)
+    except RecursionError:
+        return True
+    except json.JSONDecodeError as error:
+        return more and (error.msg[:12] == "Unterminated" or _READ_MAX - error.pos <= 16)
+    return not more
 
 
 def shows_all(text: str) -> bool:

@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.filters.test_content_checks import KINDS, TWINS, ask, json, made, twin_of
+from schemas.cbor import encode
+from schemas.message import Message
+from tests.filters.test_content_checks import KINDS, META, TWINS, ask, json, made, twin_of
 
 PERSONAL = made("personal", kinds=KINDS)
 REDACT = made("redact_text", kinds=KINDS)
@@ -96,3 +98,11 @@ def test_a_long_match_of_an_own_pattern_is_judged_too() -> None:
     assert ask(run, json(["A" * 3000])) == ""
     assert ask(run, json(["0001" + "0" * 5000])) == "own at text 1"
     assert ask(run, json(["0002" + "0" * 5000])) == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["a@" + "b." * 600 + "de", "1." + "9" * 1030 + ", 2." + "9" * 1030, "DE89" + "A" * 2000]
+)
+def test_what_is_longer_than_a_candidate_may_be_is_no_hit_and_no_failure(text: str) -> None:
+    for run in (PERSONAL, REDACT):
+        run(Message.make(META, encode(json([text]))))

@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from filters.formats.model_paths import ModelPath
+from filters.formats.models import close_model
+from schemas.errors import Malformed
+from schemas.message import Message
 from schemas.token_names import KEY_PREFIX
-from tests.filters.test_content_checks import ask, json, made
+from tests.filters.test_content_checks import META, ask, json, made
 
 DEEP = json(
     {
@@ -87,7 +90,7 @@ def test_what_is_at_a_path_is_dropped_from_every_model_that_has_paths(
     ("field", "model"),
     [
         ("kind", json({"kind": "secret"})),
-        ("a/kind", json({"a": [{"kind": 1}, {"kind": "secret"}]})),
+        ("a/kind", json({"a": [{"other": 1}, {"kind": "secret"}]})),
         ("@kind", xml(kind="secret")),
         ("kind", xml(["kind", {}, ["secret"]])),
         ("a/@kind", xml(["a", {"kind": "secret"}, []])),
@@ -145,3 +148,43 @@ def test_what_is_wrapped_is_masked_and_neither_sealed_nor_made_less_exact(
     sealing = made("pseudonymize", {f"{KEY_PREFIX}1": bytes(32)}, places=[{"place": place}])
     if before != json({"p": True}):
         assert ask(sealing, before) == "model-shape"
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        xml(["label", {}, [["b", {}, ["SECRET"]]]], ["label", {}, ["UNCLASSIFIED"]]),
+        xml(["label", {}, ["UNCLASSIFIED"]], ["label", {}, ["SECRET"]]),
+        json([{"label": ["SECRET"]}, {"label": "UNCLASSIFIED"}]),
+        json([{"label": "UNCLASSIFIED"}, {"label": "SECRET"}]),
+        json({"label": {"is": "SECRET"}}),
+        json({"label": 7}),
+    ],
+)
+def test_a_path_that_leads_to_more_than_one_text_gives_none_of_them(model: Any) -> None:
+    """Whichever was taken, the other could be what counts to who reads the message."""
+    with pytest.raises(Malformed, match="more than one text"):
+        ModelPath.parse("label").read(model)
+    for asked in ({"field": "label"}, {"place": "label"}):
+        rules = [{**asked, "value": "SECRET", "queues": ["s"]}, {"queues": ["d"]}]
+        with pytest.raises(Malformed, match="more than one text"):
+            made("route", rules=rules)(Message.make(META, close_model(model)))
+
+
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [
+        (json([{"label": "X"}, {"label": None}, {}, {"label": "X"}]), "X"),
+        (xml(["label", {}, []], ["label", {}, ["X"]]), "X"),
+        (json({}), None),
+    ],
+)
+def test_a_path_reads_one_text_however_often_it_stands_there(model: Any, text: str | None) -> None:
+    assert ModelPath.parse("label").read(model) == text
+
+
+def test_a_rule_takes_no_value_beside_one_that_it_cannot_see() -> None:
+    for mixed in ([1, [9999]], [1, {"x": 9999}]):
+        run = made("rules", rules={"slow": "number(speed) < 340"})
+        assert ask(run, json({"speed": mixed})) == "the rule slow is not true"
+        assert ask(run, json({"speed": [1, 2]})) == ""

@@ -193,10 +193,24 @@ def test_blanks_before_a_beginning_do_not_hide_it_from_the_destination() -> None
         ('{"a": 1}\n{"a": 2}\n', False),
         ("[a](b)\n", False),
         ("[ERROR] x\n" * 200_000, False),
+        ("[2026-11-27 07:00:00] a line of a log\n" * 40_000, False),
+        ('["' + "a" * 1_100_000 + '"]', True),
+        ('{"a": [' + "1.5e3, " * 200_000 + "1]}", True),
     ],
 )
 def test_json_is_no_plain_text_and_brackets_are(text: str, is_json: bool) -> None:
     assert ask(made("text_identify"), text.encode()) == ("type-not-allowed" if is_json else "pass")
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', '["a"]', "@echo off"])
+@pytest.mark.parametrize("sign", ["\u200d", "\u2028", "\ufe0f"])
+def test_a_sign_that_the_rebuild_takes_away_hides_no_type(text: str, sign: str) -> None:
+    model = encode({"text": 1, "lines": [text]})
+    assert ask(made("text_check"), model) == "type-not-allowed"
+    assert ask(made("text_check_twin"), f"{text}\n".encode()) == "type-not-allowed"
+    rebuilt = made("text_rebuild")(Message.make(META, f"{sign}{text}\n".encode()))
+    assert isinstance(rebuilt, Changed)
+    assert ask(made("text_check"), rebuilt.message.payload) == "type-not-allowed"
 
 
 COLUMNS: list[dict[str, Any]] = [
