@@ -74,7 +74,7 @@ class _Steps:
         if number in self._pages:
             self._shown += self._content(item.get("Contents"), item.get("Resources"))
             if self._shown > self._bound:
-                raise _too_many()
+                raise too_many()
         elif item.get("Subtype") == "Form" or item.get("PatternType") == 1:
             self._steps[number] = self._content({"$o": number}, item.get("Resources"))
         elif item.get("Subtype") == "Type3":
@@ -129,7 +129,9 @@ class _Steps:
         if self._type3:
             known = self._number > self._type3[-1]
             total += _of_text(raw, fonts, self._worst if known else None)
-        return min(total, self._bound + 1)
+        if total > GLYPH_PART * (self._bound + 1):  # too many even of what only a glyph draws
+            raise too_many()
+        return total
 
     def _font(self, reference: Any) -> int:
         """What it takes to read a font, each time that content is read."""
@@ -149,7 +151,7 @@ class _Steps:
     def _read(self, steps: int) -> None:
         self._left -= steps
         if self._left < 0:
-            raise _too_many()
+            raise too_many()
 
     def _object(self, value: Any) -> Any:
         number = _number(value)
@@ -186,7 +188,8 @@ def _of_text(raw: bytes, fonts: dict[bytes, dict[int, int]], before: dict[int, i
     return total
 
 
-def _too_many() -> Malformed:
+def too_many() -> Malformed:
+    """The refusal for more steps than the bound."""
     return Malformed(Reason.TOO_MANY_ELEMENTS, "the pages have more to draw than their size allows")
 
 

@@ -12,7 +12,14 @@ from typing import Any
 import pikepdf
 
 from filters.formats.pdf_charges import Charges
-from filters.formats.pdf_steps import BYTES_A_STEP, STRING_STEPS, glyph_steps, steps_max
+from filters.formats.pdf_steps import (
+    BYTES_A_STEP,
+    GLYPH_PART,
+    STRING_STEPS,
+    glyph_steps,
+    steps_max,
+    too_many,
+)
 from filters.formats.pdf_structure import PdfLimits
 from filters.formats.picture_structure import broken
 from schemas.errors import Malformed
@@ -136,7 +143,9 @@ class _Drawing:
         for name, codes in reading.shown.items():
             total += self._text(_entry(_entry(resources, "/Font"), name), not name, codes,
                                 resources, key)  # fmt: skip
-        return min(total, self.bound + 1)
+        if total > GLYPH_PART * (self.bound + 1):  # too many even of what only a glyph draws
+            raise too_many()
+        return total
 
     def _thing(self, category: str, thing: Any, resources: Any, key: Any) -> int:
         if category == "/ExtGState":
@@ -201,7 +210,7 @@ def check_drawn(pdf: pikepdf.Pdf, kept: Iterable[int], limits: PdfLimits, size: 
     for at in kept:
         total += drawing.page(pdf.pages[at].obj)
         if total > drawing.bound:
-            raise Malformed(Reason.TOO_MANY_ELEMENTS, "the pages have more to draw than allowed")
+            raise too_many()
 
 
 def _entry(holder: Any, key: str) -> Any:

@@ -46,6 +46,20 @@ def nested(depth: int = 8, wide: int = 10) -> bytes:
     return pdf(good(content=b"/X Do", more={3: _PAGE % (b"4 0 R", b"")} | forms))
 
 
+def nested_in_a_glyph() -> bytes:
+    font = (
+        b"<</Type/Font/Subtype/Type3/FontBBox[0 0 9 9]/FontMatrix[.1 0 0 .1 0 0]/FirstChar 97"
+        b"/LastChar 97/Widths[6]/Encoding<</Differences[97/a]>>/CharProcs<</a 7 0 R>>"
+        b"/Resources<</XObject<</X 10 0 R>>>>>>"
+    )
+    forms: Objects = {
+        10 + at: stream(b"/X Do " * 10, _FORM % (b"/XObject<</X %d 0 R>>" % (11 + at)))
+        for at in range(7)
+    }
+    more = {5: font, 7: stream(b"6 0 d0 /X Do"), 17: stream(b"0 0 5 5 re f", _FORM % b"")}
+    return pdf(good(content=b"BT /F1 12 Tf (aa) Tj ET", more=forms | more))
+
+
 def drawn(inner: bytes, content: bytes, count: int, resources: bytes, **objects: bytes) -> bytes:
     """A page whose content is repeated; `inner` is that of object 10."""
     more = {int(name[1:]): body for name, body in objects.items()}
@@ -104,6 +118,7 @@ _TOO_MUCH: dict[str, Callable[[], bytes]] = {
         good(more={4: packed(b"BT /F1 9 Tf (" + b"ab " * 4_000_000 + b") Tj ET")})
     ),
     "forms in forms": nested,
+    "forms in forms in a glyph": nested_in_a_glyph,
     "a map of one range many times": lambda: mapped(
         b"beginbfrange " + b"<0000> <ffff> <0041>\n" * 20_000 + b"endbfrange"
     ),
