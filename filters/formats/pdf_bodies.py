@@ -6,6 +6,7 @@ raises `Malformed`. Bytes behind the last sample would be the sender's own (ISO 
 """
 
 import re
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -43,8 +44,10 @@ def function(new: dict[str, Any], raw: bytes) -> bytes:
     return raw[: (prod(sizes) * (len(new.get("Range", [])) // 2) * bits + 7) // 8]
 
 
-def shading(new: dict[str, Any], raw: bytes, components: int) -> bytes:
-    """The whole vertices or patches of a mesh. components: of a colour."""
+def shading(
+    new: dict[str, Any], raw: bytes, components: int, charge: Callable[[int], None]
+) -> bytes:
+    """The whole vertices or patches of a mesh. components: of a colour. charge: takes steps."""
     kind = new.get("ShadingType")
     flag = 0 if kind == _LATTICE else new.get("BitsPerFlag")
     place, colour = new.get("BitsPerCoordinate"), new.get("BitsPerComponent")
@@ -61,10 +64,17 @@ def shading(new: dict[str, Any], raw: bytes, components: int) -> bytes:
         return raw[: len(raw) // size(1, 1) * size(1, 1)]
     if not flag:
         broken("a mesh without flags")
-    sizes = [size(1, 1)] * 3
-    if kind in _POINTS:
-        whole, less = _POINTS[kind]
-        sizes = [size(whole, 4), *[size(less, 2)] * 3]
+    if kind == _FREE:
+        if raw[:: size(1, 1)].translate(None, bytes(range(3 << (8 - flag)))):
+            broken("a mesh with a flag that meshes do not have")
+        return raw[: len(raw) // size(1, 1) * size(1, 1)]
+    whole, less = _POINTS[kind]
+    return _patches(raw, flag, [size(whole, 4), *[size(less, 2)] * 3], charge)
+
+
+def _patches(raw: bytes, flag: int, sizes: list[int], charge: Callable[[int], None]) -> bytes:
+    """Whole patches. flag: its bits. sizes: of a patch in bytes, by its flag."""
+    charge(len(raw) // min(sizes))
     at = 0
     while at < len(raw):
         found = raw[at] >> (8 - flag)

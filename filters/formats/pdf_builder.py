@@ -195,7 +195,8 @@ class Builder:
             new.update(deflated(pdf_bodies.function(new, self.bytes_of(value))))
         elif role == "shading" and isinstance(value, pikepdf.Stream):
             count = self.components(new.get("ColorSpace", "DeviceGray"))
-            new.update(deflated(pdf_bodies.shading(new, self.bytes_of(value), count)))
+            steps = self.charges.steps
+            new.update(deflated(pdf_bodies.shading(new, self.bytes_of(value), count, steps)))
         elif role == "font" and new.get("Subtype") == "Type3":
             new.update(self.glyphs(value))
         return new

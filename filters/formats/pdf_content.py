@@ -17,6 +17,7 @@ from typing import Any
 import pikepdf
 
 from filters.formats.pdf_matrix import check_matrix
+from filters.formats.pdf_steps import STRING_STEPS
 from filters.formats.picture_structure import broken
 
 OPERANDS_MAX = 64
@@ -47,7 +48,7 @@ Inline = Callable[[Any], str]
 """An inline picture -> the short name under which it was put among the resources."""
 
 Charge = Callable[[int, int], None]
-"""Operations that were read and bytes that were written -> nothing; raises beyond the bounds."""
+"""Steps of what was read and bytes that were written -> nothing; raises beyond the bounds."""
 
 
 class Names:
@@ -126,7 +127,7 @@ class Writing(pikepdf.StreamParser):
     def _put(self) -> None:
         raw = "".join(self._lines).encode("ascii")
         self._size += len(raw)
-        self._charge(self._since, len(raw))
+        self._charge(self._since + STRING_STEPS * raw.count(b"<"), len(raw))
         self._parts.append(self._deflate.compress(raw))
         self._lines, self._since = [], 0
 

@@ -19,7 +19,7 @@ from schemas.reasons import Reason
 if TYPE_CHECKING:
     from filters.formats.pdf_model import Document
 
-STEPS_FIRST, STEPS_A_BYTE, STEPS_MAX = 300_000, 16, 20_000_000
+STEPS_FIRST, STEPS_A_BYTE, STEPS_MAX = 300_000, 4, 8_000_000
 STRING_STEPS, BYTES_A_STEP = 3, 4
 FONT_STEPS, CODES_A_STEP = 16, 8
 GLYPH_PART = 16

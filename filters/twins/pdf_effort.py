@@ -14,7 +14,7 @@ from schemas.errors import Malformed
 from schemas.reasons import Reason
 
 # More than the source side lets cross: things that nothing draws count here too.
-EFFORT_LEAST, EFFORT_A_BYTE, EFFORT_MOST = 600_000, 20, 25_000_000
+EFFORT_LEAST, EFFORT_A_BYTE, EFFORT_MOST = 600_000, 5, 10_000_000
 _TEXT = (b" Tj", b" TJ")
 _PAINTS = (b" Do", b" gs", b" scn", b" SCN", b" sc", b" SC")
 

@@ -23,6 +23,10 @@ F1 = b"/Font<</F1 5 0 R>>"
 SEPARATION = b"/ColorSpace<</C[/Separation/X/DeviceGray 6 0 R]>>"
 
 
+def uncharged(_steps: int) -> None:
+    """A bound that is never reached."""
+
+
 def of(content: bytes, resources: bytes = F1, more: dict[int, bytes] | None = None,
        page: bytes = b"", catalog: bytes = b"") -> bytes:  # fmt: skip
     objects = {3: PAGE % (resources, page)} | (more or {})
@@ -86,14 +90,14 @@ def test_a_stream_where_none_belongs_is_refused(payload: bytes) -> None:
 def test_a_mesh_is_cut_to_whole_records(kind: int, begins: int, goes_on: int) -> None:
     says = {"ShadingType": kind, "BitsPerFlag": 8, "BitsPerCoordinate": 8, "BitsPerComponent": 8}
     whole = bytes(begins) + b"\x01" + bytes(goes_on - 1)
-    assert pdf_bodies.shading(says, whole + b"\x02abc"[: goes_on - 1], 1) == whole
+    assert pdf_bodies.shading(says, whole + b"\x02abc"[: goes_on - 1], 1, uncharged) == whole
     with pytest.raises(Malformed):
-        pdf_bodies.shading(says, whole + b"\x09", 1)
+        pdf_bodies.shading(says, whole + b"\x09", 1, uncharged)
 
 
 def test_a_lattice_is_cut_to_whole_vertices() -> None:
     says = {"ShadingType": 5, "BitsPerCoordinate": 16, "BitsPerComponent": 8}
-    assert pdf_bodies.shading(says, bytes(17), 3) == bytes(14)
+    assert pdf_bodies.shading(says, bytes(17), 3, uncharged) == bytes(14)
 
 
 def test_rows_of_a_character_map_have_the_shape_of_their_kind() -> None:
