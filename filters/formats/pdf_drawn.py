@@ -1,62 +1,32 @@
 """What the content of a cleaned PDF draws, for the search of words.
 
 Takes the model and its fonts, follows each page's content through the forms that it draws, with
-the state that they inherit. Gives the text in the order of drawing, with a blank wherever the place
-moves and without, and as it lies on the page: lines from top to bottom, each from left to right,
-whichever way it is turned. What no page draws (patterns, glyphs, soft masks) is read by itself.
-Forms that forms draw can stand for very much: from a bound on, no more is followed, and that told.
+the state that they inherit. Gives strings and pieces with places (`filters.formats.pdf_laid`). What
+no page draws (patterns, glyphs, soft masks) is read by itself. Forms that forms draw can stand for
+very much: from a bound on, no more is followed, and that told.
 """
 
 from copy import copy
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
 from math import hypot
 from typing import Any
 
-from filters.formats.pdf_font_codes import Font, number_of
+from filters.formats.pdf_font_codes import Font, wide_widths
+from filters.formats.pdf_laid import GAP, Drawn, Matrix, Piece, matrix_of, times
 from filters.formats.pdf_model import Document
 
 FOLLOWED_BYTES_MAX = 20_000_000
 DEPTH_LEVELS_MAX = 32
 STATES_MAX = 1_000
 PIECES_MAX = 500_000  # of one page
-STRINGS_MAX = 4_000_000  # of one page
-_GAP = 0.18  # of the font's size, from which on a gap is a blank
-_SAME_LINE = 0.35  # of the font's size
+_PARTS_KEPT = 1_000  # of a piece
+STRINGS_MAX = 2_000_000  # of one document
+WIDTHS_MAX = 2_000_000  # of all CID fonts together
+_WIDE = 1.5  # of the font's size: no glyph is wider, so there is a gap
 _UNIT = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 _STARTS = frozenset((b"Td", b"TD", b"Tm", b"T*", b"ET"))
 _KEPT = frozenset((b"Tj", b"TJ", b"Tf", b"Td", b"TD", b"Tm", b"T*", b"BT", b"ET", b"q", b"Q", b"cm",
                    b"Do", b"Tc", b"Tw", b"Tz", b"TL", b"Ts"))  # fmt: skip
-
-Matrix = tuple[float, float, float, float, float, float]
-
-
-def _times(one: Matrix, two: Matrix) -> Matrix:
-    a, b, c, d, e, f = one
-    g, h, i, j, k, m = two
-    return (a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j,
-            e * g + f * i + k, e * h + f * j + m)  # fmt: skip
-
-
-def matrix_of(given: Any) -> Matrix:
-    """A matrix of the model, the unit for anything else."""
-    if type(given) is not list or len(given) != 6:
-        return _UNIT
-    a, b, c, d, e, f = map(number_of, given)
-    return (a, b, c, d, e, f)
-
-
-@dataclass(slots=True)
-class _Piece:
-    """Characters side by side. way: a quarter turn. across, along, end: of its line, in points."""
-
-    way: int
-    across: float
-    along: float
-    end: float
-    size: float
-    said: str
-    drawn: str
 
 
 @dataclass(slots=True)
@@ -73,70 +43,6 @@ class _State:
     rise: float = 0.0
 
 
-@dataclass(slots=True)
-class Drawn:
-    """Texts of one content, and whether it draws pictures.
-
-    said, drawn  strings in the order of drawing, "" where the place moves
-    cut          whether there were more than is kept
-    """
-
-    said: list[str] = field(default_factory=list)
-    drawn: list[str] = field(default_factory=list)
-    pieces: list[_Piece] = field(default_factory=list)
-    pictures: bool = False
-    cut: bool = False
-
-    def add(self, said: str, drawn: str) -> None:
-        """One string more."""
-        if len(self.said) < STRINGS_MAX:
-            self.said.append(said)
-            self.drawn.append(drawn)
-        else:
-            self.cut = True
-
-    def texts(self) -> list[str]:
-        """Every reading, each once."""
-        if not self.pieces:
-            return []
-        found = []
-        lines = _lines(self.pieces)
-        for which, order in enumerate((self.said, self.drawn)):
-            found.append("".join([each or " " for each in order]))
-            found.append("".join(order))
-            found += _laid_out(lines, which)
-        return list(dict.fromkeys(found))
-
-
-def _lines(pieces: list[_Piece]) -> list[list[_Piece]]:
-    """Pieces by the lines on which they lie."""
-    lines: list[list[_Piece]] = []
-    for piece in sorted(pieces, key=lambda each: (each.way, each.across)):
-        first = lines[-1][0] if lines else None
-        reach = _SAME_LINE * max(first.size, piece.size) if first else 0.0
-        if first and first.way == piece.way and piece.across - first.across <= reach:
-            lines[-1].append(piece)
-        else:
-            lines.append([piece])
-    for line in lines:
-        line.sort(key=lambda each: each.along)
-    return lines
-
-
-def _laid_out(lines: list[list[_Piece]], which: int) -> list[str]:
-    """Lines with blanks where there are gaps, and without any."""
-    spaced, joined = [], []
-    for line in lines:
-        texts = [piece.drawn if which else piece.said for piece in line]
-        joined += texts
-        spaced.append(texts[0])
-        for (left, right), text in zip(pairwise(line), texts[1:], strict=True):
-            gap = right.along - left.end > _GAP * max(left.size, right.size)
-            spaced += [" ", text] if gap else [text]
-        spaced.append(" ")
-    return ["".join(spaced), "".join(joined)]
-
-
 class Reader:
     """Contents of one document. fonts: by the numbers of objects. Bounds what forms draw.
 
@@ -149,6 +55,8 @@ class Reader:
         self.cut = False
         self.walked: set[int] = set()
         self._left = followed_bytes_max
+        self._strings_left = STRINGS_MAX
+        self._widths_left = WIDTHS_MAX
         self._none = Font(drawn={code: chr(code) for code in range(32, 256)})
         self._draws: dict[int, tuple[bool, bool]] = {}
 
@@ -174,10 +82,25 @@ class Reader:
 
     def read(self, number: int, resources: Any) -> Drawn:
         """What one content draws, forms in it included."""
-        drawn = Drawn()
+        drawn = Drawn(self._strings_left)
         self._walk(number, resources, _State(_UNIT, self._none), drawn, 0)
+        self._strings_left -= drawn.strings
         self.cut |= drawn.cut
         return drawn
+
+    def read_beside(self, number: int, resources: Any) -> Drawn:
+        """The same, of what is to be read by itself all the same."""
+        walked, self.walked = self.walked, set()
+        drawn = self.read(number, resources)
+        self.walked = walked
+        return drawn
+
+    def widths_of(self, given: Any) -> dict[int, float]:
+        """Widths of a CID font; fewer, and that told, where all fonts have very many."""
+        widths, left = wide_widths(given, self._widths_left)
+        self._widths_left = max(left, 0)
+        self.cut |= left <= 0
+        return widths
 
     def _walk(self, number: int, resources: Any, state: _State, drawn: Drawn, depth: int) -> None:
         raw = self.document.inflated(number)
@@ -191,8 +114,7 @@ class Reader:
             operands = line.split(b" ")[:-1]
             if operator == b"Tf":
                 font = fonts.get(operands[0][1:].decode(), -1)
-                walk.state.font = self.fonts.get(font, self._none)
-                walk.state.size = float(operands[1])
+                walk.set_font(self.fonts.get(font, self._none), float(operands[1]))
             elif operator == b"Do":
                 self._follow(forms.get(operands[0][1:].decode(), -1), walk, depth)
             else:
@@ -218,7 +140,7 @@ class Reader:
             return
         walk.close()
         inside = copy(walk.state)
-        inside.to_page = _times(matrix_of(form.get("Matrix")), inside.to_page)
+        inside.to_page = times(matrix_of(form.get("Matrix")), inside.to_page)
         self._walk(number, form.get("Resources"), inside, walk.drawn, depth + 1)
 
 
@@ -243,6 +165,8 @@ class _Walk:
         self._text = self._line = _UNIT
         self._open: list[tuple[str, str]] = []
         self._start = _UNIT
+        self._end = 0.0, 0.0  # of what was shown last
+        self._advance = self._kerned = 0.0  # of what was shown last, and since; in sizes
 
     def operation(self, operator: bytes, operands: list[bytes]) -> None:
         """One line, but for fonts and forms."""
@@ -270,7 +194,7 @@ class _Walk:
         elif operator == b"cm":
             self.close()
             a, b, c, d, e, f = numbers
-            state.to_page = _times((a, b, c, d, e, f), state.to_page)
+            state.to_page = times((a, b, c, d, e, f), state.to_page)
         elif operator == b"q":
             self._save()
         elif operator == b"Q":
@@ -278,7 +202,15 @@ class _Walk:
         elif operator != b"ET":
             self._set(operator, numbers[0])
 
+    def set_font(self, font: Font, size: float) -> None:
+        """What comes is shown in this font."""
+        if size != self.state.size:
+            self._end_piece()
+        self.state.font, self.state.size = font, size
+
     def _set(self, operator: bytes, value: float) -> None:
+        if operator in (b"Tz", b"Ts"):
+            self._end_piece()
         if operator == b"Tz":
             value /= 100
         names = {b"Tc": "letter", b"Tw": "word", b"Tz": "stretch", b"TL": "leading", b"Ts": "rise"}
@@ -302,21 +234,52 @@ class _Walk:
         self._text = self._line = (a, b, c, d, x * a + y * c + e, x * b + y * d + f)
 
     def _show(self, raw: bytes) -> None:
-        state = self.state
+        """A string; by its codes where one goes back, or leaves a gap that may hold another's."""
+        state, kerned = self.state, self._kerned
+        if kerned > GAP:
+            self.drawn.add("", "")
+            self._end_piece()
+        elif kerned < -2 * GAP or kerned + self._advance < 0:
+            self._end_piece()
+        said, drawn, width, codes = state.font.shown(raw)
+        self.drawn.add(said, drawn)
+        letter, word = state.letter, state.word
+        if letter or word or not state.font.even:
+            size = state.size or 1.0
+            if self._parts(raw, letter / size, word / size):
+                return
+        spaces = word * raw.count(b" ") if word else 0.0
+        self._put(said, drawn, width * state.size + codes * letter + spaces, max(letter, 0.0))
+
+    def _parts(self, raw: bytes, letter: float, word: float) -> bool:
+        """Show a string by its codes if it must be. letter, word: what is added, in sizes."""
+        least, most = self.state.font.extremes
+        least += min(letter, 0.0) + min(word, 0.0)
+        if least >= 0 and most <= _WIDE and letter <= GAP and word <= GAP:
+            return False
+        size = self.state.size
+        for code, said, drawn, width in self.state.font.each(raw):
+            more = letter + word if code == b" " else letter
+            self._put(said, drawn, (width + more) * size, (width + more - abs(width)) * size)
+            if width + more < 0 or width > _WIDE or more > GAP:
+                self._end_piece()
+        return True
+
+    def _put(self, said: str, drawn: str, x: float, behind: float) -> None:
+        """Characters that move the place by x, of which so much comes behind what is seen."""
         if not self._open:
             self._start = self._text
-        said, drawn, width, codes = state.font.shown(raw)
         self._open.append((said, drawn))
-        self.drawn.add(said, drawn)
-        spaces = state.word * raw.count(b" ") if state.word else 0.0
-        self._move(width * state.size + codes * state.letter + spaces)
+        if len(self._open) >= _PARTS_KEPT:
+            self._open = [_together(self._open)]
+        self._advance, self._kerned = x / (self.state.size or 1.0), 0.0
+        self._move(x)
+        a, b, _, _, e, f = self._text
+        behind *= self.state.stretch
+        self._end = e - behind * a, f - behind * b
 
     def _kern(self, part: float) -> None:
-        far = part > _GAP or part < -2 * _GAP
-        if part > _GAP:
-            self.drawn.add("", "")
-        if far:
-            self._end_piece()
+        self._kerned += part
         self._move(part * self.state.size)
 
     def _move(self, x: float) -> None:
@@ -326,9 +289,10 @@ class _Walk:
 
     def close(self) -> None:
         """The place moves: what is shown next is not beside what was shown before."""
-        if self.drawn.said and (self.drawn.said[-1] or self.drawn.drawn[-1]):
+        if not self.drawn.moved:
             self.drawn.add("", "")
         self._end_piece()
+        self._advance = self._kerned = 0.0
 
     def _end_piece(self) -> None:
         held, self._open = self._open, []
@@ -338,9 +302,13 @@ class _Walk:
             self.drawn.cut = True
             return
         state = self.state
-        a, b, c, d, e, f = _times(self._start, state.to_page)
-        right, top = _times(self._text, state.to_page)[4:]
+        a, b, c, d, x, y = self._start
+        up, over = state.rise * d, state.rise * c
+        right, top = times((a, b, c, d, self._end[0] + over, self._end[1] + up), state.to_page)[4:]
+        a, b, c, d, e, f = times((a, b, c, d, x + over, y + up), state.to_page)
         size = abs(state.size) * hypot(c, d)
+        if (state.size < 0) != (state.stretch < 0):  # it runs the other way
+            a, b = -a, -b
         if a > abs(b):
             way, across, along, end = 0, -f, e, right
         elif b >= abs(a):
@@ -349,7 +317,11 @@ class _Walk:
             way, across, along, end = 2, f, -e, -right
         else:
             way, across, along, end = 3, -e, -f, -top
-        said, drawn = held[0]
-        if len(held) > 1:
-            said, drawn = "".join([one for one, _ in held]), "".join([two for _, two in held])
-        self.drawn.pieces.append(_Piece(way, across, along, end, size, said, drawn))
+        self.drawn.pieces.append(Piece(way, across, along, end, size, *_together(held)))
+
+
+def _together(parts: list[tuple[str, str]]) -> tuple[str, str]:
+    """Strings side by side as one."""
+    if len(parts) == 1:
+        return parts[0]
+    return "".join([said for said, _ in parts]), "".join([drawn for _, drawn in parts])

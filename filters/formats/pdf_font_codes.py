@@ -10,11 +10,11 @@ from typing import Any
 
 from filters.formats.pdf_glyphs import UNKNOWN
 
-WIDTHS_MAX = 200_000
 KNOWN_MAX = 70_000
 _NARROW = dict.fromkeys("ijl.,:;|!'", 0.25) | dict.fromkeys("ftIr()[] -/", 0.3)
 _WIDE = dict.fromkeys("mMW@", 0.85) | dict.fromkeys("ABCDEFGHKLNOPQRSTUVXYZw", 0.68)
 _TYPICAL = 0.53
+_LEAST, _MOST = 0.25, 0.85
 _ONE, _TWO = bytes([1]) * 256, bytes([2]) * 256
 _SILENT = frozenset(map(chr, (*range(9), 11, 12, *range(14, 32), *range(127, 160)))) | {UNKNOWN, ""}
 # Names of character maps (ISO 32000-2, table 116) -> how many bytes a code has by its first one,
@@ -28,7 +28,7 @@ _MIXED = {
     "KSC": (((0x81, 0xFE),), "cp949"),
 }
 CODECS = ("utf-16-be", "utf-32-be", "cp932", "gb18030", "big5hkscs", "cp949", "euc_jp")
-_RANGE = re.compile(rb"<([0-9a-f]{2,8})> <([0-9a-f]{2,8})>")
+_FIRST_BYTES = re.compile(rb"<([0-9a-f]{2,8})> <([0-9a-f]{2})[0-9a-f]{0,6}>")
 _SPACES = re.compile(rb"begincodespacerange\n(.*?)\nendcodespacerange", re.DOTALL)
 
 _Tables = tuple[dict[int, str], dict[int, str], list[float], set[int]]
@@ -39,6 +39,8 @@ class Font:
     """lengths: bytes of a code, by its first byte. said, drawn: characters by code, of two sources.
 
     widths   by code, in parts of the font's size; `usual` for others, guessed where that is None
+    extremes the least and the most of these
+    even     whether every code moves the place on, and none by more than most glyphs are wide
     unread   whether a code was shown of which neither source says anything
     """
 
@@ -49,8 +51,17 @@ class Font:
     widths: dict[int, float] = field(default_factory=dict)
     usual: float | None = None
     unread: bool = False
+    extremes: tuple[float, float] = (0.0, 0.0)
+    even: bool = True
     _known: dict[bytes, tuple[str, str, float]] = field(default_factory=dict)
     _by_byte: list[_Tables] = field(default_factory=list)  # one, once it is used
+
+    def __post_init__(self) -> None:
+        """Look at the widths."""
+        usual = (_LEAST, _MOST) if self.usual is None else (self.usual,)
+        all_widths = (*self.widths.values(), *usual)
+        self.extremes = min(all_widths), max(all_widths)
+        self.even = self.extremes[0] >= 0 and self.extremes[1] <= 1
 
     def shown(self, raw: bytes) -> tuple[str, str, float, int]:
         """A string's characters by either source, its width, and how many codes it has."""
@@ -59,6 +70,10 @@ class Font:
         found = [self._known.get(code) or self._learn(code) for code in self._codes(raw)]
         said, drawn = "".join([each[0] for each in found]), "".join([each[1] for each in found])
         return said, said if drawn == said else drawn, sum([each[2] for each in found]), len(found)
+
+    def each(self, raw: bytes) -> list[tuple[bytes, str, str, float]]:
+        """The same code by code."""
+        return [(code, *(self._known.get(code) or self._learn(code))) for code in self._codes(raw)]
 
     def _shown_bytes(self, raw: bytes) -> tuple[str, str, float, int]:
         """The same for codes of one byte, by tables: this is what most text is."""
@@ -127,11 +142,19 @@ def lengths_of_name(name: str) -> tuple[bytes, str]:
 
 def lengths_of_map(cmap: bytes) -> bytes:
     """How long the codes of a character map are, by their first byte."""
-    lengths = bytearray(256)
+    begins, ends = ([[0] * 257 for _ in range(4)] for _ in range(2))
     for section in _SPACES.finditer(cmap):
-        for low, high in _RANGE.findall(section[1]):
-            for first in range(int(low[:2], 16), int(high[:2], 16) + 1):
-                lengths[first] = min(lengths[first] or 4, len(low) // 2)
+        for low, high in set(_FIRST_BYTES.findall(section[1])):
+            first, last = int(low[:2], 16), int(high, 16)
+            begins[len(low) // 2 - 1][first] += 1
+            ends[len(low) // 2 - 1][max(last + 1, first)] += 1
+    lengths = bytearray(256)
+    for at in (3, 2, 1, 0):  # the shortest last, for it counts
+        inside = 0
+        for first in range(256):
+            inside += begins[at][first] - ends[at][first]
+            if inside:
+                lengths[first] = at + 1
     usual = max(lengths) or 2
     found = bytes(length or usual for length in lengths)
     return next((same for same in (_ONE, _TWO) if same == found), found)
@@ -152,19 +175,22 @@ def simple_widths(font: dict[str, Any], scale: float) -> dict[int, float]:
     return {first + at: scale * number_of(width) for at, width in enumerate(given[:256])}
 
 
-def wide_widths(given: Any) -> dict[int, float]:
-    """Widths of a CID font (ISO 32000-2, 9.7.4.3) by glyph number."""
+def wide_widths(given: Any, widths_max: int) -> tuple[dict[int, float], int]:
+    """Widths of a CID font (ISO 32000-2, 9.7.4.3) by glyph number, and how many were left.
+
+    Each that is given counts, whether or not its glyph has one already.
+    """
     widths: dict[int, float] = {}
     items = given if type(given) is list else []
-    at = 0
-    while at + 1 < len(items) and len(widths) < WIDTHS_MAX:
+    at, left = 0, widths_max
+    while at + 1 < len(items) and left > 0:
         first, second = int(number_of(items[at])), items[at + 1]
         if type(second) is list:
-            widths |= {first + more: number_of(w) / 1000 for more, w in enumerate(second)}
-            at += 2
+            widths |= {first + more: number_of(w) / 1000 for more, w in enumerate(second[:left])}
+            at, left = at + 2, left - 1 - len(second)
         else:
-            last = min(int(number_of(second)), first + 0xFFFF)
+            last = min(int(number_of(second)), first + min(0xFFFF, left))
             width = number_of(items[at + 2]) / 1000 if at + 2 < len(items) else 0.0
             widths |= dict.fromkeys(range(first, last + 1), width)
-            at += 3
-    return widths
+            at, left = at + 3, left - 1 - max(last + 1 - first, 0)
+    return widths, left

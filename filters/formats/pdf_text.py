@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from filters.formats import pdf_font_codes as codes
-from filters.formats.pdf_drawn import FOLLOWED_BYTES_MAX, Reader, matrix_of
+from filters.formats.pdf_drawn import FOLLOWED_BYTES_MAX, Reader
 from filters.formats.pdf_font_codes import Font
 from filters.formats.pdf_glyphs import BY_NAME, UNKNOWN, WINDOWS, characters_of
+from filters.formats.pdf_laid import matrix_of
 from filters.formats.pdf_model import Document, content_numbers
 
 MAPPED_MAX = 70_000  # steps of one map, whether or not a code comes a second time
@@ -66,7 +67,7 @@ def texts(document: Document, followed_bytes_max: int = FOLLOWED_BYTES_MAX) -> T
             continue
         drawn = reader.read(number, held.get(number, {}))
         out.found += drawn.texts()
-        out.pictures += number in pages and drawn.pictures and not drawn.pieces
+        out.pictures += number in pages and drawn.pictures and not drawn.is_text()
     out.names = _names(document)
     out.unread = sum(font.unread for font in fonts.values())
     out.cut = reader.cut
@@ -126,7 +127,7 @@ def _resources(document: Document) -> dict[int, dict[str, Any]]:
 def _font(document: Document, font: dict[str, Any], reader: Reader) -> Font:
     said = _unicode(_bytes(document, font.get("ToUnicode")))
     if font.get("Subtype") == "Type0":
-        return _wide_font(document, font, said)
+        return _wide_font(document, font, said, reader)
     scale = 0.001
     if font.get("Subtype") == "Type3":
         scale = abs(matrix_of(font.get("FontMatrix"))[0])
@@ -152,12 +153,15 @@ def _encoded(document: Document, font: dict[str, Any], reader: Reader) -> dict[i
         characters = {}
     glyphs = _mapping(font.get("CharProcs"))
     code, differences = 0, table.get("Differences")
+    read: dict[str, str] = {}  # a glyph may stand for many codes
     for item in differences if type(differences) is list else ():
         if type(item) is int:
             code = item
         else:
-            drawn = _drawn_glyph(glyphs.get(str(item)), font, reader)
-            characters[code] = drawn or characters_of(str(item))
+            if item not in read:
+                drawn = _drawn_glyph(glyphs.get(str(item)), font, reader)
+                read[item] = drawn or characters_of(str(item))
+            characters[code] = read[item]
             code += 1
     return characters
 
@@ -167,12 +171,14 @@ def _drawn_glyph(reference: Any, font: dict[str, Any], reader: Reader) -> str:
     number = _mapping(reference).get("$o", -1)
     if number < 0 or not reader.draws(number)[0]:
         return ""
-    drawn = reader.read(number, font.get("Resources"))
+    drawn = reader.read_beside(number, font.get("Resources"))
     text = "".join(piece.drawn for piece in drawn.pieces)
     return text if len(text) <= GLYPH_CHARACTERS_MAX else ""
 
 
-def _wide_font(document: Document, font: dict[str, Any], said: dict[int, str]) -> Font:
+def _wide_font(
+    document: Document, font: dict[str, Any], said: dict[int, str], reader: Reader
+) -> Font:
     """A font whose codes may have more than one byte."""
     encoding = font.get("Encoding")
     lengths, codec = codes.lengths_of_name(str(encoding))
@@ -184,7 +190,7 @@ def _wide_font(document: Document, font: dict[str, Any], said: dict[int, str]) -
     known = encoding in ("Identity-H", "Identity-V")
     return Font(
         lengths, said, {}, codec,
-        codes.wide_widths(glyphs.get("W")) if known else {},
+        reader.widths_of(glyphs.get("W")) if known else {},
         codes.number_of(glyphs.get("DW", 1000)) / 1000,
     )  # fmt: skip
 
@@ -233,4 +239,6 @@ def _code(token: bytes) -> int:
 
 def _characters(token: bytes) -> str:
     digits = token[1:-1]
+    if len(digits) == 2:  # no unit of UTF-16; readers take it for the character
+        return chr(int(digits, 16))
     return bytes.fromhex(digits[: len(digits) // 4 * 4].decode()).decode("utf-16-be", "replace")

@@ -3,6 +3,7 @@
 import base64
 import zlib
 from collections.abc import Callable
+from time import process_time
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from schemas.cbor import decode, encode
 from schemas.message import Message
 from schemas.verdict import Pass
 from tests.filters.conftest import message
-from tests.filters.hostile.pdf_forge import Objects, good, pdf, stream
+from tests.filters.hostile.pdf_forge import FONT, Objects, good, pdf, stream
 from tests.filters.test_pdf import crossed, made, stopped
 
 _WORDS = {"words.txt": b"zzz\n"}
@@ -105,6 +106,14 @@ _REFUSED: dict[str, Callable[[], bytes]] = {
     "one content many times": lambda: pdf(
         good(more={3: _PAGE % (b"[" + b"4 0 R " * 1_000 + b"]", b""), 4: packed(b" " * 2_000_000)})
     ),
+    "many strings": lambda: pdf(
+        good(more={4: packed(b"BT /F1 9 Tf\n" + b"(ab)Tj " * 100_000)})
+    ),
+    "patches without size": lambda: pdf(good(content=b"/S sh", more={
+        3: _PAGE.replace(b"/XObject<</X 10 0 R>>", b"/Shading<</S 6 0 R>>") % (b"4 0 R", b""),
+        6: packed(b"\x40" * 3_000_000, b"/ShadingType 6/ColorSpace/DeviceGray/BitsPerCoordinate 1"
+                  b"/BitsPerComponent 1/BitsPerFlag 2/Decode[0 1 0 1 0 1]"),
+    })),
     "many operations": lambda: pdf(good(more={4: packed(b"q Q\n" * 500_000)})),
     "many operations that are dropped": lambda: pdf(good(more={4: packed(b"EMC " * 900_000)})),
     "many operands": lambda: pdf(good(more={4: packed(b"1 " * 900_000 + b"w")})),
@@ -176,6 +185,47 @@ def test_the_destination_takes_what_the_source_lets_cross(count: int) -> None:
     model = message(encode(sound | {"objects": objects}))
     assert isinstance(made("document_recognise")(model), Pass)
     assert isinstance(made("pdf_read")(model), Pass)
+
+
+def of_wide_font(widths: bytes, encoding: bytes, cmap: bytes = b"") -> bytes:
+    font = b"<</Type/Font/Subtype/Type0/BaseFont/X/Encoding %s/DescendantFonts[6 0 R]>>" % encoding
+    inner = b"<</Type/Font/Subtype/CIDFontType2/BaseFont/X/CIDSystemInfo<</Registry(Adobe)"
+    inner += b"/Ordering(Identity)/Supplement 0>>/W[%s]>>" % widths
+    content = b"BT /F1 9 Tf <0001> Tj ET"
+    return pdf(good(content=content, more={5: font, 6: inner, 7: packed(cmap)}))
+
+
+def one_glyph_of_many_codes() -> bytes:
+    font = (
+        b"<</Type/Font/Subtype/Type3/FontBBox[0 0 9 9]/FontMatrix[.1 0 0 .1 0 0]/FirstChar 97"
+        b"/LastChar 97/Widths[6]/Encoding<</Differences[0%s]>>/CharProcs<</a 6 0 R>>"
+        b"/Resources<</Font<</F1 7 0 R>>>>>>" % (b"/a" * 20_000)
+    )
+    glyph = packed(b"6 0 d0 BT /F1 1 Tf " + b"(a)Tj " * 1_000 + b"ET")
+    return pdf(good(content=b"BT /F1 9 Tf (aa) Tj ET", more={5: font, 6: glyph, 7: FONT}))
+
+
+def a_mesh_of_much() -> bytes:
+    mesh = b"/ShadingType 4/ColorSpace/DeviceGray/BitsPerCoordinate 1/BitsPerComponent 1"
+    mesh += b"/BitsPerFlag 2/Decode[0 1 0 1 0 1]"
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/Contents 4 0 R/Resources<<%s>>>>"
+    named = page % b"/Shading<</S 6 0 R>>"
+    body = stream(bytes(50_000_000), mesh, True)
+    return pdf(good(content=b"/S sh", more={3: named, 6: body}))
+
+
+@pytest.mark.parametrize("payload", [
+    lambda: of_wide_font(b"0 65535 5 " * 20_000, b"/Identity-H"),
+    lambda: of_wide_font(
+        b"", b"7 0 R", b"begincodespacerange " + b"<00><ff>" * 300_000 + b" endcodespacerange"
+    ),
+    one_glyph_of_many_codes,
+    a_mesh_of_much,
+], ids=["widths", "spaces of codes", "one glyph", "a mesh"])  # fmt: skip
+def test_what_is_said_many_times_is_looked_at_once(payload: Callable[[], bytes]) -> None:
+    began = process_time()
+    assert isinstance(made("pdf_words", _WORDS)(crossed(payload())), Pass)
+    assert process_time() - began < 5  # seconds, on a slow machine: it was ten and more
 
 
 @pytest.mark.parametrize("cmap", [

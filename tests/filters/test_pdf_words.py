@@ -29,6 +29,10 @@ CID = (
     b"<</Type/Font/Subtype/CIDFontType2/BaseFont/Helvetica/DW 500"
     b"/CIDSystemInfo<</Registry(Adobe)/Ordering(Japan1)/Supplement 0>>>>"
 )
+PICTURE = stream(
+    b"a",
+    b"/Type/XObject/Subtype/Image/Width 1/Height 1/ColorSpace/DeviceGray/BitsPerComponent 8",
+)
 BYTES = stream(
     b"begincmap 1 begincodespacerange <00> <ff> endcodespacerange"
     b" 1 beginbfrange <00> <ff> <0000> endbfrange endcmap"
@@ -121,6 +125,49 @@ def disguised() -> dict[str, bytes]:
             b"/G gs 0 0 200 100 re f", {9: mask},
             F1 + b"/ExtGState<</G<</SMask<</S/Luminosity/G 9 0 R>>>>>>",
         ),
+        "a glyph of a sentence": of(
+            AT + b"<01> Tj ET",
+            {5: glyphs(b"/g0", b"/g0 10 0 R"), 7: FONT, 10: stream(
+                b"6 0 d0 BT /F1 9 Tf (this is all very secret) Tj ET")},
+        ),
+        "a glyph of two pieces": of(
+            AT + b"<01> Tj ET",
+            {5: glyphs(b"/g0", b"/g0 10 0 R"), 7: FONT, 10: stream(
+                b"6 0 d0 BT /F1 9 Tf 14 0 Td (ret) Tj -14 0 Td (sec) Tj ET")},
+        ),
+        "letters that go back": of(b"BT /F1 12 Tf 60 50 Td -14 Tc (terces) Tj ET"),
+        "words that go back": of(b"BT /F1 12 Tf 28.7 50 Td -40 Tw (ret sec) Tj ET"),
+        "widths that go back": of(
+            b"BT /F1 12 Tf 60 50 Td (terces) Tj ET",
+            {5: b"<</Type/Font/Subtype/TrueType/BaseFont/Arial/Encoding/WinAnsiEncoding"
+                b"/FirstChar 32/LastChar 126/Widths[" + b"-600 " * 95 + b"]>>"},
+        ),
+        "letters within gaps": of(
+            AT + b"22 Tc (st) Tj 0 Tc ET BT /F1 12 Tf 16 50 Td (ecre) Tj ET"
+        ),
+        "many small steps back": of(
+            b"BT /F1 12 Tf 28.7 50 Td [(ret) " + b"350 " * 9 + b"(sec)] TJ ET"
+        ),
+        "raised text": of(
+            b"BT /F1 12 Tf 28.7 150 Td -100 Ts (ret) Tj 0 Ts -18.7 -100 Td (sec) Tj ET"
+        ),
+        "a mirror's mirror": of(
+            b"BT /F1 12 Tf -100 Tz -1 0 0 1 28.7 50 Tm (ret) Tj -1 0 0 1 10 50 Tm (sec) Tj ET"
+        ),
+        "a negative size": of(
+            b"BT /F1 -12 Tf -1 0 0 -1 28.7 50 Tm (ret) Tj -1 0 0 -1 10 50 Tm (sec) Tj ET"
+        ),
+        "a blank of the page's size": of(
+            b"BT /F1 900 Tf 0 60 Td ( ) Tj ET BT /F1 12 Tf 28.7 50 Td (ret) Tj ET "
+            b"BT /F1 12 Tf 20 20 Td (xx) Tj ET " + AT + b"(sec) Tj ET"
+        ),
+        "a map of single bytes": of(
+            AT + b"<010203040506> Tj ET",
+            {5: HELVETICA % b"/ToUnicode 6 0 R", 6: stream(
+                b"beginbfchar " + b" ".join(
+                    b"<%02x> <%02x>" % pair for pair in enumerate(b"secret", 1)
+                ) + b" endbfchar")},
+        ),
         "a font's name": of(AT + b"(x) Tj ET", {5: FONT.replace(b"Helvetica", b"SECRET-plan")}),
         "a font's name, of two words": of(
             AT + b"(x) Tj ET", {5: FONT.replace(b"Helvetica", b"night-owl")}
@@ -141,7 +188,9 @@ def test_the_source_finds_what_a_reader_sees(name: str) -> None:
 
 UNSEEN_BY_THE_TWIN = {
     "a font from around", "glyphs that draw letters", "other text between",
-    "another order, upwards",
+    "another order, upwards", "a glyph of a sentence", "a glyph of two pieces",
+    "letters that go back", "words that go back", "widths that go back", "letters within gaps",
+    "many small steps back", "raised text", "a mirror's mirror", "a blank of the page's size",
 }  # fmt: skip
 
 
@@ -168,19 +217,10 @@ def test_names_of_glyphs_are_characters(name: str, characters: str) -> None:
         of(AT + b"<0102> Tj ET", {5: named(b"/g1/g2")}),
         of(AT + b"<01> Tj ET", {5: glyphs(b"/g1", b"/g1 6 0 R"), 6: stream(b"9 0 d0"), 7: FONT}),
         of(AT + b"<0001> Tj ET", {5: wide(b"Identity-H"), 6: stream(b""), 8: CID}),
-        of(
-            b"q 99 0 0 99 0 0 cm /X Do Q",
-            {
-                8: stream(
-                    b"a",
-                    b"/Type/XObject/Subtype/Image/Width 1/Height 1/ColorSpace/DeviceGray"
-                    b"/BitsPerComponent 8",
-                )
-            },
-            b"/XObject<</X 8 0 R>>",
-        ),
+        of(b"q 99 0 0 99 0 0 cm /X Do Q", {8: PICTURE}, b"/XObject<</X 8 0 R>>"),
+        of(b"/X Do " + AT + b"( ) Tj ET", {8: PICTURE}, F1 + b"/XObject<</X 8 0 R>>"),
     ],
-    ids=["glyphs", "drawn glyphs", "two bytes", "a page that is a picture"],
+    ids=["glyphs", "drawn glyphs", "two bytes", "a picture", "a picture and a blank"],
 )
 def test_what_cannot_be_read_can_be_held(payload: bytes) -> None:
     assert isinstance(made("pdf_words", WORDS)(crossed(payload)), Pass)
