@@ -75,7 +75,7 @@ def _note(found: Texts) -> str:
     if found.pictures:
         said.append(f"{found.pictures} pages are pictures, which were not read")
     if found.cut:
-        said.append("forms draw more than is read")
+        said.append("more is drawn than is read")
     return ", ".join(said)
 
 

@@ -19,6 +19,7 @@ from pypdf.generic import ArrayObject, DictionaryObject, NameObject, StreamObjec
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
+FORMS_MAX = 100_000  # that a page draws: each mark of a plot is one
 BETWEEN = "\x01"  # keeps names apart that no reader sees side by side
 _NAME = rb"/([A-Za-z0-9+_.,\-]+)"
 _HELD = re.compile(
@@ -49,6 +50,13 @@ class _Complaints(logging.Handler):
 
 def shown(untrusted: bytes) -> list[str]:
     """Every reading of the text; `Malformed` where pypdf cannot read it all."""
+    if not hasattr(pypdf, "apply_configuration"):  # an earlier one, that does not count forms
+        return _shown(untrusted)
+    with pypdf.apply_configuration(xform_maximum_invocations_per_extraction=FORMS_MAX):
+        return _shown(untrusted)
+
+
+def _shown(untrusted: bytes) -> list[str]:
     complaints, log = _Complaints(), logging.getLogger("pypdf")
     log.addHandler(complaints)
     log.propagate = False
