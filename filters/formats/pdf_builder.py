@@ -10,7 +10,7 @@ from typing import Any
 
 import pikepdf
 
-from filters.formats import pdf_bodies, pdf_content
+from filters.formats import pdf_bodies, pdf_content, pdf_values
 from filters.formats.pdf_charges import Charges
 from filters.formats.pdf_cmap import rewritten
 from filters.formats.pdf_matrix import check_matrix
@@ -253,11 +253,11 @@ class Builder:
         return {"CharProcs": found, "Resources": resources}
 
     def glyph_name(self, value: Any) -> str:
-        """A glyph's name; one of other characters by its number, so that two stay two."""
+        """A glyph's name; by its number if it says nothing or looks so, so that two stay two."""
         name = clean_name(value)
-        if name != UNNAMED:
+        if not name.startswith(UNNAMED):
             return name
-        return self._unnamed.setdefault(str(value), f"{UNNAMED}.{len(self._unnamed)}")
+        return self._unnamed.setdefault(str(value), f"{UNNAMED}.{len(self._unnamed):06}")
 
     def softmask(self, value: Any) -> Any:
         """A soft mask: a group as a form."""
@@ -271,7 +271,7 @@ class Builder:
 
     def blend(self, value: Any) -> Any:
         """A blend mode, or the first of several."""
-        return clean_name(value[0] if isinstance(value, pikepdf.Array) else value)
+        return pdf_values.blend_name(value[0] if isinstance(value, pikepdf.Array) else value)
 
     def truths(self, value: Any) -> list[bool]:
         """An array of two truth values."""
@@ -290,12 +290,12 @@ class Builder:
     def encoding(self, value: Any) -> Any:
         """A named encoding, differences to one, or a character map."""
         if isinstance(value, pikepdf.Name):
-            return clean_name(value)
+            return pdf_values.encoding_name(value)
         if isinstance(value, pikepdf.Stream):
             return self.built("@cmap", value)
         new: dict[str, Any] = {"Type": "Encoding"}
         if "/BaseEncoding" in value:
-            new["BaseEncoding"] = clean_name(value["/BaseEncoding"])
+            new["BaseEncoding"] = pdf_values.encoding_name(value["/BaseEncoding"])
         if "/Differences" in value:
             new["Differences"] = [
                 self.glyph_name(x) if isinstance(x, pikepdf.Name) else int(x)
@@ -306,7 +306,7 @@ class Builder:
     def cmap(self, value: Any) -> Any:
         """A character map, written anew from its ranges; a named one as its name."""
         if isinstance(value, pikepdf.Name):
-            return clean_name(value)
+            return pdf_values.encoding_name(value)
         from_bytes = self.bytes_of(value)
         self.charges.steps(len(from_bytes) // CMAP_BYTES_A_STEP)
         return {"$o": self.add(deflated(rewritten(from_bytes)))}

@@ -15,6 +15,20 @@ from filters.formats.picture_structure import broken
 NAME = re.compile(r"[A-Za-z0-9+_.,\-]{1,127}")
 UNNAMED = "Unnamed"
 ITEMS_MAX = 70_000
+_BLENDS = frozenset({
+    "Normal", "Compatible", "Multiply", "Screen", "Overlay", "Darken", "Lighten", "ColorDodge",
+    "ColorBurn", "HardLight", "SoftLight", "Difference", "Exclusion", "Hue", "Saturation", "Color",
+    "Luminosity",
+})  # fmt: skip
+# Of simple fonts, and the named character maps that readers have (ISO 32000-2, 9.6.5 and 9.7.5.2).
+_ENCODING = re.compile(
+    r"(?:Standard|MacRoman|MacExpert|WinAnsi|PDFDoc)Encoding|[HV]"
+    r"|(?:Identity|(?:(?:GB|GBK|GBKp|GBT|GBpc|GBTpc|CNS|KSC|KSCpc)-)?EUC|GBK2K|KSC-Johab"
+    r"|KSCms-UHC(?:-HW)?|(?:B5pc|HKscs-B5|ETen-B5|ETenms-B5|ETHK-B5)"
+    r"|(?:78|78ms|83pv|90msp?|90pv|Add|Ext)-RKSJ"
+    r"|Uni(?:GB|CNS|KS|JIS|JISPro|JIS2004|JISX0213|JISX02132004)-(?:UCS2|UTF8|UTF16|UTF32)"
+    r"(?:-HW)?)-[HV]|Adobe-(?:GB1|CNS1|Japan1|Korea1|KR)-UCS2"
+)
 
 
 def real(value: Any) -> Any:
@@ -27,6 +41,18 @@ def clean_name(value: Any) -> str:
     """A name of plain characters, or one that says nothing."""
     text = str(value)[1:]
     return text if isinstance(value, pikepdf.Name) and NAME.fullmatch(text) else UNNAMED
+
+
+def blend_name(value: Any) -> str:
+    """A blend mode that PDF has; a reader takes any other for the usual one."""
+    text = clean_name(value)
+    return text if text in _BLENDS else "Normal"
+
+
+def encoding_name(value: Any) -> str:
+    """A named encoding or character map that readers have, or a name that says nothing."""
+    text = clean_name(value)
+    return text if _ENCODING.fullmatch(text) else UNNAMED
 
 
 def items_of(value: Any) -> list[Any]:

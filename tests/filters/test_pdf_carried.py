@@ -5,12 +5,14 @@ import zlib
 from io import BytesIO
 
 import numpy as np
+import pikepdf
 import pypdfium2
 import pytest
 from PIL import Image
 
 from filters.formats import pdf_bodies
 from filters.formats.pdf_cmap import rewritten
+from filters.formats.pdf_values import encoding_name
 from schemas.errors import Malformed
 from schemas.verdict import Pass
 from tests.filters.conftest import changed, message
@@ -93,6 +95,41 @@ def test_a_mesh_is_cut_to_whole_records(kind: int, begins: int, goes_on: int) ->
     assert pdf_bodies.shading(says, whole + b"\x02abc"[: goes_on - 1], 1, uncharged) == whole
     with pytest.raises(Malformed):
         pdf_bodies.shading(says, whole + b"\x09", 1, uncharged)
+
+
+def test_names_that_readers_do_not_have_stay_behind() -> None:
+    font = FONT.replace(b">>", b"/Encoding/night-owl-SECRET/ToUnicode/SECRET-H>>")
+    other = FONT.replace(b">>", b"/Encoding<</BaseEncoding/SECRET>>>>")
+    state = b"/ExtGState<</G<</BM/SECRET>>/H<</BM/Multiply>>>>"
+    content = b"/G gs /H gs BT /F1 9 Tf (x) Tj /F2 9 Tf (y) Tj ET"
+    payload = of(content, b"/Font<</F1 5 0 R/F2 7 0 R>>" + state, {5: font, 7: other})
+    delivered = written(payload).payload
+    assert b"SECRET" not in delivered
+    assert b"/BM /Normal" in delivered
+    assert b"/BM /Multiply" in delivered
+
+
+@pytest.mark.parametrize("name", [
+    "WinAnsiEncoding", "MacRomanEncoding", "StandardEncoding", "Identity-H", "Identity-V", "H",
+    "90ms-RKSJ-H", "83pv-RKSJ-H", "EUC-V", "UniJIS-UTF16-H", "UniJIS-UCS2-HW-V", "GBK-EUC-H",
+    "GBKp-EUC-V", "GBK2K-H", "UniGB-UTF16-H", "B5pc-H", "HKscs-B5-H", "ETenms-B5-V", "CNS-EUC-H",
+    "KSCms-UHC-HW-H", "KSCpc-EUC-H", "Adobe-Japan1-UCS2",
+])  # fmt: skip
+def test_names_of_encodings_that_readers_have_cross(name: str) -> None:
+    assert encoding_name(pikepdf.Name("/" + name)) == name
+
+
+def test_glyphs_of_different_names_stay_apart() -> None:
+    font = (
+        b"<</Type/Font/Subtype/Type3/FontBBox[0 0 9 9]/FontMatrix[.1 0 0 .1 0 0]/FirstChar 1"
+        b"/LastChar 2/Widths[6 6]/Encoding<</Differences[1/Unnamed.0/#20/Unnamed.000000]>>"
+        b"/CharProcs<</Unnamed.0 8 0 R/#20 9 0 R/Unnamed.000000 10 0 R>>/Resources<<>>>>"
+    )
+    glyphs = {8: stream(b"6 0 d0 0 0 5 5 re f"), 9: stream(b"6 0 d0"), 10: stream(b"7 0 d0")}
+    given = of(b"BT /F1 9 Tf <0102> Tj ET", more={5: font} | glyphs)
+    found = re.search(rb"/Differences \[([^\]]*)\]", written(given).payload)
+    assert found
+    assert len(set(re.findall(rb"/\S+", found[1]))) == 3
 
 
 def test_a_lattice_is_cut_to_whole_vertices() -> None:
