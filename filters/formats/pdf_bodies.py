@@ -22,7 +22,7 @@ _OPERATORS = frozenset(
     b" truncate xor".split()
 )
 _BITS = frozenset({1, 2, 4, 8, 12, 16, 24, 32})
-_SAMPLED, _PROGRAM = 0, 4
+_SAMPLED, PROGRAM = 0, 4
 _FREE, _LATTICE, _COONS, _TENSOR = 4, 5, 6, 7
 _POINTS = {_COONS: (12, 8), _TENSOR: (16, 12)}  # of a patch that begins, and of one that goes on
 
@@ -30,7 +30,7 @@ _POINTS = {_COONS: (12, 8), _TENSOR: (16, 12)}  # of a patch that begins, and of
 def function(new: dict[str, Any], raw: bytes) -> bytes:
     """Samples, or a program of the few operators that functions have."""
     kind = new.get("FunctionType")
-    if kind == _PROGRAM:
+    if kind == PROGRAM:
         words = raw.replace(b"{", b" { ").replace(b"}", b" } ").split()
         known = all(word in _OPERATORS or _NUMBER.fullmatch(word) for word in words)
         if not known or len(raw) > PROGRAM_BYTES_MAX:

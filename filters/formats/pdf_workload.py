@@ -11,6 +11,7 @@ from typing import Any
 
 import pikepdf
 
+from filters.formats.pdf_bodies import PROGRAM
 from filters.formats.pdf_charges import Charges
 from filters.formats.pdf_steps import (
     BYTES_A_STEP,
@@ -27,8 +28,10 @@ from schemas.reasons import Reason
 
 DEPTH_LEVELS_MAX = 24
 PARENTS_MAX = 64
-_NAMING = {"Do": "/XObject", "gs": "/ExtGState", "scn": "/Pattern", "SCN": "/Pattern",
-           "sc": "/Pattern", "SC": "/Pattern"}  # fmt: skip
+WORD_BYTES, WORD_STEPS = 4, 400  # of a program that is run for each pixel
+OVERLAPS_MAX = 10**9
+_NAMING = {"Do": "/XObject", "gs": "/ExtGState", "sh": "/Shading", "scn": "/Pattern",
+           "SCN": "/Pattern", "sc": "/Pattern", "SC": "/Pattern"}  # fmt: skip
 _SHOWING = frozenset({"Tj", "TJ", "'", '"'})
 _BATCH = 10_000
 
@@ -150,6 +153,12 @@ class _Drawing:
     def _thing(self, category: str, thing: Any, resources: Any, key: Any) -> int:
         if category == "/ExtGState":
             return self._form(_entry(_entry(thing, "/SMask"), "/G"), resources, key)
+        if category == "/Shading":
+            return _shading_steps(thing, self._charges)
+        if category == "/Pattern" and not isinstance(thing, pikepdf.Stream):
+            return _shading_steps(_entry(thing, "/Shading"), self._charges)
+        if category == "/Pattern":
+            return _overlaps(thing) * self._form(thing, resources, key)
         if category == "/XObject" and _entry(thing, "/Subtype") != pikepdf.Name.Form:
             return 0
         return self._form(thing, resources, key)
@@ -215,6 +224,33 @@ def check_drawn(pdf: pikepdf.Pdf, kept: Iterable[int], limits: PdfLimits, size: 
 
 def _entry(holder: Any, key: str) -> Any:
     return holder.get(key) if isinstance(holder, pikepdf.Dictionary | pikepdf.Stream) else None
+
+
+def _overlaps(pattern: Any) -> int:
+    """How many tiles of a pattern lie over each other at one place."""
+    try:
+        left, bottom, right, top = (float(side) for side in pattern.BBox)
+        area = abs(float(pattern.XStep) * float(pattern.YStep))
+        tiles = abs((right - left) * (top - bottom)) / area
+        return max(int(min(tiles, OVERLAPS_MAX)), 1)
+    except (AttributeError, TypeError, ValueError, ZeroDivisionError):
+        return 1  # nothing that could be drawn
+
+
+def _shading_steps(shading: Any, charges: Charges) -> int:
+    """Steps of a shading by functions of the place, whose programs are run for each pixel."""
+    if _entry(shading, "/ShadingType") != 1:
+        return 0
+    given = _entry(shading, "/Function")
+    functions = list(given) if isinstance(given, pikepdf.Array) else [given]
+    programs = [each for each in functions[:64] if _entry(each, "/FunctionType") == PROGRAM]
+    level = pikepdf.StreamDecodeLevel.specialized
+    size = 0
+    for each in programs:
+        if isinstance(each, pikepdf.Stream):
+            size += len(each.get_stream_buffer(level))
+            charges.bytes(size)
+    return WORD_STEPS * size // WORD_BYTES
 
 
 def _inherited(page: Any, key: str) -> Any:

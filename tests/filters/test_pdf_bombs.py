@@ -270,6 +270,23 @@ def test_a_text_filter_beneath_a_deflated_one_is_not_taken() -> None:
     assert stopped(made("pdf_recognise"), message(pdf(good(more={6: body}))))
 
 
+@pytest.mark.parametrize(("content", "resources", "body"), [
+    (b"/Pattern cs /P scn 0 0 200 100 re f", b"/Pattern<</P 6 0 R>>", stream(
+        b"0 0 1 1 re f\n" * 9, b"/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 2000 2000]"
+        b"/XStep .5/YStep .5/Resources<<>>")),
+    (b"/S sh", b"/Shading<</S<</ShadingType 1/ColorSpace/DeviceGray/Function 6 0 R>>>>", stream(
+        b"{" + b" 2 copy add pop" * 4_000 + b" pop}",
+        b"/FunctionType 4/Domain[0 1 0 1]/Range[0 1]", True)),
+], ids=["tiles over each other", "a program for each pixel"])  # fmt: skip
+def test_no_page_is_rendered_whose_pixels_take_long(
+    content: bytes, resources: bytes, body: bytes
+) -> None:
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]/Contents 4 0 R/Resources<<%s>>>>"
+    payload = pdf(good(content=content, more={3: page % resources, 6: body}))
+    run = made("pdf_rebuild", way="raster", dpi=72)
+    assert stopped(run, message(payload)) == "too-many-elements"
+
+
 @pytest.mark.parametrize("name", [name for name in _TOO_MUCH if " map " not in name])
 def test_no_page_is_rendered_that_asks_for_too_much(name: str) -> None:
     payload = _TOO_MUCH[name]()
