@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from filters.twins.text_judge import JudgeParameters, begins_plain, judge
+from filters.twins.text_judge import JudgeParameters, begins_plain, is_json, judge
 from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
@@ -37,6 +37,8 @@ def make(parameters: TextCheckTwinParameters, documents: Documents) -> Run:
             raise Malformed(Reason.SYNTAX, "the last line does not end")
         judge(text, parameters)
         begins_plain(text)
+        if is_json(text):
+            raise Malformed(Reason.TYPE_NOT_ALLOWED, "it is JSON")
         lines = text[:-1].split("\n")
         if len(lines) > parameters.lines_max:
             raise Malformed(Reason.TOO_MANY_LINES, "more lines than are taken here")

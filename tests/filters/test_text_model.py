@@ -171,6 +171,11 @@ def test_no_side_takes_a_header_that_tells_a_spreadsheet_the_delimiter(name: str
         assert ask(made("csv_schema_twin"), f"{fine},b\n1,2\n".encode()) == "pass"
 
 
+def test_a_column_may_be_called_what_json_would_be() -> None:
+    for name in ("[]", "[1]", "{}"):
+        assert ask(made("csv_schema_twin"), f"{name},b\n1,2\n".encode()) == "pass"
+
+
 def test_blanks_before_a_beginning_do_not_hide_it_from_the_destination() -> None:
     page = "<html><script>x</script>\n"
     for before in ("\n" * 64, "\n" * 3000, "\u2003\t'" * 40):
