@@ -18,10 +18,11 @@ _ALLOWED = frozenset((
 # Their arguments are texts, or calculated: what looks like an address there leads nowhere.
 _TEXTS = frozenset(("toc", "if", "quote", "date", "time", "xe", "tc"))
 # A place in the document, then what is shown or how; a second argument would be an address, and so
-# is one behind a switch in capitals to LibreOffice.
+# is one behind a switch in capitals, or behind another blank than U+0020, to LibreOffice; what a
+# field in it (U+FFFC) adds is not known.
 _TO_A_PLACE = re.compile(
-    r'\s*+(?i:hyperlink)\s++\\l\s++(?:"[^"\\]*+"|[^\s"\\\u201c-\u201f]++)'
-    r'(?:\s++\\(?:[hn]|[ot]\s++"[^"\\]*+"|\*\s++(?i:mergeformat|charformat)))*\s*+'
+    r'[ ]*+(?i:hyperlink)[ ]++\\l[ ]++(?:"[^"\\\ufffc]*+"|[^\s"\\\u201c-\u201f\ufffc]++)'
+    r'(?:[ ]++\\(?:[hn]|[ot][ ]++"[^"\\\ufffc]*+"|\*[ ]++(?i:mergeformat|charformat)))*[ ]*+'
 )
 _URL = re.compile(
     r"(?:https?://[A-Za-z0-9.\-]{1,253}(?::[0-9]{1,5})?(?:[/?#][!-~]*)?|mailto:[!-~]+)"

@@ -2,8 +2,9 @@
 
 Takes the model's tree of a part, as it is to cross, gives its fields. All that stands between a
 field's `begin` and its `separate` is its instruction, in whatever element and over however many
-runs, and so is the result of a field that stands there; another thing than text is in it as one
-character. A text box or a note is a story of its own, in which no field of another goes on.
+runs; another thing than text is in it as one character, and so is a field that stands there, with
+its result: readers do not agree on what that adds. A text box or a note is a story of its own, in
+which no field of another goes on, and what begins in a simple field ends there.
 """
 
 from collections.abc import Collection
@@ -21,6 +22,9 @@ _FORMATS = frozenset(("w:rPr", "w:pPr"))
 _SILENT = frozenset((
     "w:r", "w:t", FIELD_TEXT, FIELD_SIMPLE, "w:hyperlink", "w:bookmarkStart", "w:bookmarkEnd",
     "w:lastRenderedPageBreak",
+))  # fmt: skip
+_SIGNS = frozenset((
+    "w:br", "w:cr", "w:tab", "w:ptab", "w:sym", "w:noBreakHyphen", "w:softHyphen",
 ))  # fmt: skip
 _THING = "\ufffc"
 Tree = list[Any]  # name, attributes, content
@@ -65,29 +69,40 @@ class WordFields:
         if name == FIELD_MARK:
             self._mark(element, opened)
             return
-        if name == FIELD_SIMPLE:
-            told = attributes.get("w:instr", "")
-            self.found.append(WordField([element], pieces=[told], has_end=True))
         into = _unseparated(opened)
         if into is not None:
-            _take(element, into)
+            _take(element, into, into is opened[-1])
         elif name == FIELD_TEXT:
             self.stray.append(element)
         if name in _STORIES:
             self._story(content)
+        elif name == FIELD_SIMPLE:
+            self._simple(element, attributes.get("w:instr", ""), opened)
         else:
             self._content(content, opened)
+
+    def _simple(self, element: Tree, told: str, opened: list[WordField]) -> None:
+        at = len(opened)
+        self._open(WordField([element], pieces=[told], is_separated=True, has_end=True), opened)
+        self._content(element[2], opened)
+        self.found += opened[at:]  # itself, and what has not ended in it
+        del opened[at:]
+
+    def _open(self, begun: WordField, opened: list[WordField]) -> None:
+        if len(opened) >= FIELD_LEVELS_MAX:
+            refuse(Reason.TOO_DEEP, "fields stand in fields, deeper than their bound")
+        if opened and not opened[-1].is_separated:
+            opened[-1].pieces.append(_THING)
+        opened.append(begun)
 
     def _mark(self, mark: Tree, opened: list[WordField]) -> None:
         kind = mark[1].get("w:fldCharType")
         if kind == "begin":
-            if len(opened) >= FIELD_LEVELS_MAX:
-                refuse(Reason.TOO_DEEP, "fields stand in fields, deeper than their bound")
-            opened.append(WordField([mark]))
+            self._open(WordField([mark]), opened)
         elif kind == "separate" and opened and not opened[-1].is_separated:
             opened[-1].marks.append(mark)
             opened[-1].is_separated = True
-        elif kind == "end" and opened:
+        elif kind == "end" and opened and not opened[-1].has_end:
             ended = opened.pop()
             ended.marks.append(mark)
             ended.has_end = True
@@ -104,15 +119,15 @@ def _unseparated(opened: list[WordField]) -> WordField | None:
     return next((one for one in reversed(opened) if not one.is_separated), None)
 
 
-def _take(element: Tree, into: WordField) -> None:
+def _take(element: Tree, into: WordField, is_told: bool) -> None:
+    """Have an element go with the field; one that stands in no field in it is told."""
     name, _, content = element
-    if name == "w:p":
-        into.pieces.append("\n")
-    elif name not in _SILENT:
-        into.pieces.append(_THING)
     texts = [child for child in content if type(child) is str]
-    if texts:
+    if is_told:
+        if name not in _SILENT:
+            into.pieces.append("\n" if name == "w:p" else _THING)
         into.pieces += texts
+    if texts or name in _SIGNS:
         (into.marks if name == FIELD_TEXT else into.texts).append(element)
 
 

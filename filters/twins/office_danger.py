@@ -40,7 +40,7 @@ _TOLD, _BEGIN, _SEPARATE, _END = "\x12", "\x13", "\x14", "\x15"
 _MARKS = {"begin": _BEGIN, "separate": _SEPARATE, "end": _END}
 _INNERMOST = re.compile("\x13([^\x13-\x15]*+)(?:\x14([^\x13-\x15]*+))?\x15")
 _APART = ("w:txbxContent", "w:footnote", "w:endnote", "w:comment")
-_UNSEEN = ("w:r", "w:t", "w:hyperlink", "w:fldSimple", "w:bookmarkStart", "w:bookmarkEnd",
+_UNSEEN = ("w:r", "w:t", "w:hyperlink", "w:bookmarkStart", "w:bookmarkEnd",
            "w:lastRenderedPageBreak")  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def check(tree: Tree) -> None:
             formula(attributes.get("val", ""), False)
         elif name == "w:fldSimple":
             _field(attributes.get("w:instr", ""))
-        has_fields = has_fields or name in ("w:fldChar", "w:instrText")
+        has_fields = has_fields or name in ("w:fldChar", "w:instrText", "w:fldSimple")
         _attributes(attributes)
     if has_fields:
         todo = [tree]
@@ -83,6 +83,9 @@ def _story(root: Tree, apart: list[Tree]) -> str:
             said.append(item)
         elif item[0] == "w:fldChar":
             said.append(_MARKS.get(item[1].get("w:fldCharType", ""), _END + _BEGIN))
+        elif item[0] == "w:fldSimple":  # what it tells was looked at
+            said.append(_BEGIN + _SEPARATE)
+            todo += (_END, *reversed(item[2]))
         elif item[0] in _APART:
             apart.append(item)
             said.append("\ufffc")
@@ -107,9 +110,9 @@ def _fields(story: str) -> None:
 
 
 def _result(found: re.Match[str]) -> str:
-    """What a field leaves to the one around it, if it may be there."""
+    """What a field is to the one around it, whatever its result, if it may be there."""
     _field(found[1].replace(_TOLD, ""))
-    return found[2] or ""
+    return "\ufffc" + _TOLD * (_TOLD in (found[2] or ""))
 
 
 def _field(instruction: str) -> None:
@@ -118,20 +121,24 @@ def _field(instruction: str) -> None:
     words = instruction.split()
     name = words[0].upper() if words else "="
     if name == "HYPERLINK":
-        _place(words[1:])
+        _place(instruction)
     elif name[0] != "=" and name not in _FIELDS:
         raise Malformed(Reason.OFFICE_FIELD, "a field that reaches outside or runs something")
 
 
-def _place(words: list[str]) -> None:
+def _place(link: str) -> None:
     """Return if a link is one to a place in the document: each further word belongs to a switch.
 
-    A word that belongs to none is an address to readers; switches are small letters.
+    A word that belongs to none is an address to readers; switches are small letters. Words end at
+    U+0020 to one reader and at any blank to another, so there may be no other blank.
     """
-    said = " ".join(words).split('"')  # what stands in quotes is every second
+    said = link.split('"')  # what stands in quotes is every second
+    bare = "".join(said[::2]).replace(" ", "")
+    if "\ufffc" in link or len(bare.split()) > 1 or bare != bare.strip():
+        raise Malformed(Reason.OFFICE_EXTERNAL, "a field that is a hyperlink")
     pieces = [piece.split() if at % 2 == 0 else [f'"{piece}'] for at, piece in enumerate(said)]
     allowed, switch = ["\\l"], ""
-    for word in [word for piece in pieces for word in piece]:
+    for word in [word for piece in pieces for word in piece][1:]:
         if switch and "\\" not in word and (switch != "\\*" or word.upper() in _LOOKS):
             allowed, switch = ["\\o", "\\t", "\\h", "\\n", "\\*"], ""
         elif not switch and word in allowed:

@@ -61,6 +61,17 @@ DISGUISED = {
     "behind a text box": word_field(box(run("QUOTE ")) + run(DDE)),
     "in a text box alone": word_field(run("PAGE ") + box(word_field(run(DDE)))),
     "from the result of another": word_field(word_field(run("QUOTE "), run("DDE")) + run("AUTO a")),
+    "behind the result of another": word_field(
+        word_field(run('QUOTE "x"'), run("QUOTE ", "t")) + run(" " + DDE)
+    ),
+    "behind a simple one": word_field(
+        f'<w:fldSimple w:instr="PAGE">{run("QUOTE ", "t")}</w:fldSimple>' + run(" " + DDE)
+    ),
+    "behind one in a simple one": word_field(
+        f'<w:fldSimple w:instr="PAGE">{mark("begin")}{run("QUOTE ")}</w:fldSimple>'
+        + mark("end")
+        + run(" " + DDE)
+    ),
     "behind a thing": word_field("<w:r><w:noBreakHyphen/></w:r>" + run(DDE)),
     "over paragraphs": word_field(run("DD") + "</w:p><w:p>" + run("E cmd a")),
     "very long": word_field(run("PAGE " + "a" * 5_000)),
@@ -81,6 +92,7 @@ def test_an_instruction_is_found_wherever_a_reader_finds_it(what: str) -> None:
     "inside",
     [
         word_field(run(URL, "t")), word_field(GONE + run(URL)),
+        word_field(run('HYPERLINK \\l "x" \\o\u2003"a http://192.0.2.1/evil"')),
         word_field(run('HYPERLINK \\l "x" "http://192.0.2.1/evil"')),
         '<w:fldSimple w:instr="HYPERLINK \\l x http://192.0.2.1/evil">' + run("shown", "t")
         + "</w:fldSimple>",
@@ -118,6 +130,13 @@ def test_ordinary_fields_cross_whole(what: str) -> None:
     check(parse(f"<w:body {ALL}><w:p>{ORDINARY[what]}</w:p></w:body>".encode()))
 
 
+def test_a_dropped_field_in_a_field_leaves_nothing_of_its_instruction() -> None:
+    inner = word_field(run("DDE a") + "<w:r><w:tab/></w:r>", run("kept", "t"))
+    model = rebuilt(docx(word_field(run("QUOTE ") + inner)), fields="drop")
+    assert "tab" not in str(model)
+    assert isinstance(schema(model), Pass)
+
+
 def test_marks_that_make_no_field_go_and_the_text_stays() -> None:
     stray = mark("separate") + run("REF a") + mark("end")
     never = mark("begin") + run("PAGE ") + run("kept", "t")
@@ -147,6 +166,9 @@ LINKS = (
     'HYPERLINK \\l "x" \\o "a""http://a"', 'HYPERLINK \\l "x" \\o "a\\"http://a"',
     'HYPERLINK \\l "x" \\n "http://a"', 'HYPERLINK \\l "x" \\* evil', 'HYPERLINK \\l "x" \\o',
     'HYPERLINK \\l "x', 'HYPERLINK \\h "http://a" \\l "x"',
+    'HYPERLINK \\l "x" \\o\u00a0"a http://a"', 'HYPERLINK \\l\u2003"a http://a"',
+    'HYPERLINK \\l "x"\u2003', '\u00a0HYPERLINK \\l x', 'HYPERLINK \\l \ufffc',
+    'HYPERLINK \\l "x" \\o "\ufffc"',
 )  # fmt: skip
 
 
