@@ -23,7 +23,7 @@ _OUTSIDE_CALLS = frozenset((
 ))  # fmt: skip
 _OUTSIDE_BEGINNINGS = ("IMPORT", "CUBE", "COM.", "ORG.")
 _NO_WORDS = frozenset(("WEBSERVICE", "HYPERLINK", "DDE", "RTD", "FILTERXML"))
-_CALLS = re.compile(r"([\w.]++)\s*+\(")
+_CALLS = re.compile(r"(?<![\w.])([\w.]++)\s*+\(")  # from its beginning alone: linear
 # What writers put before the names of functions that are newer than the format.
 _ALIASES = re.compile(r"(?:_XLFN\.|_XLWS\.|_XLL\.|COM\.MICROSOFT\.|ORG\.(?:OPEN|LIBRE)OFFICE\."
                       r"|ORG\.GNUMERIC\.)+")  # fmt: skip
@@ -45,8 +45,11 @@ _NO_TABLE = re.compile(rf"{_TEXT}|{_NAME}|(?P<sheet>\][\w.!'\"\\])|{_WORD}|{_SIG
 _REFERENCE = (
     r"""\[(?P<reference>(?>(?:[^\[\]"']++|'(?>(?:[^']++|'')*)')*))\](?P<after>[\w.'"\[!])?"""
 )
-# {1;2|3;"a"}: constants, in which | is between rows
-_ARRAY = r"""\{(?>(?:[\s;|]++|[+\-]?[0-9][0-9.]*+(?:[eE][+\-]?[0-9]++)?|"(?>(?:[^"]++|"")*)")*)\}"""
+# {1;2|3;"a"|TRUE;#N/A}: constants, in which | is between rows
+_ARRAY = (
+    r'\{(?>(?:[\s;|]++|[+\-]?[0-9][0-9.]*+(?:[eE][+\-]?[0-9]++)?|"(?>(?:[^"]++|"")*)"'
+    r"|(?i:TRUE|FALSE)\b|#[A-Z0-9/!?]++)*)\}"
+)
 _ODF = re.compile(
     rf"{_ARRAY}|{_TEXT}|{_NAME}|{_REFERENCE}|(?P<bracket>\[)|{_WORD}|{_SIGN}", re.DOTALL
 )
@@ -117,7 +120,7 @@ def _is_hidden(word: str) -> bool:
 
 
 def _is_file(quoted: str) -> bool:
-    return any(mark in quoted for mark in "[]/\\|") or "file:" in quoted.lower()
+    return any(mark in quoted for mark in "[]/\\") or "file:" in quoted.lower()
 
 
 def _is_elsewhere(reference: str, after: str | None) -> bool:

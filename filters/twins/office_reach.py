@@ -23,6 +23,7 @@ _PREFIXES = ("_XLFN", "_XLWS", "_XLL", "COM.MICROSOFT", "ORG.OPENOFFICE", "ORG.L
              "ORG.GNUMERIC")  # fmt: skip
 
 _CONSTANTS = frozenset('0123456789.+-;|eE"')
+_IN_ERRORS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/!?")
 
 _NEVER_TITLES = ("WEBSERVICE", "HYPERLINK", "DDE", "RTD", "FILTERXML")
 
@@ -82,7 +83,7 @@ def _past(text: str, at: int) -> int:
 
 
 def _name(quoted: str, after: str) -> None:
-    if after == "#" or not set(quoted).isdisjoint("[]/\\|") or "FILE:" in quoted.upper():
+    if after == "#" or not set(quoted).isdisjoint("[]/\\") or "FILE:" in quoted.upper():
         raise _elsewhere()
 
 
@@ -177,12 +178,28 @@ def _reference(text: str, at: int) -> int:
 def _array(text: str, at: int) -> int:
     """Behind constants in rows (`{1;2|3;"a"}`), or where something else is to be read."""
     end = at + 1
-    while text[end : end + 1] in _CONSTANTS or text[end : end + 1].isspace():
-        behind = _past(text, end) if text[end] == '"' else end + 1
-        if text[end] in "eE" and not text[end - 1].isdigit():
-            break
+    while end < len(text) and text[end] != "}":
+        behind = _constant(text, end)
+        if behind == end:
+            return at + 1
         end = behind
-    return end + 1 if text[end : end + 1] == "}" else at + 1
+    return end + 1 if end < len(text) else at + 1
+
+
+def _constant(text: str, at: int) -> int:
+    """Behind a constant or a sign of one, or where none is."""
+    if text[at] == '"':
+        return _past(text, at)
+    if text[at] == "#":
+        at += 1
+        while text[at : at + 1] in _IN_ERRORS:
+            at += 1
+        return at
+    for word in ("TRUE", "FALSE"):
+        if text[at : at + len(word)].upper() == word:
+            return at + len(word)
+    is_one = text[at] in _CONSTANTS and (text[at] not in "eE" or text[at - 1].isdigit())
+    return at + 1 if is_one or text[at].isspace() else at
 
 
 def _inside(reference: str) -> str:
