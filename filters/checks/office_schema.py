@@ -30,6 +30,10 @@ from schemas.reasons import Reason
 from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Pass
 
+_HIDE = frozenset(("w:vanish", "w:webHidden"))
+_TOLD_ONCE = _HIDE | {"w:pPr", "w:rPr"}
+_FORMATTED = _TOLD_ONCE | {"w:p", "w:r", "m:r"}
+_ON_OFF = frozenset(("0", "1", "false", "true", "off", "on"))
 _FORMULAS = frozenset((
     "x:f", "x:formula", "x:formula1", "x:formula2", "x:definedName", "x:calculatedColumnFormula",
     "x:totalsRowFormula", "c:f",
@@ -108,6 +112,8 @@ def _part(part: Any, names: Names, media: frozenset[str], kind: str) -> None:
         if known is None:
             raise _invalid("an element that the table of names does not have")
         has_fields = has_fields or name in FIELDS
+        if name in _FORMATTED:
+            _hidden(element)
         for key, value in attributes.items():
             if key not in known:
                 raise _invalid("an attribute that the table of names does not have")
@@ -121,6 +127,16 @@ def _part(part: Any, names: Names, media: frozenset[str], kind: str) -> None:
                 _formula(formula_fault(child, is_ooxml=True))
     if has_fields:
         _fields(WordFields(tree))
+
+
+def _hidden(element: Any) -> None:
+    """Return if what hides a run is told once, in a way that all readers take for the same."""
+    name, attributes, content = element
+    if name in _HIDE and attributes.get("w:val", "1") not in _ON_OFF:
+        raise _invalid("a text of which readers do not agree whether it is hidden")
+    told = [child[0] for child in content if child[0] in _TOLD_ONCE]
+    if len(told) > 1 and len(told) != len(set(told)):
+        raise _invalid("the format of a text is told twice")
 
 
 def _attribute_fault(name: str, key: str, value: str) -> str:

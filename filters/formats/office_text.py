@@ -2,16 +2,19 @@
 
 Takes the decoded model, gives texts. A word that is cut into runs (`se`, `cret`) is one word here;
 breaks and tabs are blanks. What stands elsewhere on the page than in the line that it is anchored
-in, or is not shown there (notes, pictures, readings above characters, fields' instructions), is a
-text of its own and cuts no word. Where hidden runs or the parts of a formula leave more than one
-reading, each is a text. Attributes' values are texts too (titles, names of sheets and styles).
+in, or is not shown there (notes, pictures, readings above characters, fields' instructions with all
+that stands in them), is a text of its own and cuts no word. Where hidden runs or the parts of a
+formula leave more than one reading, each is a text. Attributes' values are texts too (titles, names
+of sheets and styles).
 """
 
+import re
 from collections.abc import Callable
 from itertools import product
 from typing import Any
 
 from filters.formats import office_shown as shown
+from filters.formats.ooxml_fields import FIELD_SIMPLE, WordFields
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
@@ -33,9 +36,13 @@ _PARTS = frozenset(
     ("m:num", "m:den", "m:e", "m:sub", "m:sup", "m:deg", "m:lim", "m:fName", "m:mr")
 )  # fmt: skip
 _OFF = frozenset(("0", "false", "off"))
+_HIDES = frozenset(("w:vanish", "w:webHidden"))
 _ON_A_LINE = frozenset(("drop", "margin"))
+_SETS = "text:variable-set"  # alone is not shown when it says so
+_NONE: frozenset[int] = frozenset()
+_POSITION = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 
-_APART, _HIDEABLE, _BESIDE, _PART, _ORDER, _SYMBOL = range(1, 7)
+_APART, _HIDEABLE, _BESIDE, _PART, _ORDER, _SYMBOL, _MAYBE = range(1, 8)
 _IN_A_LINE: dict[str, int] = {  # what an element is in a line, if not simply what is in it
     **dict.fromkeys(_BLANK | _WHOLE, _APART),  # a paragraph in a paragraph is a text of its own
     **dict.fromkeys(_ASIDE | _ELSEWHERE, _BESIDE),
@@ -73,13 +80,21 @@ def office_texts(model: Any) -> list[str]:
         for part in model["parts"]:
             found += [link for link in part.get("links", ()) if isinstance(link, str)]
             if "tree" in part:
-                _collect(part["tree"], found)
+                told = _told(part["tree"]) if model["kind"] == "docx" else _NONE
+                _collect(part["tree"], found, told)
         return found + [shown.unescaped(text) for text in found if "_x" in text]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Malformed(Reason.MODEL_SHAPE, "not the layout of an office document") from error
 
 
-def _collect(tree: Any, found: list[str]) -> None:
+def _told(tree: Any) -> frozenset[int]:
+    """The identities of the elements whose text, or sign, is of a field's instruction."""
+    return frozenset(
+        id(element) for one in WordFields(tree).found if one.has_end for element in one.texts
+    )
+
+
+def _collect(tree: Any, found: list[str], told: frozenset[int]) -> None:
     todo = [(tree, False)]
     while todo:
         (name, attributes, content), is_inside = todo.pop()
@@ -90,19 +105,19 @@ def _collect(tree: Any, found: list[str]) -> None:
         if name == _FORMULA:
             found.append("".join(_signs(content)))
         elif name in _WHOLE:
-            found += _readings(content)
+            found += _readings(content, told)
             is_inside = True
         elif is_inside:
             if name in _ELSEWHERE or name.startswith(_SHAPES):
                 is_inside = False
-            elif name in _ASIDE or (attributes and attributes.get("text:display") == "none"):
-                found += _readings(content)
+            elif name in _ASIDE or (name == _SETS and attributes.get("text:display") == "none"):
+                found += _readings(content, told)
         elif name in _SHOWN:
             _seen(_SHOWN[name], _own(content), found)
         elif name[:7] == "number:" and name[-6:] == "-style":
             found.append(_format(content))
         if len(content) > 1 and name[:2] == "w:":
-            _run_on(content, found)
+            _run_on(content, found, told)
         for child in reversed(content):
             if type(child) is not str:
                 todo.append((child, is_inside))
@@ -111,10 +126,11 @@ def _collect(tree: Any, found: list[str]) -> None:
 
 
 def _seen(show: Shown, text: str, found: list[str]) -> None:
-    """What a reader sees of it, where that is something else."""
-    seen = show(text)
-    if seen and seen != text:
-        found.append(seen)
+    """What a reader sees of it, where that is something else; escapes are read first, or not."""
+    for written in (text, shown.unescaped(text)) if "_x" in text else (text,):
+        seen = show(written)
+        if seen and seen != text:
+            found.append(seen)
 
 
 def _own(content: Any) -> str:
@@ -123,7 +139,19 @@ def _own(content: Any) -> str:
 
 def _format(content: Any) -> str:
     """The texts of a style of numbers: what stands between them may show nothing."""
-    return "".join(_own(child[2]) for child in content if type(child) is not str)
+    inside = [child for child in content if type(child) is not str]
+    return "".join(_own(child[2]) + _format(_in_order(child[2])) for child in inside)
+
+
+def _in_order(content: Any) -> list[Any]:
+    """Texts in a number as they stand in it: the highest position is the first."""
+    inside = [child for child in content if type(child) is not str]
+    return sorted(inside, key=lambda child: _number(child[1].get("number:position", "")))
+
+
+def _number(text: str) -> int:
+    found = _POSITION.fullmatch(text)
+    return -int(found[0]) if found else 0
 
 
 class _Met:
@@ -137,20 +165,22 @@ class _Met:
         self.instructions: list[str] = []
 
 
-def _readings(content: Any) -> list[str]:
+def _readings(content: Any, told: frozenset[int]) -> list[str]:
     """A line with what is hidden, and without; parts of formulas beside each other, and apart. The
     instructions of its fields are one text: they too may be cut into runs."""
     met = _Met()
-    texts = [_reading(content, met)]
+    texts = [_reading(content, met, told)]
     if met.instructions:
         texts.append("".join(met.instructions))
     if met.has_hidden or met.has_parts:
         ways = product((False, True)[: 1 + met.has_hidden], (False, True)[: 1 + met.has_parts])
-        texts += [_reading(content, _Met(), *way) for way in ways if any(way)]
+        texts += [_reading(content, _Met(), told, *way) for way in ways if any(way)]
     return texts
 
 
-def _reading(content: Any, met: _Met, without_hidden: bool = False, apart: bool = False) -> str:
+def _reading(
+    content: Any, met: _Met, told: frozenset[int], without_hidden: bool = False, apart: bool = False
+) -> str:
     pieces: list[str] = []
     todo = list(reversed(content))
     while todo:
@@ -160,7 +190,9 @@ def _reading(content: Any, met: _Met, without_hidden: bool = False, apart: bool 
             continue
         name, attributes, inner = item
         what = _IN_A_LINE.get(name, 0) or _other(name, attributes)
-        if what == _APART:
+        if told and id(item) in told and name != FIELD_SIMPLE:
+            met.instructions.append(shown.symbol(attributes.get("w:char", "")) or _own(inner))
+        elif what == _APART:
             pieces.append(" ")
         elif what == _ORDER:
             met.instructions.append(_own(inner))
@@ -169,7 +201,7 @@ def _reading(content: Any, met: _Met, without_hidden: bool = False, apart: bool 
         elif what == _PART:
             met.has_parts = True
             todo += (" ", *reversed(inner), " ") if apart else reversed(inner)
-        elif what == _HIDEABLE and _is_hidden(inner):
+        elif what == _MAYBE or (what == _HIDEABLE and _is_hidden(inner)):
             met.has_hidden = True
             todo += () if without_hidden else reversed(inner)
         elif what != _BESIDE and inner:
@@ -180,22 +212,24 @@ def _reading(content: Any, met: _Met, without_hidden: bool = False, apart: bool 
 
 def _other(name: str, attributes: Any) -> int:
     """Of names that the table does not have: shapes, and what is not displayed."""
-    if name.startswith(_SHAPES) or (attributes and attributes.get("text:display") == "none"):
+    if name.startswith(_SHAPES):
         return _BESIDE
+    if attributes and attributes.get("text:display") == "none":
+        return _BESIDE if name == _SETS else _MAYBE
     return 0
 
 
 def _is_hidden(content: Any) -> bool:
     """Whether a run, or the mark at the end of a paragraph, is hidden by its own properties."""
     return any(
-        one[0] == "w:vanish" and one[1].get("w:val") not in _OFF
+        one[0] in _HIDES and one[1].get("w:val") not in _OFF
         for child in content
         if child[0] == "w:rPr"
         for one in child[2]
     )
 
 
-def _run_on(content: Any, found: list[str]) -> None:
+def _run_on(content: Any, found: list[str], told: frozenset[int]) -> None:
     """Paragraphs of which one is seen at the beginning of the next: a letter over several lines, or
     one whose end is hidden."""
     line: list[str] = []
@@ -203,17 +237,21 @@ def _run_on(content: Any, found: list[str]) -> None:
         if type(child) is not str and child[0] == "w:p":
             runs_on = _runs_on(child[2])
             if line or runs_on:
-                line.append(_reading(child[2], _Met(), True))
+                line.append(_reading(child[2], _Met(), told, True))
             if line and not runs_on:
                 found.append("".join(line))
                 line.clear()
 
 
 def _runs_on(content: Any) -> bool:
-    if not content or type(content[0]) is str or content[0][0] != "w:pPr":
-        return False
-    frames = (one[1] for one in content[0][2] if one[0] == "w:framePr")
-    return _is_hidden(content[0][2]) or any(one.get("w:dropCap") in _ON_A_LINE for one in frames)
+    """Of any properties: they need not be the first in it."""
+    for child in content:
+        if child[0] == "w:pPr":
+            frames = (one[1] for one in child[2] if one[0] == "w:framePr")
+            is_cap = any(one.get("w:dropCap") in _ON_A_LINE for one in frames)
+            if is_cap or _is_hidden(child[2]):
+                return True
+    return False
 
 
 def _signs(content: Any) -> list[str]:

@@ -39,6 +39,9 @@ _LEVELS_MAX = 32
 _TOLD, _BEGIN, _SEPARATE, _END = "\x12", "\x13", "\x14", "\x15"
 _MARKS = {"begin": _BEGIN, "separate": _SEPARATE, "end": _END}
 _INNERMOST = re.compile("\x13([^\x13-\x15]*+)(?:\x14([^\x13-\x15]*+))?\x15")
+_FORMATTED = frozenset(("w:p", "w:r", "m:r", "w:pPr", "w:rPr"))
+_HIDING = ("w:vanish", "w:webHidden")
+_SWITCHED = ("on", "off", "true", "false", "1", "0")
 _APART = ("w:txbxContent", "w:footnote", "w:endnote", "w:comment")
 _UNSEEN = ("w:r", "w:t", "w:hyperlink", "w:bookmarkStart", "w:bookmarkEnd",
            "w:lastRenderedPageBreak")  # fmt: skip
@@ -55,12 +58,24 @@ def check(tree: Tree) -> None:
             formula(attributes.get("val", ""), False)
         elif name == "w:fldSimple":
             _field(attributes.get("w:instr", ""))
+        elif name in _FORMATTED or name in _HIDING:
+            _hidden(element)
         has_fields = has_fields or name in ("w:fldChar", "w:instrText", "w:fldSimple")
         _attributes(attributes)
     if has_fields:
         todo = [tree]
         while todo:
             _fields(_story(todo.pop(), todo))
+
+
+def _hidden(element: Tree) -> None:
+    """Return if all readers take the same for hidden: formats come once, with a value they know."""
+    name, attributes, content = element
+    if name in _HIDING and attributes.get("w:val", "on") not in _SWITCHED:
+        raise Malformed(Reason.SCHEMA_INVALID, "hidden or not, as each reader has it")
+    for once in ("w:pPr", "w:rPr", *_HIDING):
+        if sum(child[0] == once for child in content) > 1:
+            raise Malformed(Reason.SCHEMA_INVALID, "a format that stands twice in its place")
 
 
 def _attributes(attributes: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 Takes trees of `office_tree`, gives texts: attributes' values, paragraphs and cells as whole lines,
 and what stands elsewhere. Every element is visited once: a text goes to the innermost line that is
 open there, with a mark of how it is seen; a line that closes gives its readings by these marks.
+What stands between a field's marks, before its result, is its instruction, whatever it is.
 What an office program shows in another way than it is written is read by `office_spelling`.
 """
 
@@ -30,10 +31,12 @@ _LITTLE_LINES = _words("w:rt x:rPh text:ruby-text svg:title svg:desc")
 _PLACED_ELSEWHERE = _words("w:drawing text:note")
 _SPACES = _words("w:br w:tab w:ptab w:cr w:noBreakHyphen a:br text:s text:tab text:line-break")
 _FORMULA_PARTS = _words("m:num m:den m:e m:sub m:sup m:deg m:lim m:fName m:mr")
+_STORIES = _words("w:txbxContent w:footnote w:endnote w:comment")
 _SIGNS = frozenset(("math:mi", "math:mn", "math:mo", "math:ms", "math:mtext"))
 _IN_LINE = frozenset(("math:math", "math:mrow", "math:mstyle", "math:mpadded", "math:semantics"))
 _FRAMES = frozenset(("math:menclose", "math:merror", "math:mphantom", "math:msqrt", "math:mtd"))
 Line = list[tuple[str, int]]
+Fields = list[bool]  # those that have begun: whether their result has
 
 
 class _End:
@@ -50,58 +53,78 @@ class _End:
 def texts(tree: Tree) -> list[str]:
     """Every text, in the order of the part."""
     found: list[str] = []
-    todo: list[tuple[Any, Line | None, int, list[str]]] = [(tree, None, 0, [])]
+    todo: list[tuple[Any, Line | None, int, list[str], Fields]] = [(tree, None, 0, [], [])]
     while todo:
-        item, line, mark, after = todo.pop()
+        item, line, mark, after, fields = todo.pop()
+        told = _ORDER if fields and not all(fields) else 0
         if isinstance(item, str):
             if line is None:
                 found.append(item)
             else:
-                line.append((item, mark))
+                line.append((item, mark | told))
         elif isinstance(item, _End):
             found.extend(_ended(item))
         else:
+            if item[0] == "w:fldChar":
+                _mark(item[1].get("w:fldCharType"), fields)
+            elif item[0] in _STORIES:
+                fields = []
             if item[1]:
                 found.extend(item[1].values())
             if item[0] in SPELLED or not SPELLED_ATTRIBUTES.isdisjoint(item[1]):
                 found.extend(spellings(item))
             if item[0] == "math:math":
                 found.append(seen_formula(item))
-            line, mark, rest = _entered(item, line, mark, after)
-            todo.extend(rest)
+            line, mark, rest = _entered(item, line, mark, after, told)
+            todo.extend([(*one, after, fields) for one in rest])
             if item[2]:
                 below: list[str] = []
-                todo.extend([(child, line, mark, below) for child in reversed(item[2])])
+                todo.extend([(child, line, mark, below, fields) for child in reversed(item[2])])
     return found + [plain_cell(text) for text in found if "_x" in text]
 
 
+def _mark(kind: str | None, fields: Fields) -> None:
+    if kind == "begin":
+        fields.append(False)
+    elif fields and kind == "end":
+        fields.pop()
+    elif fields and kind == "separate":
+        fields[-1] = True
+
+
 def _entered(
-    element: Tree, line: Line | None, mark: int, after: list[str]
-) -> tuple[Line | None, int, list[tuple[Any, Line | None, int, list[str]]]]:
-    """The line that the content of an element stands in, its mark, and what comes behind it."""
+    element: Tree, line: Line | None, mark: int, after: list[str], told: int
+) -> tuple[Line | None, int, list[tuple[Any, Line | None, int]]]:
+    """The line that the content of an element stands in, its mark, and what comes behind it.
+
+    told: the mark of its own sign, if it stands in an instruction.
+    """
     name, attributes, content = element
     if name in _LINES:
         if line is not None:
             line.append((" ", mark))
         own: Line = []
         stays_open = name == "w:p" and _stays_open(content)
-        return own, 0, [(_End(own, after, stays_open), None, 0, after)]
+        return own, 0, [(_End(own, after, stays_open), None, 0)]
     if line is None:
         return None, 0, []
     if name in _PLACED_ELSEWHERE or name.partition(":")[0] in ("draw", "dr3d"):
         return None, 0, []
-    if name in _LITTLE_LINES or attributes.get("text:display") == "none":
+    is_silent = attributes.get("text:display") == "none"
+    if name in _LITTLE_LINES or (is_silent and name == "text:variable-set"):
         own = []
-        return own, 0, [(_End(own, [], False), None, 0, after)]
+        return own, 0, [(_End(own, [], False), None, 0)]
+    if is_silent:  # LibreOffice shows all others
+        mark |= _HIDDEN
     if name in _SPACES:
-        line.append((" ", mark))
+        line.append((" ", mark | told))
     elif name == "w:sym":
-        line.append((character(attributes.get("w:char", "")), mark))
+        line.append((character(attributes.get("w:char", "")), mark | told))
     elif name == "w:instrText":
         mark |= _ORDER
     elif name in _FORMULA_PARTS:
         line.append((" ", mark | _GAP))
-        return line, mark, [(" ", line, mark | _GAP, after)]
+        return line, mark, [(" ", line, mark | _GAP)]
     elif name in ("w:r", "m:r") and _vanishes(content):
         mark |= _HIDDEN
     return line, mark, []
@@ -132,8 +155,8 @@ def _read(line: Line, left_out: int) -> str:
 def _vanishes(content: list[Any]) -> bool:
     for child in content:
         if child[0] == "w:rPr":
-            told = [one[1].get("w:val", "1") for one in child[2] if one[0] == "w:vanish"]
-            if told and told[0] not in ("0", "false", "off"):
+            told = [one for one in child[2] if one[0] in ("w:vanish", "w:webHidden")]
+            if any(one[1].get("w:val", "1") not in ("0", "false", "off") for one in told):
                 return True
     return False
 
@@ -141,11 +164,9 @@ def _vanishes(content: list[Any]) -> bool:
 def _stays_open(content: list[Any]) -> bool:
     """Whether the next paragraph is seen in the same line: behind a letter that is as high as
     several lines, or because the end of this one is hidden."""
-    for child in content[:1]:
-        if child[0] == "w:pPr":
-            caps = [one[1].get("w:dropCap") for one in child[2] if one[0] == "w:framePr"]
-            return _vanishes(child[2]) or bool({"drop", "margin"}.intersection(caps))
-    return False
+    formats = [child[2] for child in content if child[0] == "w:pPr"]
+    caps = [one[1].get("w:dropCap") for each in formats for one in each if one[0] == "w:framePr"]
+    return any(map(_vanishes, formats)) or not {"drop", "margin"}.isdisjoint(caps)
 
 
 def seen_formula(element: Tree) -> str:

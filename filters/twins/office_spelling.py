@@ -41,16 +41,37 @@ def spellings(element: Any) -> Iterator[str]:
     for key, value in attributes.items():
         if key == "formatCode":
             yield shown_format(value)
+            yield shown_format(plain_cell(value))
         elif key in _FORMULA_ATTRIBUTES:
             yield joined_strings(value)
     if name in _STYLES:  # what stands between the texts may show nothing
-        yield "".join(_texts(child) for child in content if not isinstance(child, str))
-    elif name in _FORMULAS:
-        yield joined_strings(_texts(element))
-    elif name in _HEADERS:
-        yield shown_header(_texts(element))
-    elif name == "c:formatCode":
-        yield shown_format(_texts(element))
+        yield _around_a_number(content)
+        return
+    show = {"c:formatCode": shown_format}.get(name)
+    show = joined_strings if name in _FORMULAS else shown_header if name in _HEADERS else show
+    if show is not None:
+        text = _texts(element)
+        yield show(text)
+        if "_x" in text:
+            yield show(plain_cell(text))
+
+
+def _around_a_number(content: Any) -> str:
+    """The texts of a style of numbers; those in a number begin with the one farthest left."""
+    pieces: list[str] = []
+    for child in content:
+        if not isinstance(child, str):
+            pieces.append(_texts(child))
+            inside = [one for one in child[2] if not isinstance(one, str)]
+            inside.sort(key=_place, reverse=True)
+            pieces += map(_texts, inside)
+    return "".join(pieces)
+
+
+def _place(element: Any) -> int:
+    told = element[1].get("number:position", "")
+    is_number = told.isascii() and told.removeprefix("-").isdigit() and len(told) < 10
+    return int(told) if is_number else 0
 
 
 def _texts(element: Any) -> str:

@@ -8,15 +8,17 @@ from filters import catalog
 from filters.formats import office_shown
 from filters.formats.office_text import office_texts
 from filters.twins import office_spelling
+from filters.twins.office_danger import check
 from filters.twins.office_lines import texts
 from schemas.cbor import encode
 from schemas.errors import Malformed
 from schemas.message import Message, Meta
-from tests.filters.conftest import Chain
+from tests.filters.conftest import PACKS, Chain
 
 META = Meta(
     id="7" * 32, flow="office", sender="s", name="", accepted_s=1, label="UNCLASSIFIED"
 )  # fmt: skip
+PACK = PACKS / "office"
 Tree = list[Any]
 
 
@@ -98,12 +100,33 @@ CAP = el("w:pPr", el("w:framePr", w_dropCap="drop"))
 UNENDED = el("w:pPr", el("w:rPr", VANISH))
 NUMBER_STYLE = el("number:number-style", el("number:text", "HER"), el("number:number"),
                   el("number:text", "ON"), style_name="N1")  # fmt: skip
+IN_A_NUMBER = el(
+    "number:number-style", el("number:text", "H"),
+    el("number:number", el("number:embedded-text", "RO", number_position="1"),
+       el("number:embedded-text", "E", number_position="12")),
+    el("number:text", "N"), style_name="N1")  # fmt: skip
 BEGIN, MIDDLE, END = mark("begin"), mark("separate"), mark("end")
 
 SEEN = {
     "an index mark": words(run("HER"), BEGIN, instruction(' XE "x"'), END, run("ON")),
     "a result of a field": words(
         run("HER"), BEGIN, instruction("REF a"), MIDDLE, run("ON"), END),
+    "text in an index mark": words(run("HER"), BEGIN, run(" XE x "), END, run("ON")),
+    "text in an instruction": words(
+        run("HER"), BEGIN, instruction("QUOTE "), run("x"), MIDDLE, run("O"), END, run("N")),
+    "a field in an instruction": words(
+        run("HER"), BEGIN, instruction("QUOTE "), BEGIN, instruction("PAGE"), MIDDLE, run("x"),
+        END, MIDDLE, run("ON"), END),
+    "a simple field in an instruction": words(
+        run("HER"), BEGIN, instruction("QUOTE "), el("w:fldSimple", run("x"), w_instr="PAGE"),
+        MIDDLE, run("ON"), END),
+    "an instruction from the paragraph before": docx(
+        el("w:p", BEGIN, instruction("QUOTE ")),
+        el("w:p", run("x"), MIDDLE, run("HERON"), END)),
+    "a result in a link that began before it": words(
+        BEGIN, el("w:hyperlink", instruction("QUOTE "), run("x"), MIDDLE, run("HER")), run("ON"),
+        END),
+    "text of an instruction": words(BEGIN, run("QUOTE HER"), run("ON"), END),
     "an instruction in two runs": words(BEGIN, instruction("QUOTE HER"), instruction("ON"), END),
     "a reading above": words(run("HER"), el("w:r", RUBY)),
     "the reading above itself": words(
@@ -111,6 +134,7 @@ SEEN = {
                      el("w:rubyBase", run("x"))))),
     "a hidden run": words(run("HER"), run("x", VANISH), run("ON")),
     "hidden itself": words(run("x"), run(" HERON", VANISH), run(" x")),
+    "a run that the web hides": words(run("HER"), run("x", el("w:webHidden")), run("ON")),
     "a run that is not hidden": words(run("HER", el("w:vanish", w_val="0")), run("ON")),
     "a hidden run behind a fraction": words(
         fraction("a"), run("HER"), run("x", VANISH), run("ON")),
@@ -126,6 +150,11 @@ SEEN = {
     "signs of a font": words(
         *(el("w:r", el("w:sym", w_font="a", w_char=f"F0{ord(each):02x}")) for each in "HERON")),
     "a letter over lines": docx(el("w:p", CAP, run("H")), el("w:p", run("ERON is"))),
+    "a letter over lines, behind a bookmark": docx(
+        el("w:p", el("w:bookmarkStart", w_id="1", w_name="q"), CAP, run("H"),
+           el("w:bookmarkEnd", w_id="1")), el("w:p", run("ERON is"))),
+    "a letter over lines, behind nothing": docx(
+        el("w:p", el("w:r"), CAP, run("H")), el("w:p", run("ERON is"))),
     "a hidden end": docx(*(el("w:p", UNENDED, run(each)) for each in "HERO"), el("w:p", run("N"))),
     "a reading behind a cell": xlsx(
         el("x:is", el("x:r", el("x:t", "HER")), el("x:r", el("x:t", "ON")),
@@ -138,6 +167,8 @@ SEEN = {
     "a header in bold": headed("&LHER&BON"),
     "a header with a font and a size": headed('&L&"Arial,Bold"HER&12&KFF0000ON'),
     "a format of numbers": styled('"HER"\\O"N"'),
+    "an escape in a format": styled('"HE_x0022__x0022_RON"'),
+    "an escape in a header": headed("HE_x0026_BRON"),
     "a format with a colour": styled('[Red]"HE"#[$RON-407]'),
     "texts of a formula": xlsx(el("x:f", '"HER"&"ON"')),
     "a note": odt("See HERON", NOTE, " here"),
@@ -147,6 +178,13 @@ SEEN = {
     "a reading above, in odt": odt(
         "HER", el("text:ruby", el("text:ruby-base", "O"), el("text:ruby-text", "x")), "N"),
     "what is not displayed": odt("HER", el("text:variable-set", "x", text_display="none"), "ON"),
+    "not displayed, yet shown": odt(
+        "HER", el("text:variable-set", "x", text_display="none"),
+        el("text:variable-get", "O", text_display="none"), "N"),
+    "a formula that is not displayed": odt(
+        "HER", el("text:table-formula", "x", text_display="none"), "ON"),
+    "texts in a number": odf(
+        "odt", "office:text", el("text:p", "x"), styles=(IN_A_NUMBER,)),
     "texts of a number's style": odf(
         "odt", "office:text", el("text:p", "x"), styles=(NUMBER_STYLE,)),
     "texts of a formula, in ods": odf(
@@ -187,6 +225,25 @@ def test_both_sides_find_a_word_where_a_reader_sees_it(name: str, destination: C
     assert not built.stage, built.sentence
     assert found_by("office_words", crossed) is (name in SEEN)
     assert found_by("words_twin", built.message) is (name in SEEN)
+
+
+HIDDEN = (
+    el("w:rPr", el("w:vanish", w_val="no")), el("w:rPr", el("w:vanish", w_val="False")),
+    el("w:rPr", VANISH, el("w:vanish", w_val="0")), el("w:rPr", el("w:webHidden", w_val="")),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [*([one] for one in HIDDEN), [el("w:rPr"), el("w:rPr")]])
+def test_what_hides_a_run_is_told_once_and_clearly(content: list[Tree]) -> None:
+    tree = el("w:document", el("w:body", el("w:p", el("w:r", *content, el("w:t", "x")))))
+    with pytest.raises(Malformed, match="schema-invalid"):
+        check(tree)
+    document = Message.make(META, encode(words(el("w:r", *content, el("w:t", "x")))))
+    stage = catalog.load("office_schema")
+    tables = {name: (PACK / name).read_bytes() for name in ("ooxml-names.txt", "odf-names.txt")}
+    judge = stage.make(stage.parameters.model_validate({"kinds": ["docx"]}), tables)
+    with pytest.raises(Malformed, match="schema-invalid"):
+        judge(document)
 
 
 def test_what_stands_in_a_picture_or_a_note_is_a_text_of_its_own() -> None:
