@@ -14,6 +14,7 @@ from itertools import product
 from typing import Any
 
 from filters.formats import office_shown as shown
+from filters.formats.office_model import BYTES_MAX
 from filters.formats.ooxml_fields import FIELD_SIMPLE, WordFields
 from schemas.errors import Malformed
 from schemas.reasons import Reason
@@ -72,17 +73,33 @@ _SHOWN_ATTRIBUTES: dict[str, Shown] = {
 }
 
 
+class _Texts(list[str]):
+    """What was found. Texts of the model are as long as it is; how long all other readings of them
+    are together, is bounded: a few marks make five of any text."""
+
+    left_characters = BYTES_MAX
+
+    def more(self, text: str) -> None:
+        """Add another reading of what is there; `Malformed` if it is one too many."""
+        self.left_characters -= len(text)
+        if self.left_characters < 0:
+            raise Malformed(Reason.TEXT_TOO_LONG, "texts that can be read in too many ways")
+        self.append(text)
+
+
 def office_texts(model: Any) -> list[str]:
     """Every text of the model's trees and every address in its links; `Malformed` for a value that
-    has not the shape of the model."""
-    found: list[str] = []
+    has not the shape of the model, or too many readings."""
+    found = _Texts()
     try:
         for part in model["parts"]:
             found += [link for link in part.get("links", ()) if isinstance(link, str)]
             if "tree" in part:
                 told = _told(part["tree"]) if model["kind"] == "docx" else _NONE
                 _collect(part["tree"], found, told)
-        return found + [shown.unescaped(text) for text in found if "_x" in text]
+        for text in [text for text in found if "_x" in text] if model["kind"] == "xlsx" else ():
+            found.more(shown.unescaped(text))
+        return found
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Malformed(Reason.MODEL_SHAPE, "not the layout of an office document") from error
 
@@ -94,7 +111,7 @@ def _told(tree: Any) -> frozenset[int]:
     )
 
 
-def _collect(tree: Any, found: list[str], told: frozenset[int]) -> None:
+def _collect(tree: Any, found: _Texts, told: frozenset[int]) -> None:
     todo = [(tree, False)]
     while todo:
         (name, attributes, content), is_inside = todo.pop()
@@ -105,13 +122,13 @@ def _collect(tree: Any, found: list[str], told: frozenset[int]) -> None:
         if name == _FORMULA:
             found.append("".join(_signs(content)))
         elif name in _WHOLE:
-            found += _readings(content, told)
+            _readings(content, told, found)
             is_inside = True
         elif is_inside:
             if name in _ELSEWHERE or name.startswith(_SHAPES):
                 is_inside = False
             elif name in _ASIDE or (name == _SETS and attributes.get("text:display") == "none"):
-                found += _readings(content, told)
+                _readings(content, told, found)
         elif name in _SHOWN:
             _seen(_SHOWN[name], _own(content), found)
         elif name[:7] == "number:" and name[-6:] == "-style":
@@ -125,12 +142,12 @@ def _collect(tree: Any, found: list[str], told: frozenset[int]) -> None:
                 found.append(child)
 
 
-def _seen(show: Shown, text: str, found: list[str]) -> None:
+def _seen(show: Shown, text: str, found: _Texts) -> None:
     """What a reader sees of it, where that is something else; escapes are read first, or not."""
     for written in (text, shown.unescaped(text)) if "_x" in text else (text,):
         seen = show(written)
         if seen and seen != text:
-            found.append(seen)
+            found.more(seen)
 
 
 def _own(content: Any) -> str:
@@ -165,17 +182,18 @@ class _Met:
         self.instructions: list[str] = []
 
 
-def _readings(content: Any, told: frozenset[int]) -> list[str]:
+def _readings(content: Any, told: frozenset[int], found: _Texts) -> None:
     """A line with what is hidden, and without; parts of formulas beside each other, and apart. The
     instructions of its fields are one text: they too may be cut into runs."""
     met = _Met()
-    texts = [_reading(content, met, told)]
+    found.append(_reading(content, met, told))
     if met.instructions:
-        texts.append("".join(met.instructions))
+        found.append("".join(met.instructions))
     if met.has_hidden or met.has_parts:
         ways = product((False, True)[: 1 + met.has_hidden], (False, True)[: 1 + met.has_parts])
-        texts += [_reading(content, _Met(), told, *way) for way in ways if any(way)]
-    return texts
+        for way in ways:
+            if any(way):
+                found.more(_reading(content, _Met(), told, *way))
 
 
 def _reading(
@@ -229,7 +247,7 @@ def _is_hidden(content: Any) -> bool:
     )
 
 
-def _run_on(content: Any, found: list[str], told: frozenset[int]) -> None:
+def _run_on(content: Any, found: _Texts, told: frozenset[int]) -> None:
     """Paragraphs of which one is seen at the beginning of the next: a letter over several lines, or
     one whose end is hidden."""
     line: list[str] = []
@@ -239,7 +257,7 @@ def _run_on(content: Any, found: list[str], told: frozenset[int]) -> None:
             if line or runs_on:
                 line.append(_reading(child[2], _Met(), told, True))
             if line and not runs_on:
-                found.append("".join(line))
+                found.more("".join(line))
                 line.clear()
 
 

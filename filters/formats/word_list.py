@@ -27,6 +27,7 @@ ENTRIES_MAX = 50_000
 ENTRY_WORDS_MAX = 8
 SPACED_LETTERS_MIN = 5
 _PIECE_BYTES = 1 << 20
+_TOGETHER_CHARACTERS = 1 << 20
 _TABLE_BYTES_MAX = 1 << 19  # of patterns: beyond, the faster automaton takes too much memory
 _BLANK = 0x20
 _REACH_BYTES = 512
@@ -73,7 +74,10 @@ class WordList:
 
     def search(self, texts: Iterable[str]) -> int | None:
         """The number of the first entry that one of the texts holds, or None."""
-        joined = f" {BARRIER} ".join(texts)
+        found = [self._search(f" {BARRIER} ".join(together)) for together in _together(texts)]
+        return min((number for number in found if number is not None), default=None)
+
+    def _search(self, joined: str) -> int | None:
         found = [self._find(joined)]
         disguises = self._disguises
         if disguises.references:
@@ -170,6 +174,19 @@ class _Automaton:
                     phrase = tuple(there[place - at : place - at + length])
                     best = _least(best, self._numbers.get(phrase))
         return best
+
+
+def _together(texts: Iterable[str]) -> Iterator[list[str]]:
+    """The texts in lists of so many characters as are looked at in one go: memory is for one."""
+    together: list[str] = []
+    size = 0
+    for text in texts:
+        together.append(text)
+        size += len(text)
+        if size >= _TOGETHER_CHARACTERS:
+            yield together
+            together, size = [], 0
+    yield together
 
 
 def _least(one: int | None, other: int | None) -> int | None:

@@ -17,6 +17,7 @@ from schemas.errors import Malformed
 from schemas.reasons import Reason
 
 _BYTES_MAX = 1 << 26
+_CHARACTERS_MAX = 1 << 26  # of all texts: not all that is in a document is one, some are several
 _LEVELS_MAX = 8
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _GZIP = b"\x1f\x8b"
@@ -27,7 +28,7 @@ def container_texts(untrusted: bytes) -> list[str]:
     """Every name and text, in no special order; `Malformed` for what does not open."""
     found: list[str] = []
     todo = [(untrusted, 1)]
-    left = _BYTES_MAX
+    left, left_characters = _BYTES_MAX, _CHARACTERS_MAX
     try:
         while todo:
             contents, level = todo.pop()
@@ -39,7 +40,9 @@ def container_texts(untrusted: bytes) -> list[str]:
                 if inner.startswith((*_ZIP, _GZIP)) or inner[257:263] == _TAR:
                     todo.append((inner, level + 1))
                 elif inner.startswith(b"<?xml") and name.endswith((".xml", ".rels")):
-                    found += texts(parse(inner))
+                    read = texts(parse(inner), name.startswith("xl/"), left_characters)
+                    left_characters -= sum(map(len, read))
+                    found += read
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, ValueError, EOFError, KeyError,
             RuntimeError, OSError, OverflowError) as error:  # fmt: skip
         raise Malformed(Reason.SYNTAX, "the file does not open again") from error

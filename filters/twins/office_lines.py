@@ -19,6 +19,8 @@ from filters.twins.office_spelling import (
     without_halves,
 )
 from filters.twins.office_tree import Tree
+from schemas.errors import Malformed
+from schemas.reasons import Reason
 
 
 def _words(text: str) -> frozenset[str]:
@@ -50,9 +52,13 @@ class _End:
         self.stays_open = stays_open
 
 
-def texts(tree: Tree) -> list[str]:
-    """Every text, in the order of the part."""
+def texts(tree: Tree, is_sheet: bool = False, characters_max: int = 1 << 26) -> list[str]:
+    """Every text, in the order of the part; `Malformed` if its readings together are too long.
+
+    is_sheet: of a workbook, in which texts have escapes.
+    """
     found: list[str] = []
+    left = characters_max
     todo: list[tuple[Any, Line | None, int, list[str], Fields]] = [(tree, None, 0, [], [])]
     while todo:
         item, line, mark, after, fields = todo.pop()
@@ -63,7 +69,11 @@ def texts(tree: Tree) -> list[str]:
             else:
                 line.append((item, mark | told))
         elif isinstance(item, _End):
-            found.extend(_ended(item))
+            for text in _ended(item):
+                left -= len(text)
+                if left < 0:
+                    raise Malformed(Reason.TEXT_TOO_LONG, "too many readings of the texts")
+                found.append(text)
         else:
             if item[0] == "w:fldChar":
                 _mark(item[1].get("w:fldCharType"), fields)
@@ -80,7 +90,7 @@ def texts(tree: Tree) -> list[str]:
             if item[2]:
                 below: list[str] = []
                 todo.extend([(child, line, mark, below, fields) for child in reversed(item[2])])
-    return found + [plain_cell(text) for text in found if "_x" in text]
+    return found + [plain_cell(text) for text in found if is_sheet and "_x" in text]
 
 
 def _mark(kind: str | None, fields: Fields) -> None:

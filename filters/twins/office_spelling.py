@@ -2,10 +2,11 @@
 
 Takes an element of a built document, gives what a reader sees of its attributes and its own text
 where that is something else: cells' escapes, codes of headers, formats of numbers, and the texts
-that a formula joins. Texts are read a sign at a time; nothing is raised, time is linear.
+that a formula joins. They are read a sign or a piece at a time; nothing is raised, time is linear.
 """
 
 import encodings.utf_16_le  # noqa: F401  # a codec: not imported after confinement
+import re
 from collections.abc import Iterator
 from string import hexdigits
 from typing import Any
@@ -22,7 +23,7 @@ _FORMULAS = _words(
 )
 _FORMULA_ATTRIBUTES = ("table:formula", "text:formula", "table:expression")
 _FIELDS_OF_HEADERS = frozenset("LCRPNDTZFAG")
-_ESCAPE_CHARACTERS = 7
+_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _HEADERS = _words(
     "x:oddHeader x:oddFooter x:evenHeader x:evenFooter x:firstHeader x:firstFooter c:oddHeader "
     "c:oddFooter c:evenHeader c:evenFooter c:firstHeader c:firstFooter"
@@ -41,19 +42,21 @@ def spellings(element: Any) -> Iterator[str]:
     for key, value in attributes.items():
         if key == "formatCode":
             yield shown_format(value)
-            yield shown_format(plain_cell(value))
+            if "_x" in value:
+                yield shown_format(plain_cell(value))
         elif key in _FORMULA_ATTRIBUTES:
             yield joined_strings(value)
     if name in _STYLES:  # what stands between the texts may show nothing
         yield _around_a_number(content)
         return
-    show = {"c:formatCode": shown_format}.get(name)
-    show = joined_strings if name in _FORMULAS else shown_header if name in _HEADERS else show
-    if show is not None:
-        text = _texts(element)
-        yield show(text)
-        if "_x" in text:
-            yield show(plain_cell(text))
+    own = _texts(element)
+    for text in (own, plain_cell(own)) if "_x" in own else (own,):
+        if name in _FORMULAS:
+            yield joined_strings(text)
+        elif name in _HEADERS:
+            yield shown_header(text)
+        elif name == "c:formatCode":
+            yield shown_format(text)
 
 
 def _around_a_number(content: Any) -> str:
@@ -94,18 +97,9 @@ def character(number: str) -> str:
 
 def plain_cell(text: str) -> str:
     """A text of a sheet, `_xHHHH_` as the unit of UTF-16 that it stands for."""
-    units: list[str] = []
-    at = 0
-    while at < len(text):
-        piece = text[at : at + _ESCAPE_CHARACTERS]
-        is_escape = len(piece) == _ESCAPE_CHARACTERS and piece[:2] == "_x" and piece[6] == "_"
-        if is_escape and _HEX.issuperset(piece[2:6]):
-            units.append(chr(int(piece[2:6], 16)))
-            at += _ESCAPE_CHARACTERS
-        else:
-            units.append(text[at])
-            at += 1
-    return without_halves("".join(units))
+    pieces = _ESCAPED.split(text)  # every second is a number
+    pieces[1::2] = [chr(int(number, 16)) for number in pieces[1::2]]
+    return without_halves("".join(pieces))
 
 
 def without_halves(text: str) -> str:

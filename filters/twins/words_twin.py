@@ -37,6 +37,7 @@ _TAG = re.compile("[\U000e0020-\U000e007e]")
 _DIGITS_MAX = 7  # the last character is number 1,114,111
 REMEMBERED_CHARACTERS_MAX = 70_000
 _BETWEEN = "\x01"
+_AT_A_TIME_CHARACTERS = 1_000_000
 _LOOK_ALIKE = {
     "а": "a", "е": "e", "о": "o", "р": "p", "с": "c", "у": "y", "х": "x", "і": "i", "ј": "j",
     "ѕ": "s", "ԁ": "d", "һ": "h", "ӏ": "l", "к": "k", "м": "m", "т": "t", "в": "b", "н": "h",
@@ -123,12 +124,23 @@ def make(parameters: WordsTwinParameters, documents: Documents) -> Run:
         if parameters.names:
             meta = message.meta
             held += [meta.name, meta.type, meta.label]
-        number = search(_BETWEEN.join(held))
+        number = min(map(search, _in_turn(held)))
         if number == _NONE:
             return Pass()
         return verdict(Reason.DIRTY_WORD, f"entry {number} of {parameters.document} was found")
 
     return run
+
+
+def _in_turn(held: list[str]) -> Iterator[str]:
+    """The texts, some at a time: what is kept for a search grows with what it is given."""
+    start = size = 0
+    for at, text in enumerate(held):
+        size += len(text)
+        if size > _AT_A_TIME_CHARACTERS:
+            yield _BETWEEN.join(held[start : at + 1])
+            start, size = at + 1, 0
+    yield _BETWEEN.join(held[start:])
 
 
 class _Search:

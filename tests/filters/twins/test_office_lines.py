@@ -200,6 +200,7 @@ APART = {
         el("w:p", run("ON"))),
     "fields of a header": headed("&LHER&CON"),
     "an ampersand in a header": headed("HER&&BON"),
+    "an escape that is none here": words(run("HE_x0052_ON")),
     "an escaped escape": xlsx(el("x:v", "HE_x005F_x0052_ON")),
     "a letter": odt("HER", NOTE, "xON"),
     "a frame's paragraph": odt("HER", el("draw:frame", el("draw:text-box", el("text:p", "ON")))),
@@ -284,6 +285,16 @@ def test_halves_of_characters_do_not_end_the_search() -> None:
     for show in (office_shown.unescaped, office_spelling.plain_cell):
         assert show("_xD835__xDC00_") == "\U0001d400"
         assert show("a_xD835_") == "a"
+
+
+def test_readings_together_are_bounded() -> None:
+    model = words(fraction("a"), run("b" * 5_800_000), run("x", VANISH))
+    with pytest.raises(Malformed, match="text-too-long"):
+        office_texts(model)
+    tree = words(fraction("a"), run("b" * 1_000), run("x", VANISH))["parts"][0]["tree"]
+    with pytest.raises(Malformed, match="text-too-long"):
+        texts(tree, characters_max=3_500)
+    assert len(office_texts(words(run("b" * 5_800_000), run("x", VANISH)))) == 2
 
 
 def test_what_is_no_model_is_malformed() -> None:
