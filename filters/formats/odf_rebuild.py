@@ -42,7 +42,7 @@ class OdfBuilder:
         self.names = names.where(lambda name: not name.startswith(FORMULA_PREFIX))
         self.formula_names = names.where(lambda name: name.startswith(FORMULA_PREFIX))
         self.dropped = dropped
-        self.elements = Elements()
+        self.elements = Elements(package.kind)
         self.make_picture = picture
         self.parts: list[CborValue] = []
         self.numbers: dict[str, str] = {}

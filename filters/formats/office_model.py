@@ -15,7 +15,8 @@ OFFICE_CBOR = "application/vnd.checkvalve.office+cbor"
 LAYOUT = 1
 BYTES_MAX = 16 << 20
 PARTS_MAX = 4096
-ELEMENTS_MAX = 400_000  # a sheet of 10,000 rows of ten cells with formulas has 310,000
+ELEMENTS_MAX = 150_000  # some 400 pages
+SHEETS_ELEMENTS_MAX = 400_000  # a sheet of 10,000 rows of ten cells with formulas has 310,000
 DEPTH_LEVELS_MAX = 100
 OOXML = ("docx", "xlsx", "pptx")
 ODF = ("odt", "ods", "odp", "odg", "odf")
@@ -58,10 +59,15 @@ def shaped(model: CborValue) -> OfficeModel:
     kind, parts = model["kind"], model["parts"]
     if kind not in (*OOXML, *ODF) or type(parts) is not list or not 0 < len(parts) <= PARTS_MAX:
         raise _shape("a document of an unknown kind, or without parts")
-    left = ELEMENTS_MAX
+    left = elements_max(kind)
     for part in parts:
         left = _part(part, kind in OOXML, len(parts), left)
     return model
+
+
+def elements_max(kind: str) -> int:
+    """How many elements a document of this kind may have: those of sheets are many and small."""
+    return SHEETS_ELEMENTS_MAX if kind in ("xlsx", "ods") else ELEMENTS_MAX
 
 
 def _part(part: CborValue, is_ooxml: bool, count: int, left: int) -> int:

@@ -8,7 +8,7 @@ from typing import Literal, NoReturn
 
 from pydantic import Field
 
-from filters.formats.office_model import ELEMENTS_MAX
+from filters.formats.office_model import elements_max
 from filters.formats.part_chain import PartStage
 from schemas.errors import Malformed
 from schemas.reasons import Reason
@@ -102,8 +102,8 @@ class Elements:
     since of many parts that are each within the bound memory would not hold the trees together.
     """
 
-    def __init__(self) -> None:
-        self.left = ELEMENTS_MAX
+    def __init__(self, kind: str) -> None:
+        self.left = elements_max(kind)
 
     def take(self) -> None:
         """One more; `Malformed` if it is one too many."""

@@ -44,7 +44,7 @@ class OoxmlBuilder:
         self.package = package
         self.names = names
         self.dropped = dropped
-        self.elements = Elements()
+        self.elements = Elements("")  # of no kind yet
         self.picture = picture
         self.numbers: dict[str, int] = {}
         self.queue: list[tuple[str, str]] = []
@@ -60,6 +60,7 @@ class OoxmlBuilder:
         document, kind = found
         if document not in self.dropped.rules.kinds:
             refuse(Reason.TYPE_NOT_ALLOWED, f"{document} is not among the allowed kinds")
+        self.elements = Elements(document)
         self.meet(name, kind)
         at = 0
         while at < len(self.queue):

@@ -18,7 +18,8 @@ from schemas.stage import Documents, Kind, Parameters, Run, Side, StageType
 from schemas.verdict import Answer, Pass
 
 PARTS_MAX = 4096
-ELEMENTS_MAX = 400_000
+ELEMENTS_MAX = 150_000
+_CELLS_MAX = 400_000  # elements of a workbook
 LEVELS_MAX = 100
 _BYTES_MAX = 16 << 20
 _LIMITS = ReaderLimits(
@@ -58,8 +59,11 @@ def document(untrusted: bytes, parameters: OfficeReadParameters) -> dict[str, An
         _ooxml(kind, parts, parameters)
     else:
         _odf(kind, parts)
-    elements = sum(_tree(part["tree"]) for part in parts if part["kind"] != "image")
-    if elements > ELEMENTS_MAX:
+    bound = {"xlsx": _CELLS_MAX, "ods": _CELLS_MAX}.get(kind, ELEMENTS_MAX)
+    elements = 0
+    for part in parts:
+        elements += 0 if part["kind"] == "image" else _tree(part["tree"], bound)
+    if elements > bound:
         raise Malformed(Reason.TOO_MANY_ELEMENTS, "the document has too many elements")
     return model
 
@@ -131,13 +135,13 @@ def _address(target: str) -> None:
         raise Malformed(Reason.OFFICE_EXTERNAL, "an address of a kind that is not taken here")
 
 
-def _tree(tree: Any) -> int:
+def _tree(tree: Any, bound: int) -> int:
     """How many elements a tree has, each of the right shape."""
     count, todo = 0, [(tree, 1)]
     while todo:
         element, level = todo.pop()
         count += 1
-        if count > ELEMENTS_MAX or level > LEVELS_MAX:
+        if count > bound or level > LEVELS_MAX:
             raise Malformed(Reason.TOO_DEEP, "elements are too many or too deep")
         if not isinstance(element, list) or [type(part) for part in element] != [str, dict, list]:
             raise _shape("an element is not name, attributes and content")

@@ -10,7 +10,9 @@ import pytest
 from filters import catalog
 from filters.formats.office_fields import field_fault
 from filters.formats.office_formulas import formula_fault
+from filters.formats.office_model import read
 from filters.formats.office_text import office_texts
+from filters.twins import office_read
 from schemas.cbor import decode
 from schemas.errors import Malformed
 from schemas.message import Message, Meta
@@ -24,6 +26,7 @@ from tests.filters.hostile.zip_forge import Entry, zip_of
 
 PACK = Path(__file__).parents[2] / "schemas" / "packs" / "office"
 META = Meta(id="7" * 32, flow="f", sender="s", name="", accepted_s=1)
+KINDS = office_read.OfficeReadParameters(kinds=["docx", "xlsx"])
 
 
 def rebuilt(document: bytes, **rules: Any) -> Any:
@@ -115,7 +118,7 @@ def test_speaker_notes_cross_where_the_rule_keeps_them() -> None:
 
 def test_the_elements_of_all_parts_are_counted_while_they_are_made() -> None:
     """Not when the model is read: by then a small file could have taken all memory."""
-    document, many = package("docx"), "<w:p/>" * 150_000
+    document, many = package("docx"), "<w:p/>" * 60_000
     for number in range(3):
         document.put(f"word/h{number}.xml", f"<w:hdr {ALL}>{many}</w:hdr>",
                      OFFICE + "wordprocessingml.header+xml")  # fmt: skip
@@ -125,12 +128,23 @@ def test_the_elements_of_all_parts_are_counted_while_they_are_made() -> None:
         document.parts[document.main] = main.replace(b"<w:sectPr/>", reference)
     with pytest.raises(Malformed, match="too-many-elements"):
         rebuilt(document.write(method=0))
-    empty = "<style:style/>" * 250_000
-    text = odf("odt").inside("<text:p/>" * 250_000)
+    empty = "<style:style/>" * 80_000
+    text = odf("odt").inside("<text:p/>" * 80_000)
     text.put("styles.xml", f"<office:document-styles {ODF_ALL}>{empty}</office:document-styles>")
     stored = [Entry(entry.name, entry.contents) for entry in text.entries()]
     with pytest.raises(Malformed, match="too-many-elements"):
         rebuilt(zip_of(*stored))
+
+
+def test_a_workbook_may_have_more_elements_than_a_text() -> None:
+    many = f"<x:mergeCells>{'<x:mergeCell/>' * 160_000}</x:mergeCells>"
+    sheet = package("xlsx").inside(many).write(method=0)
+    answer = made(())(Message.make(META, sheet))
+    assert isinstance(answer, Changed)
+    assert read(answer.message.payload)["kind"] == "xlsx"
+    assert office_read.document(answer.message.payload, KINDS)["kind"] == "xlsx"
+    with pytest.raises(Malformed, match="too-many-elements"):
+        rebuilt(package("docx").inside("<w:p/>" * 160_000).write(method=0))
 
 
 def test_names_that_the_table_lacks_can_be_refused() -> None:
