@@ -15,7 +15,7 @@ from typing import Any
 
 from filters.formats import office_shown as shown
 from filters.formats.office_model import BYTES_MAX
-from filters.formats.ooxml_fields import FIELD_SIMPLE, WordFields
+from filters.formats.ooxml_fields import FIELD_MARK, FIELD_SIMPLE, WordFields
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
@@ -95,13 +95,27 @@ def office_texts(model: Any) -> list[str]:
         for part in model["parts"]:
             found += [link for link in part.get("links", ()) if isinstance(link, str)]
             if "tree" in part:
-                told = _told(part["tree"]) if model["kind"] == "docx" else _NONE
+                has_fields = model["kind"] == "docx" and _has_fields(part["tree"])
+                told = _told(part["tree"]) if has_fields else _NONE
                 _collect(part["tree"], found, told)
         for text in [text for text in found if "_x" in text] if model["kind"] == "xlsx" else ():
             found.more(shown.unescaped(text))
         return found
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise Malformed(Reason.MODEL_SHAPE, "not the layout of an office document") from error
+
+
+def _has_fields(tree: Any) -> bool:
+    """Whether there are marks of fields; most parts have none, and this is soon seen."""
+    todo = [tree]
+    while todo:
+        for child in todo.pop()[2]:
+            if type(child) is list:
+                if child[0] == FIELD_MARK:
+                    return True
+                if child[2]:
+                    todo.append(child)
+    return False
 
 
 def _told(tree: Any) -> frozenset[int]:
@@ -209,7 +223,8 @@ def _reading(
         name, attributes, inner = item
         what = _IN_A_LINE.get(name, 0) or _other(name, attributes)
         if told and id(item) in told and name != FIELD_SIMPLE:
-            met.instructions.append(shown.symbol(attributes.get("w:char", "")) or _own(inner))
+            sign = " " if what == _APART else shown.symbol(attributes.get("w:char", ""))
+            met.instructions.append(sign or _own(inner))
         elif what == _APART:
             pieces.append(" ")
         elif what == _ORDER:
