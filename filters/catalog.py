@@ -133,8 +133,8 @@ _STAGES: dict[str, Listed] = {
     "office_recognise": Listed("filters.checks.office_recognise", Kind.FILTER, Side.SOURCE, 2),
     "office_schema": Listed("filters.checks.office_schema", Kind.FILTER, Side.SOURCE, 2),
     "office_words": Listed("filters.checks.office_words", Kind.FILTER, Side.SOURCE, 2),
-    "office_build": Listed("filters.twins.office_build", Kind.NORMALIZE, Side.DESTINATION, 1),
-    "office_read": Listed("filters.twins.office_read", Kind.FILTER, Side.DESTINATION, 1),
+    "office_build": Listed("filters.twins.office_build", Kind.NORMALIZE, Side.DESTINATION, 2),
+    "office_read": Listed("filters.twins.office_read", Kind.FILTER, Side.DESTINATION, 2),
     "office_schema_twin": Listed(
         "filters.twins.office_schema_twin", Kind.FILTER, Side.DESTINATION, 2
     ),

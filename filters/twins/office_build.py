@@ -253,7 +253,7 @@ def _manifest(listed: list[tuple[str, str]]) -> bytes:
 
 STAGE = StageType(
     name="office_build",
-    version=1,
+    version=2,
     kind=Kind.NORMALIZE,
     side=Side.DESTINATION,
     parameters=OfficeBuildParameters,

@@ -195,7 +195,7 @@ def make(parameters: OfficeReadParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="office_read",
-    version=1,
+    version=2,
     kind=Kind.FILTER,
     side=Side.DESTINATION,
     parameters=OfficeReadParameters,
