@@ -27,8 +27,24 @@ _ROWS = frozenset(
 )  # fmt: skip
 _BOXES = frozenset(("math:mtd", "math:msqrt", "math:menclose", "math:merror", "math:mphantom"))
 _BLANK = frozenset(
-    ("w:br", "w:tab", "w:ptab", "w:cr", "w:noBreakHyphen", "a:br", "text:s", "text:tab",
-     "text:line-break")
+    ("w:br", "w:tab", "w:ptab", "w:cr", "w:noBreakHyphen", "a:br", "text:s")
+)  # fmt: skip
+_PERHAPS_BLANK = frozenset(("text:tab", "text:line-break"))  # nothing, in a cell
+_NOT_IN_MATH = frozenset(("w:br", "w:tab", "w:cr"))
+_WORKED_OUT = frozenset(  # their readers show what they hold, or something else, or nothing
+    ("w:fldSimple", "a:fld", "presentation:header", "presentation:footer", "presentation:date-time")
+) | frozenset(
+    f"text:{name}" for name in (
+        "title", "subject", "keywords", "description", "chapter", "sheet-name", "file-name",
+        "template-name", "author-name", "author-initials", "page-number", "page-count",
+        "page-continuation", "paragraph-count", "word-count", "character-count", "table-count",
+        "image-count", "object-count", "user-field-get", "user-field-input", "variable-get",
+        "variable-input", "variable-set", "expression", "text-input", "sequence", "date", "time",
+        "measure", "bookmark-ref", "reference-ref", "sequence-ref", "note-ref", "table-formula",
+        "conditional-text", "hidden-text", "placeholder", "creation-date", "creation-time",
+        "modification-date", "modification-time", "editing-cycles", "editing-duration",
+        "bibliography-mark", "initial-creator", "creator", "print-date", "print-time", "printed-by",
+    )
 )  # fmt: skip
 _ASIDE = frozenset(("w:rt", "text:ruby-text", "x:rPh", "svg:title", "svg:desc"))
 _ELSEWHERE = frozenset(("w:drawing", "text:note"))  # and every shape: they hold texts of their own
@@ -43,14 +59,15 @@ _SETS = "text:variable-set"  # alone is not shown when it says so
 _NONE: frozenset[int] = frozenset()
 _POSITION = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 
-_APART, _HIDEABLE, _BESIDE, _PART, _ORDER, _SYMBOL, _MAYBE = range(1, 8)
+_APART, _HIDEABLE, _BESIDE, _PART, _ORDER, _SYMBOL, _MAYBE, _MARK = range(1, 9)
 _IN_A_LINE: dict[str, int] = {  # what an element is in a line, if not simply what is in it
     **dict.fromkeys(_BLANK | _WHOLE, _APART),  # a paragraph in a paragraph is a text of its own
     **dict.fromkeys(_ASIDE | _ELSEWHERE, _BESIDE),
-    **dict.fromkeys(_PARTS, _PART),
+    **dict.fromkeys(_PARTS | _PERHAPS_BLANK, _PART),
     **dict.fromkeys(("w:r", "m:r"), _HIDEABLE),
     "w:instrText": _ORDER,
     "w:sym": _SYMBOL,
+    FIELD_MARK: _MARK,
 }
 
 Shown = Callable[[str], str]
@@ -171,7 +188,9 @@ def _own(content: Any) -> str:
 def _format(content: Any) -> str:
     """The texts of a style of numbers: what stands between them may show nothing."""
     inside = [child for child in content if type(child) is not str]
-    return "".join(_own(child[2]) + _format(_in_order(child[2])) for child in inside)
+    return "".join(
+        _own(child[2]) + "".join(_own(one[2]) for one in _in_order(child[2])) for child in inside
+    )
 
 
 def _in_order(content: Any) -> list[Any]:
@@ -214,6 +233,7 @@ def _reading(
     content: Any, met: _Met, told: frozenset[int], without_hidden: bool = False, apart: bool = False
 ) -> str:
     pieces: list[str] = []
+    kept: list[list[str]] = []  # the pieces before each field that is open
     todo = list(reversed(content))
     while todo:
         item = todo.pop()
@@ -221,6 +241,8 @@ def _reading(
             pieces.append(item)
             continue
         name, attributes, inner = item
+        if name == "m:r" and inner:
+            inner = _in_math(inner, met, apart)
         what = _IN_A_LINE.get(name, 0) or _other(name, attributes)
         if told and id(item) in told and name != FIELD_SIMPLE:
             sign = " " if what == _APART else shown.symbol(attributes.get("w:char", ""))
@@ -231,6 +253,10 @@ def _reading(
             met.instructions.append(_own(inner))
         elif what == _SYMBOL:
             pieces.append(shown.symbol(attributes.get("w:char", "")))
+        elif what == _MARK:
+            met.has_hidden = True
+            if without_hidden:
+                pieces = _marked(attributes.get("w:fldCharType"), pieces, kept)
         elif what == _PART:
             met.has_parts = True
             todo += (" ", *reversed(inner), " ") if apart else reversed(inner)
@@ -239,8 +265,27 @@ def _reading(
             todo += () if without_hidden else reversed(inner)
         elif what != _BESIDE and inner:
             todo += reversed(inner)
-    text = "".join(pieces)
+    text = "".join(kept[0] if kept else pieces)
     return text if text.isascii() else shown.whole(text)
+
+
+def _marked(kind: object, pieces: list[str], kept: list[list[str]]) -> list[str]:
+    """The pieces to go on with at a field's mark: what is shown of it is set aside, to its end."""
+    if kind == "begin":
+        kept.append(pieces)
+        return []
+    return kept.pop() if kind == "end" and kept else pieces
+
+
+def _in_math(content: list[Any], met: _Met, apart: bool) -> list[Any]:
+    """A run of a formula, in which breaks and tabs are shown or not."""
+    perhaps = [type(child) is list and child[0] in _NOT_IN_MATH for child in content]
+    if not any(perhaps):
+        return content
+    met.has_parts = True
+    shown_as = [" "] if apart else []
+    pairs = zip(content, perhaps, strict=True)
+    return [each for child, is_one in pairs for each in (shown_as if is_one else [child])]
 
 
 def _other(name: str, attributes: Any) -> int:
@@ -248,8 +293,8 @@ def _other(name: str, attributes: Any) -> int:
     if name.startswith(_SHAPES):
         return _BESIDE
     if attributes and attributes.get("text:display") == "none":
-        return _BESIDE if name == _SETS else _MAYBE
-    return 0
+        return _BESIDE if name == _SETS and "text:name" in attributes else _MAYBE
+    return _MAYBE if name in _WORKED_OUT else 0
 
 
 def _is_hidden(content: Any) -> bool:

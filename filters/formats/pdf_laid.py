@@ -7,6 +7,7 @@ bottom, each from left to right, whichever way it is turned.
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import frexp
 from typing import Any
 
 from filters.formats.pdf_font_codes import number_of
@@ -113,16 +114,23 @@ class Drawn:
 def _lines(pieces: list[Piece]) -> list[list[Piece]]:
     """Pieces by the lines on which they lie, near the first by the lesser of their sizes."""
     lines: list[list[Piece]] = []
-    largest = 0.0  # of those on the last line, for the first may be a speck
+    near: dict[int, tuple[float, list[Piece]]] = {}  # the last of each doubling of size
+    way = -1
     for piece in sorted(pieces, key=lambda each: (each.way, each.across)):
-        first = lines[-1][0] if lines else None
-        reach = _SAME_LINE * min(largest, piece.size)
-        if first and first.way == piece.way and piece.across - first.across <= reach:
-            lines[-1].append(piece)
-            largest = max(largest, piece.size)
+        if piece.way != way:
+            way, near = piece.way, {}
+        for kind, (largest, line) in sorted(near.items(), reverse=True):
+            far = piece.across - line[0].across
+            if far <= _SAME_LINE * min(largest, piece.size):
+                line.append(piece)
+                near[kind] = max(largest, piece.size), line
+                break
+            if not far <= _SAME_LINE * largest:
+                del near[kind]
         else:
             lines.append([piece])
-            largest = piece.size
+            kind = min(max(frexp(piece.size)[1], -8), 16)
+            near[kind] = piece.size, lines[-1]
     for line in lines:
         line.sort(key=lambda each: each.along)
     return lines

@@ -5,6 +5,7 @@ what it is in `filters.formats.pdf_steps`). Renderers keep what a form draws eac
 forms that draw forms would take all memory there is, and end the process.
 """
 
+import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -34,13 +35,19 @@ _NAMING = {"Do": "/XObject", "gs": "/ExtGState", "sh": "/Shading", "scn": "/Patt
            "SCN": "/Pattern", "sc": "/Pattern", "SC": "/Pattern"}  # fmt: skip
 _SHOWING = frozenset({"Tj", "TJ", "'", '"'})
 _BATCH = 10_000
+NAME_BYTES_MAX = 80  # a renderer cuts names of 255 and more, escapes and all
+_WHITE = rb"\0\t\n\f\r ()<>\[\]{}/%"
+_END_OF_PICTURE = re.compile(rb"EI[" + _WHITE + rb"]")
+_OPERATOR = re.compile(rb"(?<![A-Za-z])(?:Do|gs|sh|scn?|SCN?|T[fjJ])(?![A-Za-z])")
 
 
 class _Reading(pikepdf.StreamParser):
     """What one content stream draws: steps of its own, things by name, codes by font."""
 
-    def __init__(self, charges: Charges) -> None:
+    def __init__(self, charges: Charges, states: Any) -> None:
         super().__init__()
+        self._states = states
+        self.fonts: set[str] = set()
         self.steps = 1
         self.named: Counter[tuple[str, str]] = Counter()
         self.shown: dict[str, Counter[int]] = {}  # by the font's name, "" where none was set
@@ -73,21 +80,43 @@ class _Reading(pikepdf.StreamParser):
             self._font = self._kept.pop()
         elif operator in _SHOWING:
             self._show(self._operands)
-        elif operator in _NAMING or operator == "Tf":
-            names = [str(each) for each in self._operands if isinstance(each, pikepdf.Name)]
-            if names and operator == "Tf":
-                self._font = names[-1]
-            elif names:
-                self.named[_NAMING[operator], names[-1]] += 1
+        elif operator == "Tf":
+            self._font = _spelt(self._operands[-2]) if len(self._operands) > 1 else ""
+            self.fonts.add(self._font)
+        elif operator in _NAMING and self._operands:
+            name = _spelt(self._operands[-1])
+            self.named[_NAMING[operator], name] += 1
+            if operator == "gs" and _entry(_entry(self._states, name), "/Font") is not None:
+                self._font = ""
+        elif operator == "EI" and any(map(_draws_behind_its_end, self._operands)):
+            broken("an inline picture that may end before its end")
 
     def _show(self, operands: Iterable[Any]) -> None:
         for each in operands:
             if isinstance(each, pikepdf.Array):
                 self._show(list(each))
-            elif isinstance(each, pikepdf.String):
-                raw = bytes(each)
+            elif isinstance(each, pikepdf.String | pikepdf.Name):
+                raw = bytes(each) if isinstance(each, pikepdf.String) else _spelt(each)[1:].encode()
                 self.steps += STRING_STEPS + len(raw) // BYTES_A_STEP
                 self.shown.setdefault(self._font, Counter()).update(raw)
+
+
+def _spelt(operand: Any) -> str:
+    """What a renderer takes for a name, which may be a string."""
+    if not isinstance(operand, pikepdf.String | pikepdf.Name):
+        return ""
+    name = "/" + str(operand).removeprefix("/")
+    if len(name.encode()) > NAME_BYTES_MAX:
+        broken("a name that is too long")
+    return name
+
+
+def _draws_behind_its_end(image: Any) -> bool:
+    """Whether an inline picture has something that draws behind what a renderer may take for its
+    end."""
+    raw = bytes(image._inline_image_raw_bytes())
+    ends = _END_OF_PICTURE.search(raw)
+    return ends is not None and _OPERATOR.search(raw, ends.end()) is not None
 
 
 class _Drawing:
@@ -100,9 +129,10 @@ class _Drawing:
         self._known: dict[Any, Any] = {}
         self._open: list[Any] = []
         self._direct = 0
+        self._page: Any = None
 
     def page(self, page: Any) -> int:
-        resources = _inherited(page, "/Resources")
+        resources = self._page = _inherited(page, "/Resources")
         total = self._content(page.get("/Contents"), resources, page.objgen)
         for appearance in _appearances(page):
             total += 1 + self._form(appearance, resources, page.objgen)
@@ -136,22 +166,37 @@ class _Drawing:
         if given is None:
             return 0
         self._charges.content(given)
-        reading = _Reading(self._charges)
+        reading = _Reading(self._charges, _entry(resources, "/ExtGState"))
         page = pikepdf.Dictionary(Type=pikepdf.Name.Page, Contents=given)
         pikepdf.Page(page).parse_contents(reading)
         total = reading.steps
         for (category, name), times in reading.named.items():
-            total += times * self._thing(category, _entry(_entry(resources, category), name),
+            total += times * self._thing(category, self._found(resources, category, name),
                                          resources, key)  # fmt: skip
+        fonts = _entry(resources, "/Font")
+        for font in (_entry(fonts, name) for name in reading.fonts if name):
+            if _entry(font, "/CharProcs") is not None and not font.is_indirect:
+                broken("a font of drawn glyphs that is no object of its own")
         for name, codes in reading.shown.items():
-            total += self._text(_entry(_entry(resources, "/Font"), name), not name, codes,
+            total += self._text(_entry(fonts, name), not name or fonts is None, codes,
                                 resources, key)  # fmt: skip
         if total > GLYPH_PART * (self.bound + 1):  # too many even of what only a glyph draws
             raise too_many()
         return total
 
+    def _found(self, resources: Any, category: str, name: str) -> Any:
+        """What a name means; a renderer takes what a form's resources lack from some page."""
+        held = _entry(resources, category)
+        if held is None and resources is not self._page:
+            broken("a form draws what its resources do not have")
+        return _entry(held, name) if name else None
+
     def _thing(self, category: str, thing: Any, resources: Any, key: Any) -> int:
         if category == "/ExtGState":
+            font = _entry(thing, "/Font")
+            if font is not None and not (isinstance(font, pikepdf.Array) and len(font) == 2
+                                         and isinstance(font[0], pikepdf.Dictionary)):  # fmt: skip
+                broken("a graphics state whose font is none")
             return self._form(_entry(_entry(thing, "/SMask"), "/G"), resources, key)
         if category == "/Shading":
             return _shading_steps(thing, self._charges)
@@ -159,7 +204,7 @@ class _Drawing:
             return _shading_steps(_entry(thing, "/Shading"), self._charges)
         if category == "/Pattern":
             return _overlaps(thing) * self._form(thing, resources, key)
-        if category == "/XObject" and _entry(thing, "/Subtype") != pikepdf.Name.Form:
+        if category == "/XObject" and _entry(thing, "/Subtype") == pikepdf.Name.Image:
             return 0
         return self._form(thing, resources, key)
 
@@ -168,7 +213,7 @@ class _Drawing:
         fonts = [font] if not unset else self._type3()
         total = 0
         for each in fonts:
-            if _entry(each, "/Subtype") == "/Type3":
+            if _entry(each, "/CharProcs") is not None:
                 of_codes, worst = self._glyphs(each, resources, key)
                 total += sum(of_codes.get(code, worst) * times for code, times in codes.items())
         return total
@@ -176,7 +221,7 @@ class _Drawing:
     def _type3(self) -> list[Any]:
         if "fonts" not in self._known:
             objects = self._pdf.objects
-            self._known["fonts"] = [o for o in objects if _entry(o, "/Subtype") == "/Type3"]
+            self._known["fonts"] = [o for o in objects if _entry(o, "/CharProcs") is not None]
         found: list[Any] = self._known["fonts"]
         return found
 

@@ -27,11 +27,20 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_HIDDEN, _GAP, _ORDER = 1, 2, 4  # a hidden run; a blank around a formula's part; an instruction
+# A hidden run, or what a field shows; a blank that is perhaps none; an instruction; in a formula.
+_HIDDEN, _GAP, _ORDER, _IN_MATH = 1, 2, 4, 8
 _LINES = _words("w:p a:p text:p text:h loext:p x:si x:is")
 _LITTLE_LINES = _words("w:rt x:rPh text:ruby-text svg:title svg:desc")
 _PLACED_ELSEWHERE = _words("w:drawing text:note")
 _SPACES = _words("w:br w:tab w:ptab w:cr w:noBreakHyphen a:br text:s text:tab text:line-break")
+_NOT_ALWAYS = _words("text:tab text:line-break")  # in a cell they are nothing
+_FIELDS = _words("w:fldSimple a:fld presentation:header presentation:footer presentation:date-time")
+_NO_FIELDS = _words(
+    "text:p text:h text:a text:span text:s text:tab text:line-break text:list text:list-item"
+    " text:list-header text:section text:note-body text:meta text:meta-field"
+    " text:numbered-paragraph text:index-body text:index-title text:table-of-content"
+    " text:soft-page-break"
+)
 _FORMULA_PARTS = _words("m:num m:den m:e m:sub m:sup m:deg m:lim m:fName m:mr")
 _STORIES = _words("w:txbxContent w:footnote w:endnote w:comment")
 _SIGNS = frozenset(("math:mi", "math:mn", "math:mo", "math:ms", "math:mtext"))
@@ -62,7 +71,7 @@ def texts(tree: Tree, is_sheet: bool = False, characters_max: int = 1 << 26) -> 
     todo: list[tuple[Any, Line | None, int, list[str], Fields]] = [(tree, None, 0, [], [])]
     while todo:
         item, line, mark, after, fields = todo.pop()
-        told = _ORDER if fields and not all(fields) else 0
+        told = (_HIDDEN if all(fields) else _ORDER) if fields else 0
         if isinstance(item, str):
             if line is None:
                 found.append(item)
@@ -121,14 +130,20 @@ def _entered(
     if name in _PLACED_ELSEWHERE or name.partition(":")[0] in ("draw", "dr3d"):
         return None, 0, []
     is_silent = attributes.get("text:display") == "none"
-    if name in _LITTLE_LINES or (is_silent and name == "text:variable-set"):
+    never = is_silent and name == "text:variable-set" and "text:name" in attributes
+    if never or name in _LITTLE_LINES:
         own = []
         return own, 0, [(_End(own, [], False), None, 0)]
-    if is_silent:  # LibreOffice shows all others
-        mark |= _HIDDEN
+    is_field = name in _FIELDS or (name[:5] == "text:" and name not in _NO_FIELDS)
     if name in _SPACES:
-        line.append((" ", mark | told))
-    elif name == "w:sym":
+        perhaps = _GAP if name in _NOT_ALWAYS or mark & _IN_MATH else 0
+        line.append((" ", mark | told | perhaps))
+        return line, mark, []
+    if is_silent or is_field:  # shown as it is, or as something else, or not at all
+        mark |= _HIDDEN
+    if name == "m:r":
+        mark |= _IN_MATH
+    if name == "w:sym":
         line.append((character(attributes.get("w:char", "")), mark | told))
     elif name == "w:instrText":
         mark |= _ORDER

@@ -102,12 +102,12 @@ def is_json(text: str) -> bool:
     begin = text[:_READ_MAX]
     more = len(text) > _READ_MAX
     try:
-        json.loads(begin, parse_int=len, parse_float=len)
+        read = json.loads(begin, parse_int=len, parse_float=len)
     except RecursionError:
         return True
     except json.JSONDecodeError as error:
         return more and (error.msg[:12] == "Unterminated" or _READ_MAX - error.pos <= 16)
-    return not more
+    return not more and isinstance(read, dict | list)
 
 
 def shows_all(text: str) -> bool:

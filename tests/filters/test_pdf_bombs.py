@@ -291,3 +291,29 @@ def test_no_page_is_rendered_whose_pixels_take_long(
 def test_no_page_is_rendered_that_asks_for_too_much(name: str) -> None:
     payload = _TOO_MUCH[name]()
     assert stopped(made("pdf_rebuild", way="raster", dpi=72), message(payload))
+
+
+def nested_by(use: bytes, subtype: bytes = b"/Form", own: bool = True) -> bytes:
+    """Forms that draw forms ten times, eight deep. use: how one draws the next, by its number."""
+    objects = b" ".join(b"/X%d %d 0 R" % (number, 10 + number) for number in range(8))
+    held = b"/XObject<<%s>>" % objects
+    entries = b"/Type/XObject/Subtype%s/BBox[0 0 200 100]/Resources<<%s>>"
+    forms: Objects = {3: (_PAGE % (b"4 0 R", b"")).replace(b"/XObject<</X 10 0 R>>", held)}
+    for number in range(8):
+        content = use % (number + 1) * 10 if number < 7 else b"0 0 5 5 re f "
+        forms[10 + number] = stream(content, entries % (subtype, held if own else b""))
+    return pdf(good(content=b"/X0 Do", more=forms))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        nested_by(b"/X%d Do ", own=False),
+        nested_by(b"/X%d Do ", subtype=b"(Form)"),
+        nested_by(b"(X%d) Do "),
+        nested_by(b"BI /W 1 /H 1 /BPC 8 /CS /G ID x EI \x01 /X%d Do \nEI Q "),
+    ],
+    ids=["of the page's resources", "called by a string", "drawn by a string", "in a picture"],
+)
+def test_what_a_renderer_would_draw_all_the_same_is_counted(payload: bytes) -> None:
+    assert stopped(made("pdf_rebuild", way="raster", dpi=72), message(payload))

@@ -254,3 +254,11 @@ def test_forms_that_draw_very_much_are_not_followed_for_ever() -> None:
     assert found.cut
     assert any("secret" in text for text in found.found)
     assert isinstance(made("pdf_words", {"words.txt": b"none\n"}, unread="hold")(model), Hold)
+
+
+def test_a_speck_between_lines_parts_none() -> None:
+    model = crossed(of(
+        b"BT /F1 12 Tf 1 0 0 1 10 50 Tm (sec) Tj /F1 .01 Tf 1 0 0 1 150 50.01 Tm (x) Tj"
+        b" /F1 12 Tf 1 0 0 1 28.7 50.02 Tm (ret) Tj ET"
+    ))  # fmt: skip
+    assert any("secret" in text for text in texts(read(model.payload, PdfLimits())).found)

@@ -108,6 +108,17 @@ IN_A_NUMBER = el(
 BEGIN, MIDDLE, END = mark("begin"), mark("separate"), mark("end")
 
 SEEN = {
+    "a field that shows nothing": words(
+        run("HER"), BEGIN, instruction("TITLE"), MIDDLE, run("x"), END, run("ON")),
+    "a simple field that shows nothing": words(
+        run("HER"), el("w:fldSimple", run("x"), w_instr="TITLE"), run("ON")),
+    "a title that shows nothing": odt("HER", el("text:title", "x"), "ON"),
+    "a chapter that shows nothing": odt("HER", el("text:chapter", "x"), "ON"),
+    "a tab that a cell does not show": odt("HER", el("text:tab"), "ON"),
+    "a variable without a name": odt(
+        "H", el("text:variable-set", "ER", text_display="none"), "ON"),
+    "a break in a formula": words(
+        el("m:oMath", el("m:r", el("m:t", "HER"), el("w:br"), el("m:t", "ON")))),
     "an index mark": words(run("HER"), BEGIN, instruction(' XE "x"'), END, run("ON")),
     "a result of a field": words(
         run("HER"), BEGIN, instruction("REF a"), MIDDLE, run("ON"), END),
@@ -177,9 +188,10 @@ SEEN = {
     "a shape": odt("HER", el("draw:rect"), "ON"),
     "a reading above, in odt": odt(
         "HER", el("text:ruby", el("text:ruby-base", "O"), el("text:ruby-text", "x")), "N"),
-    "what is not displayed": odt("HER", el("text:variable-set", "x", text_display="none"), "ON"),
+    "what is not displayed": odt(
+        "HER", el("text:variable-set", "x", text_name="v", text_display="none"), "ON"),
     "not displayed, yet shown": odt(
-        "HER", el("text:variable-set", "x", text_display="none"),
+        "HER", el("text:variable-set", "x", text_name="v", text_display="none"),
         el("text:variable-get", "O", text_display="none"), "N"),
     "a formula that is not displayed": odt(
         "HER", el("text:table-formula", "x", text_display="none"), "ON"),
