@@ -214,7 +214,7 @@ def _lights(pixels: Plane, colours: Callable[[Plane], Plane]) -> list[Plane]:
 
 STAGE = StageType(
     name="pdf_rebuild",
-    version=2,
+    version=3,
     kind=Kind.NORMALIZE,
     side=Side.SOURCE,
     parameters=PdfRebuildParameters,

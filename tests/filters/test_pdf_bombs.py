@@ -1,6 +1,7 @@
 """PDF files of a few kilobytes that ask for gigabytes or hours: refused, or of little cost."""
 
 import base64
+import random
 import zlib
 from collections.abc import Callable
 from time import process_time
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from filters.formats.pdf_builder import Builder
+from filters.formats.pdf_charges import Charges, looks_like_steps
 from filters.formats.pdf_cmap import rewritten
 from filters.formats.pdf_model import read
 from filters.formats.pdf_opened import opened
@@ -26,6 +28,13 @@ _PAGE = (
     b"/Resources<</Font<</F1 5 0 R>>/XObject<</X 10 0 R>>%s>>>>"
 )
 _FORM = b"/Type/XObject/Subtype/Form/BBox[0 0 200 100]/Resources<</Font<</F1 5 0 R>>%s>>"
+
+
+class Uncharged(Charges):
+    """Of a source side that looks at no content before it is parsed."""
+
+    def content(self, given: Any) -> None:
+        """Charge nothing."""
 
 
 def packed(raw: bytes, entries: bytes = b"") -> bytes:
@@ -164,8 +173,25 @@ def sent(payload: bytes) -> Message:
     limits = PdfLimits()
     with opened(payload, limits) as document:
         builder = Builder(limits, 1 << 40)
+        builder.charges = Uncharged(limits, 1 << 40)
         pages: list[Any] = [builder.page(page.obj) for page in document.pages]
     return message(encode({"pdf": 1, "pages": pages, "objects": builder.objects}))
+
+
+@pytest.mark.parametrize("way", ["clean", "raster"])
+@pytest.mark.parametrize("each", [b"q Q ", b"(ab)Tj ", b"[<6162>]TJ\n"])
+def test_operations_are_counted_before_they_are_parsed(way: str, each: bytes) -> None:
+    """Neither the size of the rest of the file nor that of the decoded content allows them."""
+    body = b"BT /F1 9 Tf " + each * 1_000_000 + b" no operator"
+    untrusted = pdf(good(more={4: packed(body), 9: stream(random.Random(1).randbytes(1_000_000))}))
+    assert stopped(made("pdf_rebuild", way=way), message(untrusted)) == "too-many-elements"
+
+
+def test_what_looks_like_operations_is_counted_over_borders_of_pieces() -> None:
+    assert looks_like_steps(memoryview(b"BT (abc) Tj /P <</A 1>> BDC <61>'")) == 7 + 2 * 3
+    assert looks_like_steps(memoryview(b"ab " * 700_000)) == 700_000
+    assert looks_like_steps(memoryview(b"a" * 3_000_000)) == 1
+    assert looks_like_steps(memoryview(b"")) == 0
 
 
 @pytest.mark.parametrize("name", _TOO_MUCH)
