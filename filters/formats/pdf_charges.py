@@ -59,8 +59,8 @@ class Charges:
     def content(self, given: Any) -> None:
         """A content stream, or a list of them, that may name one stream many times.
 
-        What looks like operations is counted here, in a thousandth of the time that it takes to
-        parse them: far too many of them never reach the parser.
+        What looks like operations is counted here, hundreds of times faster than they are parsed:
+        far too many of them never reach the parser.
         """
         known: dict[Any, tuple[int, int]] = {}
         self._read_ahead = 0
@@ -80,8 +80,11 @@ class Charges:
                 raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "content of too many bytes")
 
     def _look_like_steps(self, words: int) -> None:
-        """Charge them against what the size of all content so far allows, deflated as it crosses:
-        whatever else a file holds, its content must be as large as what it asks for."""
+        """Charge them against what the size of all content so far allows, deflated as it crosses.
+
+        Whatever else a file holds, its content must be as large as what it asks for. Few files have
+        so many that it is deflated for this; those pay for it twice.
+        """
         self._words += words
         if self._words <= steps_max(self._deflated):
             return
@@ -108,8 +111,7 @@ class Charges:
 def looks_like_steps(content: memoryview) -> int:
     """Runs of letters in content, each an operator, and beginnings of strings.
 
-    Words in strings, names and inline pictures count as well: an ordinary file has a tenth of what
-    its size allows.
+    Words in strings, names and inline pictures count as well: the bound leaves room for them.
     """
     words, pairs, strings = 0, 0, 0
     last = False
