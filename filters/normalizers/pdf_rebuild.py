@@ -129,7 +129,8 @@ def _raster(
 ) -> tuple[bytes, set[str]]:
     bounds = PictureLimits(limits.pixels_max, limits.all_pixels_max, 65_535, limits.pages_max)
     with opened(untrusted, limits) as pdf:
-        check_drawn(pdf, parameters.kept(len(pdf.pages)), limits, len(untrusted))
+        scale = parameters.dpi / POINTS_AN_INCH
+        check_drawn(pdf, parameters.kept(len(pdf.pages)), limits, len(untrusted), scale)
     _begin_anew()
     try:
         document = pypdfium2.PdfDocument(untrusted)
@@ -168,7 +169,7 @@ def _rendered(
         width, height = (max(round(side * scale), 1) for side in page.get_size())
         all_pixels += check_size(width, height, bounds)
         check_frames(at + 1, all_pixels, bounds)
-        bitmap = pypdfium2.PdfBitmap.new_native(width, height, pdfium_c.FPDFBitmap_BGRx, True)
+        bitmap = pypdfium2.PdfBitmap.new_native(width, height, pdfium_c.FPDFBitmap_BGRA, True)
         bitmap.fill_rect(_WHITE, 0, 0, width, height)
         pdfium_c.FPDF_RenderPageBitmap(bitmap, page, 0, 0, width, height, 0, _FLAGS)
         pixels: Plane = np.asarray(bitmap.to_numpy())[:, :, :3]
@@ -214,7 +215,7 @@ def _lights(pixels: Plane, colours: Callable[[Plane], Plane]) -> list[Plane]:
 
 STAGE = StageType(
     name="pdf_rebuild",
-    version=3,
+    version=4,
     kind=Kind.NORMALIZE,
     side=Side.SOURCE,
     parameters=PdfRebuildParameters,
