@@ -165,9 +165,9 @@ _STAGES: dict[str, Listed] = {
     # packs pdf and pdf_raster
     "pdf_recognise": Listed("filters.checks.pdf_recognise", Kind.FILTER, Side.SOURCE, 2),
     "pdf_rebuild": Listed("filters.normalizers.pdf_rebuild", Kind.NORMALIZE, Side.SOURCE, 4),
-    "document_recognise": Listed("filters.checks.document_recognise", Kind.FILTER, Side.SOURCE, 2),
+    "document_recognise": Listed("filters.checks.document_recognise", Kind.FILTER, Side.SOURCE, 3),
     "pdf_words": Listed("filters.checks.pdf_words", Kind.FILTER, Side.SOURCE, 2),
-    "pdf_read": Listed("filters.twins.pdf_read", Kind.FILTER, Side.DESTINATION, 2),
+    "pdf_read": Listed("filters.twins.pdf_read", Kind.FILTER, Side.DESTINATION, 3),
     "pdf_build": Listed("filters.twins.pdf_build", Kind.NORMALIZE, Side.DESTINATION, 2),
     "pdf_verify": Listed("filters.twins.pdf_verify", Kind.FILTER, Side.DESTINATION, 2),
     "pdf_words_twin": Listed("filters.twins.pdf_words_twin", Kind.FILTER, Side.DESTINATION, 2),

@@ -38,7 +38,7 @@ def make(parameters: PdfParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="document_recognise",
-    version=2,
+    version=3,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=PdfParameters,

@@ -3,16 +3,19 @@
 A form that draws another ten times, which draws another ten times, is a few lines and, eight deep,
 a hundred million operations for whoever shows the page or reads its text. Steps: an operation is
 one, a string that is shown three more, and one more for every four of its bytes; each font of a
-content sixteen, and one more for every eight codes that its map to Unicode has; drawing a form, a
-tiling pattern or a soft mask is all the steps of its content, and a glyph of a Type 3 font one more
-than a sixteenth of them: who reads text does not look into it, who draws it has it parsed. How
-many steps there may be grows with the size of what holds them. Raises `Malformed`.
+content sixteen, and one more for every eight codes that its map to Unicode has; drawing a form is
+all the steps of its content, and so is each thing that is painted with a tiling pattern or under a
+soft mask; a glyph of a Type 3 font is one more than a sixteenth of them: who reads text does not
+look into it, who draws it has it parsed. How many steps there may be grows with the size of what
+holds them. Raises `Malformed`.
 """
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from filters.formats.pdf_under import Names, things, under
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
@@ -59,6 +62,7 @@ class _Steps:
         self._pages = set(document.pages)
         self._number = 0
         self._steps: dict[int, int] = {}
+        self._things: dict[int, int] = {}  # that forms paint, but those that are groups
         self._glyphs: dict[int, dict[int, int]] = {}  # of a Type 3 font, by code
         self._mapped: dict[int, int] = {}  # codes of a map to Unicode
         self._worst: dict[int, int] = {}  # of all of them together
@@ -118,8 +122,11 @@ class _Steps:
         self._read(hex_digits // 2 // BYTES_A_STEP)
         total = 1 + lines + STRING_STEPS * strings + hex_digits // 2 // BYTES_A_STEP
         named = _map(self._object(resources))
-        for short, times in Counter(found[1].decode() for found in _NAMED.finditer(raw)).items():
-            total += times * self._drawn(_map(named.get(_CATEGORIES[short[0]])).get(short))
+        set_names = Counter(found[1] for found in _NAMED.finditer(raw))
+        painted = self._painted(number, raw, named, set_names)
+        for short, times in set_names.items():
+            value = _map(named.get(_CATEGORIES[chr(short[0])])).get(short.decode())
+            total += max(times, painted.get(short, 0)) * self._drawn(value)
         total += sum(self._font(font) for font in _map(named.get("Font")).values())
         fonts = {
             short.encode(): self._glyphs[_number(font)]
@@ -132,6 +139,23 @@ class _Steps:
         if total > GLYPH_PART * (self._bound + 1):  # too many even of what only a glyph draws
             raise too_many()
         return total
+
+    def _painted(
+        self, number: int, raw: bytes, named: dict[str, Any], set_names: Iterable[bytes]
+    ) -> Mapping[bytes, int]:
+        """How much is painted under each mask and with each pattern of a content."""
+        names = Names(self._bound + 1)
+        for short, form in _map(named.get("XObject")).items():
+            names.things[short.encode()] = self._things.get(_number(form), 1)
+        for short, value in _map(named.get("ExtGState")).items():
+            state = _map(self._object(value))
+            if "SMask" in state:
+                names.masks[short.encode()] = bool(_map(self._object(state["SMask"])))
+        content = _map(self._document.objects[number])
+        if content.get("Subtype") == "Form" and "Group" not in content:
+            self._things[number] = things(raw, names)
+        drawn_with = any(short[:1] == b"p" or names.masks.get(short) for short in set_names)
+        return under(raw, names) if drawn_with else {}
 
     def _font(self, reference: Any) -> int:
         """What it takes to read a font, each time that content is read."""

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from filters.twins.pdf_brush import Brush, is_mark
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
 # More than the source side lets cross: things that nothing draws count here too.
 EFFORT_LEAST, EFFORT_A_BYTE, EFFORT_MOST = 600_000, 5, 10_000_000
 _TEXT = (b" Tj", b" TJ")
-_PAINTS = (b" Do", b" gs", b" scn", b" SCN", b" sc", b" SC")
+_NAMES = (b" Do", b" gs", b" scn", b" SCN", b" sc", b" SC")
 
 
 def check_effort(objects: list[Any], bytes_of: Callable[[int], bytes], size: int) -> None:
@@ -36,6 +37,7 @@ class _Effort:
         self._maps: dict[int, int] = {}  # how many codes a map stands for
         self._draws_glyphs = any(type(item) is dict and "CharProcs" in item for item in objects)
         self._fonts_seen = False
+        self._marks: list[int] = []  # how many things each object paints, once that is asked
 
     def look(self, number: int) -> None:
         """One object; all that could draw it were looked at before."""
@@ -52,8 +54,6 @@ class _Effort:
             for glyph, times in self._glyphs(number, item):
                 self._spend(times)
                 self._content(glyph, item.get("Resources"), max(times // 16, 1))
-        elif "SMask" in item and self._times[number]:
-            self._state(item, self._times[number])
 
     def _spend(self, steps: int) -> None:
         self._left -= steps
@@ -91,6 +91,7 @@ class _Effort:
         named = self._entries(resources)
         font: Counter[int] | None = self._any
         kept: list[Counter[int] | None] = []
+        brush = Brush()
         raw = self._bytes_of(number)
         for each in self._entries(named.get("Font")).values():
             self._spend(times * (16 + self._codes_of(each) // 8))
@@ -100,12 +101,15 @@ class _Effort:
                 self._text(line, font, times)
             elif line.endswith(b" Tf"):
                 font = self._font(named, line)
-            elif line.endswith(_PAINTS) and b"/" in line:
-                self._paint(named, line, times)
+            elif line.endswith(_NAMES) and b"/" in line:
+                self._use(named, line, times, brush)
             elif line == b"q":
                 kept.append(font)
             elif line == b"Q" and kept:
                 font = kept.pop()
+            brush.take(line)
+        for drawn, uses in brush.uses():
+            self._draw(drawn, uses * times)
 
     def _codes_of(self, reference: Any) -> int:
         """How many codes a font's map to Unicode stands for."""
@@ -138,20 +142,43 @@ class _Effort:
                 for code, count in Counter(_bytes(digits)).items():
                     shown[code] = min(shown[code] + count * times, self._most + 1)
 
-    def _paint(self, named: dict[str, Any], line: bytes, times: int) -> None:
+    def _use(self, named: dict[str, Any], line: bytes, times: int, brush: Brush) -> None:
+        """A name that draws a form, or sets a pattern or a mask to draw with."""
         short = _short(line)
         category = {"x": "XObject", "p": "Pattern", "g": "ExtGState"}.get(short[:1], "")
         number, item = self._at(self._entries(named.get(category)).get(short))
-        if number >= 0:
-            self._times[number] = min(self._times[number] + times, self._most + 1)
-        elif category == "ExtGState" and type(item) is dict:
-            self._state(item, times)
+        if category == "XObject" and number >= 0:
+            self._draw(number, times)
+            if brush.is_held:
+                brush.paint(self._marks_of(number))
+        elif category == "Pattern" and number >= 0:
+            brush.hold(line, number)
+        elif category == "ExtGState" and type(item) is dict and "SMask" in item:
+            brush.mask(self._at(self._entries(item["SMask"]).get("G"))[0])
 
-    def _state(self, state: dict[str, Any], times: int) -> None:
-        """A graphics state draws the group of its soft mask."""
-        number, _ = self._at(self._entries(state.get("SMask")).get("G"))
-        if number >= 0:
-            self._times[number] = min(self._times[number] + times, self._most + 1)
+    def _draw(self, number: int, times: int) -> None:
+        self._times[number] = min(self._times[number] + times, self._most + 1)
+
+    def _marks_of(self, number: int) -> int:
+        """How many things an object paints; only earlier ones can be what it draws."""
+        if not self._marks:
+            for each, item in enumerate(self._objects):
+                whole = type(item) is dict and item.get("Subtype") == "Form"
+                self._marks.append(self._marks_in(each, item) if whole else 1)
+        return self._marks[number]
+
+    def _marks_in(self, number: int, form: dict[str, Any]) -> int:
+        if "Group" in form or type(form.get("$n")) is not int:
+            return 1
+        forms = self._entries(self._entries(form.get("Resources")).get("XObject"))
+        total = 0
+        for line in self._bytes_of(number).split(b"\n"):
+            if line.endswith(b" Do"):
+                inner = self._at(forms.get(_short(line)))[0]
+                total += self._marks[inner] if 0 <= inner < number else 1
+            else:
+                total += is_mark(line)
+        return min(total, self._most + 1)
 
 
 def _number_of(code: bytes) -> int:

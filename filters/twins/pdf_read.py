@@ -297,7 +297,7 @@ def make(parameters: PdfReadParameters, documents: Documents) -> Run:
 
 STAGE = StageType(
     name="pdf_read",
-    version=2,
+    version=3,
     kind=Kind.FILTER,
     side=Side.DESTINATION,
     parameters=PdfReadParameters,

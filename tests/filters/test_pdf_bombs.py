@@ -3,6 +3,7 @@
 import base64
 import random
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from time import process_time
 from typing import Any
@@ -15,6 +16,8 @@ from filters.formats.pdf_cmap import rewritten
 from filters.formats.pdf_model import read
 from filters.formats.pdf_opened import opened
 from filters.formats.pdf_structure import PdfLimits
+from filters.formats.pdf_under import Names, under
+from filters.twins.pdf_brush import Brush
 from schemas.cbor import decode, encode
 from schemas.message import Message
 from schemas.verdict import Pass
@@ -70,10 +73,13 @@ def nested_in_a_glyph() -> bytes:
     return pdf(good(content=b"BT /F1 12 Tf (aa) Tj ET", more=forms | more))
 
 
-def drawn(inner: bytes, content: bytes, count: int, resources: bytes, **objects: bytes) -> bytes:
+def drawn(
+    inner: bytes, content: bytes, count: int, resources: bytes, before: bytes = b"",
+    **objects: bytes,
+) -> bytes:  # fmt: skip
     """A page whose content is repeated; `inner` is that of object 10."""
     more = {int(name[1:]): body for name, body in objects.items()}
-    page = {3: _PAGE % (b"4 0 R", resources), 4: packed(content * count)}
+    page = {3: _PAGE % (b"4 0 R", resources), 4: packed(before + content * count)}
     return pdf(good(more=page | {10: packed(inner, _FORM % b"")} | more))
 
 
@@ -153,6 +159,21 @@ _TOO_MUCH: dict[str, Callable[[], bytes]] = {
         b"0 0 1 1 re f\n" * 1_000, b"/G gs\n", 4_000,
         b"/ExtGState<</G<</SMask<</S/Alpha/G 10 0 R>>>>>>",
     ),
+    "a soft mask for each of many things": lambda: drawn(
+        b"0 0 1 1 re f\n" * 1_000, b"0 0 1 1 re f\n", 4_000,
+        b"/ExtGState<</G<</SMask<</S/Alpha/G 10 0 R>>>>>>", before=b"/G gs\n",
+    ),
+    "a soft mask for all that a form paints": lambda: drawn(
+        b"0 0 1 1 re f\n" * 1_000, b"/Y Do\n", 4,
+        b"/ExtGState<</G<</SMask<</S/Alpha/G 10 0 R>>>>>>/XObject<</Y 11 0 R>>", before=b"/G gs\n",
+        o11=packed(b"q 0 0 1 1 re f 0 0 1 1 re B (a) Tj Q\n" * 1_000, _FORM % b""),
+    ),
+    "a pattern for each of many things": lambda: drawn(
+        b"", b"0 0 m 9 9 l S\n", 4_000, b"/Pattern<</P 11 0 R>>",
+        before=b"/Pattern CS /P SCN /Pattern cs 1 scn\n",
+        o11=packed(b"0 0 1 1 re f\n" * 1_000, b"/PatternType 1/PaintType 1/TilingType 1"
+                   b"/BBox[0 0 9 9]/XStep 9/YStep 9/Resources<<>>"),
+    ),
     "a glyph of many lines": lambda: drawn(
         b"", b"BT /T 9 Tf (AAAAAAAAAAAAAAAA) Tj ET\n", 2_000, b"/Font<</T 12 0 R>>",
         o11=packed(b"9 0 d0\n" + b"0 0 1 1 re f\n" * 1_000),
@@ -211,6 +232,35 @@ def test_the_destination_takes_what_the_source_lets_cross(count: int) -> None:
     model = message(encode(sound | {"objects": objects}))
     assert isinstance(made("document_recognise")(model), Pass)
     assert isinstance(made("pdf_read")(model), Pass)
+
+
+_LINES = [b"q", b"Q", b"/g1 gs", b"/g2 gs", b"/g3 gs", b"/p1 scn", b"/p2 SCN", b"0 g", b"1 0 0 RG",
+          b"/c1 cs", b"f", b"0 0 1 1 re", b"S", b"B*", b"<61> Tj", b"[<61> 9 <62>] TJ", b"/s1 sh",
+          b"/x1 Do", b"n"]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_both_sides_count_alike_what_is_painted_with_what(seed: int) -> None:
+    """g1 sets a soft mask, g2 ends it, g3 changes neither; x1 paints five things."""
+    chance = random.Random(seed)
+    lines = [chance.choice(_LINES) for _ in range(400)]
+    names = Names(10_000, {b"g1": True, b"g2": False}, {b"x1": 5})
+    source = under(b"".join(line + b"\n" for line in lines), names)
+    brush, numbers, count = Brush(), {b"g1": 1, b"p1": 2, b"p2": 3}, Counter[bytes]()
+    for line in lines:
+        count[line] += 1
+        if line in (b"/g1 gs", b"/g2 gs"):
+            brush.mask(1 if line == b"/g1 gs" else -1)
+        elif line[:2] == b"/p":
+            brush.hold(line, numbers[line[1:3]])
+        elif line == b"/x1 Do":
+            brush.paint(5)
+        brush.take(line)
+    sets = {b"g1": count[b"/g1 gs"], b"p1": count[b"/p1 scn"], b"p2": count[b"/p2 SCN"]}
+    assert max(source.values()) > 20
+    assert dict(brush.uses()) == {
+        numbers[name]: max(times, source.get(name, 0)) for name, times in sets.items()
+    }
 
 
 def of_wide_font(widths: bytes, encoding: bytes, cmap: bytes = b"") -> bytes:
