@@ -99,7 +99,7 @@ class Painted(pikepdf.StreamParser):
         self.set_names: Counter[tuple[str, str]] = Counter()
         self._steps, self._charged, self._ns = 1, 0, 0.0
         self._things, self._bare = Sum(), Sum()
-        self._pixels, self._boxes, self._lines = Sum(), Sum(), Sum()
+        self._pixels, self._boxes, self._lines, self._letters = Sum(), Sum(), Sum(), Sum()
         self._states = States(entry(resources, "/ExtGState"))
         self._resources = entry(resources, "/Font")
         self._have_glyphs: dict[str, bool] = {}
@@ -118,7 +118,7 @@ class Painted(pikepdf.StreamParser):
         """Of all but what it names."""
         return Work(
             self._steps, self._ns, self._things.extent, self._bare.extent,
-            self._pixels.extent, self._boxes.extent, self._lines.extent,
+            self._pixels.extent, self._boxes.extent, self._lines.extent, self._letters.extent,
         )  # fmt: skip
 
     def handle_object(self, thing: Any, _offset: int, _length: int) -> None:
@@ -212,6 +212,7 @@ class Painted(pikepdf.StreamParser):
             now.cut_by(now.clip.area, 0.0, 0)
         matrix = now.letters_matrix
         self.strays = True  # where text ends is not looked at
+        self._add(self._letters, FILL_NS * count, matrix.area)
         self._paint(now.fill, FILL_NS, matrix.area, matrix.size(count, 1),
                     now.own & (FONT | FILL) != FONT | FILL, count)  # fmt: skip
 

@@ -106,6 +106,7 @@ class Work:
     pixels   nanoseconds a pixel that is painted
     boxes    nanoseconds a pixel of the boxes that hold what is painted
     lines    nanoseconds a pixel of length
+    letters  nanoseconds a pixel of letters, which may be larger than they say
     strays   whether something may lie outside of the content's box; what is cut off is not drawn,
              but a renderer blends all of it
     """
@@ -117,6 +118,7 @@ class Work:
     pixels: Extent = NOTHING
     boxes: Extent = NOTHING
     lines: Extent = NOTHING
+    letters: Extent = NOTHING
     strays: bool = False
 
     def add(self, other: "Work") -> None:
@@ -128,6 +130,7 @@ class Work:
         self.pixels = self.pixels.plus(other.pixels)
         self.boxes = self.boxes.plus(other.boxes)
         self.lines = self.lines.plus(other.lines)
+        self.letters = self.letters.plus(other.letters)
 
     def drawn(self, times: int, matrix: Linear, within: Box) -> "Work":
         """What it takes to draw this so many times; within: what all of them may cover."""
@@ -141,6 +144,7 @@ class Work:
             self.pixels.drawn(times, area, within.area),
             self.boxes.drawn(times, boxes, within.area),
             self.lines.drawn(times, matrix.stretch, within.span),
+            self.letters.drawn(times, area, within.area),
         )
 
     def aside(self) -> "Work":

@@ -18,10 +18,11 @@ from pypdfium2 import raw as pdfium_c
 
 from filters.checks.pdf_recognise import SMALLEST, PdfParameters, warm_up
 from filters.formats.pdf_builder import Builder
+from filters.formats.pdf_letters import height_of_letters
 from filters.formats.pdf_opened import FOUND, beside_pages, opened, set_limits
 from filters.formats.pdf_steps import steps_max
 from filters.formats.pdf_structure import PdfLimits, walk
-from filters.formats.pdf_workload import check_drawn
+from filters.formats.pdf_workload import Allowance, check_drawn
 from filters.formats.picture_model import (
     PICTURE_CBOR,
     Frame,
@@ -130,7 +131,7 @@ def _raster(
     bounds = PictureLimits(limits.pixels_max, limits.all_pixels_max, 65_535, limits.pages_max)
     with opened(untrusted, limits) as pdf:
         scale = parameters.dpi / POINTS_AN_INCH
-        check_drawn(pdf, parameters.kept(len(pdf.pages)), limits, len(untrusted), scale)
+        allowance = check_drawn(pdf, parameters.kept(len(pdf.pages)), limits, len(untrusted), scale)
     _begin_anew()
     try:
         document = pypdfium2.PdfDocument(untrusted)
@@ -138,7 +139,7 @@ def _raster(
         raise Malformed(Reason.SYNTAX, "PDFium cannot open the PDF") from error
     try:
         picture = Picture("pdf", [], 0, parameters.dpi)
-        pages = _rendered(document, parameters, bounds)
+        pages = _rendered(document, parameters, bounds, allowance)
         return write_frames(picture, pages), {"everything but what is seen"}
     except pypdfium2.PdfiumError as error:
         raise Malformed(Reason.SYNTAX, "PDFium cannot render a page") from error
@@ -159,13 +160,15 @@ def _begin_anew() -> None:
 
 
 def _rendered(
-    document: pypdfium2.PdfDocument, parameters: PdfRebuildParameters, bounds: PictureLimits
-) -> Iterator[Frame]:
+    document: pypdfium2.PdfDocument, parameters: PdfRebuildParameters, bounds: PictureLimits,
+    allowance: Allowance,
+) -> Iterator[Frame]:  # fmt: skip
     scale = parameters.dpi / POINTS_AN_INCH
     kept = parameters.kept(len(document))
     all_pixels = 0
-    for at in kept:
+    for place, at in enumerate(kept):
         page = document[at]
+        allowance.letters(place, height_of_letters(page))
         width, height = (max(round(side * scale), 1) for side in page.get_size())
         all_pixels += check_size(width, height, bounds)
         check_frames(at + 1, all_pixels, bounds)

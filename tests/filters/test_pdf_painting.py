@@ -12,6 +12,7 @@ from PIL import Image
 from filters.formats.picture_model import read
 from filters.formats.picture_structure import PictureLimits
 from tests.filters.conftest import message
+from tests.filters.hostile.font_forge import square
 from tests.filters.hostile.pdf_forge import Objects, good, pdf, stream
 from tests.filters.test_pdf import crossed, made, stopped
 
@@ -247,6 +248,25 @@ _ORDINARY: Mapping[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("name", _ORDINARY)
 def test_an_ordinary_page_is_rendered(name: str) -> None:
     crossed(_ORDINARY[name](), way="raster", dpi=72)
+
+
+def of_square_letters(side: int, count: int) -> bytes:
+    """Text of a nine-point font whose letters are squares of so many thousandths of an em."""
+    font = b"<</Type/Font/Subtype/Type0/BaseFont/X/Encoding/Identity-H/DescendantFonts[6 0 R]>>"
+    inner = (
+        b"<</Type/Font/Subtype/CIDFontType2/BaseFont/X/CIDToGIDMap/Identity/FontDescriptor 7 0 R"
+    )
+    inner += b"/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>>>"
+    told = b"<</Type/FontDescriptor/FontName/X/Flags 4/FontBBox[0 0 9 9]/FontFile2 8 0 R>>"
+    text = b"BT /F1 9 Tf 200 200 Td\n" + b"<0001> Tj 1 0 0 1 200 200 Tm\n" * count + b"ET"
+    return page(text, o5=font, o6=inner, o7=told, o8=stream(square(side), packed=True))
+
+
+def test_letters_count_as_large_as_they_are() -> None:
+    run = made("pdf_rebuild", way="raster", dpi=150)
+    assert stopped(run, message(of_square_letters(32_000, 20_000))) == "too-many-elements"
+    crossed(of_square_letters(700, 20_000), way="raster", dpi=72)
+    crossed(of_square_letters(32_000, 20), way="raster", dpi=72)
 
 
 def test_what_is_blended_looks_as_it_should() -> None:
