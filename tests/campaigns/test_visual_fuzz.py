@@ -8,7 +8,7 @@ from schemas.errors import Malformed
 from schemas.reasons import Reason
 from tests.campaigns.visual_fuzz import Fuzz, fuzzers
 
-NAMES = ("bmp", "gif", "jpeg", "png", "tiff", "webp", "pdf", "models")
+NAMES = ("bmp", "gif", "jpeg", "png", "tiff", "webp", "pdf", "painting", "models")
 
 
 @pytest.mark.parametrize("name", NAMES)

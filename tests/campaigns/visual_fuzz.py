@@ -21,7 +21,9 @@ from typing import Any
 from filters.checks.pdf_recognise import PdfParameters
 from filters.checks.pdf_recognise import make as pdf_recognise
 from filters.formats import pdf_model, picture_model
+from filters.formats.pdf_opened import opened
 from filters.formats.pdf_structure import PdfLimits
+from filters.formats.pdf_workload import check_drawn
 from filters.formats.picture_formats import WALKERS
 from filters.formats.picture_pixels import decode
 from filters.formats.picture_structure import PictureLimits
@@ -32,6 +34,7 @@ from schemas.errors import Malformed
 from schemas.message import Message, Meta
 from schemas.verdict import Changed
 from tests.filters.hostile.cases import Format, formats
+from tests.filters.hostile.pdf_painting import CONTENTS, rich
 
 Target = Callable[[bytes], object]
 
@@ -70,6 +73,18 @@ def pdf_target() -> Target:
         message = Message.make(META, payload)
         recognise(message)
         rebuild(message)
+
+    return target
+
+
+def painting_target() -> Target:
+    """What estimates how long a page takes to paint, for any content."""
+    limits = PdfLimits(inflated_bytes_max=1_000_000, all_pixels_max=400_000)
+
+    def target(content: bytes) -> None:
+        payload = rich(content)
+        with opened(payload, limits) as pdf:
+            check_drawn(pdf, [0], limits, len(payload), 1.0)
 
     return target
 
@@ -204,7 +219,10 @@ def fuzzers(names: list[str], seed: int) -> list[Fuzz]:
     """A fuzzer for each name, of all if none is named."""
     known = {one.name: one for one in formats() if one.name in {*WALKERS, "pdf"}}
     found = []
-    for name in names or [*known, "models"]:
+    for name in names or [*known, "painting", "models"]:
+        if name == "painting":
+            found.append(Fuzz(name, painting_target(), list(CONTENTS), seed))
+            continue
         if name == "models":
             found.append(Fuzz(name, model_target(), models(known.values()), seed))
             continue

@@ -276,6 +276,28 @@ BOMBS: Mapping[str, Callable[[], bytes]] = {
 }  # fmt: skip
 
 
+CONTENTS = (
+    b"q 1 0 0 1 20 30 cm /G gs /X Do Q 2 w [3 1] 0 d 0 0 m 9 9 l 1 2 3 4 5 6 c S\n",
+    b"/M gs 1 0 0 rg 0 0 90 60 re f* /N gs 0 0 m 9 9 l 5 0 l h W n /S sh /Y Do\n",
+    b"/Pattern cs /P scn BT /F1 12 Tf 80 Tz 1 Tr 1 0 0 1 9 9 Tm (ab) Tj [(a) 9 (b)] TJ ET f\n",
+    b"/Pattern CS /P SCN 0 0 m 9 0 9 9 v 3 3 9 9 y B BT /T 9 Tf 7 Tr (aa) ' 1 2 (a) \" ET\n",
+    b"BI /W 2 /H 2 /BPC 8 /CS /G ID abcd EI 0 G 1 1 1 K .5 0 0 sc q q Q W* n b* s\n",
+)
+"""Contents that use all that `rich` names."""
+
+
+def rich(content: bytes) -> bytes:
+    """A page of some content, with a form, a picture, a pattern, shades, states and fonts."""
+    fonts = type3(b"1 0 d0 0 0 900 900 re f")
+    mask = b"/M<</SMask<</S/Alpha/G 9 0 R>>>>/N<</SMask/None/LW 3/D[[2 1]0]/ML 4>>"
+    return page(
+        content, b"/ExtGState<</G<</ca .5/BM/Multiply>>%s>>/XObject<</X 9 0 R/Y 10 0 R>>/Pattern"
+        b"<</P 11 0 R>>/Shading<</S 12 0 R>>/Font<</T 13 0 R/F1 5 0 R>>" % mask,
+        o7=fonts["o7"], o9=form(b"/X Do 0 0 9 9 re f", GROUP, b"/XObject<</X 10 0 R>>"),
+        o10=picture(9, 9), o11=tiling(b"0 0 1 1 re f"), o12=RADIAL % SHADES, o13=fonts["o5"],
+    )  # fmt: skip
+
+
 def hostile() -> Iterator[Case]:
     """Each, refused for how much it paints or decodes to."""
     for name, make in BOMBS.items():
