@@ -15,6 +15,7 @@ from filters.formats.pdf_charges import Charges
 from filters.formats.pdf_frames import UNIT, Frame, frame_of
 from filters.formats.pdf_matrix import Linear, linear_of, offset_of
 from filters.formats.pdf_painted import Look, Painted, Use
+from filters.formats.pdf_programs import Programs
 from filters.formats.pdf_samples import samples_ns
 from filters.formats.pdf_shadings import shading_work
 from filters.formats.pdf_states import UNBLENDED, box_sides, entry, number
@@ -31,8 +32,10 @@ from filters.formats.pdf_work import (
     PAINT_NS,
     PICTURE_NS,
     ROUGH_CLIP_NS,
+    SHADES,
     STROKE_NS,
     TILES_NS,
+    WORD_NS,
     Box,
     Extent,
     Sum,
@@ -69,6 +72,7 @@ class Drawing:
         self._bound = bound
         self._pixels_max = limits.pixels_max
         self._charges = Charges(limits, bound)
+        self._programs = Programs(pdf, self._charges)
         self._known: dict[Any, Any] = {}
         self._open: list[Any] = []
         self._direct = 0
@@ -83,7 +87,7 @@ class Drawing:
         if given is None:
             return Work()
         self._charges.content(given)
-        painted = Painted(self._charges, resources, frame, look)
+        painted = Painted(self._charges, self._programs, resources, frame, look)
         page = pikepdf.Dictionary(Type=pikepdf.Name.Page, Contents=given)
         pikepdf.Page(page).parse_contents(painted)
         total = painted.work
@@ -155,16 +159,16 @@ class Drawing:
         known = isinstance(shading, pikepdf.Object) and shading.is_indirect
         key = (shading.objgen, "shading") if known else None
         work: Work = (
-            self._once(key, lambda: shading_work(shading, self._charges))
+            self._once(key, lambda: shading_work(shading, self._programs, self._charges))
             if known
-            else shading_work(shading, self._charges)
+            else shading_work(shading, self._programs, self._charges)
         )
         return work
 
     def _samples_ns(self, picture: Any) -> float:
         """Of a picture and its masks."""
         ns: float = self._once((picture.objgen, "samples"), lambda: sum(
-            samples_ns(each, self._pixels_max)
+            samples_ns(each, self._programs, self._pixels_max)
             for each in (picture, entry(picture, "/SMask"), entry(picture, "/Mask"))
         ))  # fmt: skip
         return ns
@@ -198,19 +202,28 @@ class Drawing:
         if font is not None and not (isinstance(font, pikepdf.Array) and len(font) == 2
                                      and isinstance(font[0], pikepdf.Dictionary)):  # fmt: skip
             broken("a graphics state whose font is none")
-        form = entry(entry(state, "/SMask"), "/G")
+        transfer_ns = self._transfer_ns(entry(state, "/TR")) + self._transfer_ns(
+            entry(state, "/TR2")
+        )
+        mask = entry(state, "/SMask")
+        form = entry(mask, "/G")
         if form is None:
-            return Work()
+            return Work(ns=transfer_ns)
         inner = self.form(form, resources, key)
         of_form = linear_of(entry(form, "/Matrix"))
-        total, masked = Work(), 0
+        total, masked = Work(ns=transfer_ns), 0
         for matrix, things in painted.masks.get(name, {}).items():
             within = Box(things.total, painted.box.span * things.most)
             total.add(inner.drawn(things.count, of_form.then(matrix), within).aside())
             total.boxes = total.boxes.plus(things.extent.weighed(MASKED_NS))
             masked += things.count
+        total.ns = min(total.ns + masked * self._transfer_ns(entry(mask, "/TR")), HUGE)
         total.steps = inner.steps * max(times, masked)
         return total
+
+    def _transfer_ns(self, functions: Any) -> float:
+        """Of transfer functions, whose values are found once."""
+        return SHADES * WORD_NS * self._programs.words(functions)
 
     def _pattern(
         self, pattern: Any, name: str, times: int, painted: Painted, resources: Any, key: Any

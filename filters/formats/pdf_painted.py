@@ -6,9 +6,8 @@ itself, and uses of what it names, each with the graphics state that it is drawn
 `Malformed` for what a renderer may read another way than the parser.
 """
 
-import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pikepdf
@@ -17,22 +16,25 @@ from filters.formats.pdf_charges import Charges
 from filters.formats.pdf_frames import UNIT, Frame, Places
 from filters.formats.pdf_graphics import FILL, FONT, NO_CUTS, PEN, STROKE, Graphics
 from filters.formats.pdf_matrix import Linear
+from filters.formats.pdf_operands import codes_of, draws_behind_its_end, spelt
 from filters.formats.pdf_paths import Path
+from filters.formats.pdf_programs import Programs
 from filters.formats.pdf_states import Blending, States, dash_of, entry, last_numbers, number
 from filters.formats.pdf_steps import BYTES_A_STEP, STRING_STEPS
 from filters.formats.pdf_work import (
     ALPHA_NS,
-    BOX_NS,
     CHARACTER_NS,
     CLIP_NS,
     DASH_NS,
     FILL_NS,
     INLINE_NS,
+    LETTER_OUTLINE_NS,
     OUTLINE_NS,
     PAINT_NS,
     PICTURE_NS,
     ROUGH_CLIP_NS,
     STROKE_NS,
+    WORD_NS,
     Box,
     Extent,
     Sum,
@@ -40,13 +42,10 @@ from filters.formats.pdf_work import (
 )
 from filters.formats.picture_structure import broken
 
-NAME_BYTES_MAX = 80  # a renderer cuts names of 255 and more, escapes and all
 _BATCH = 10_000
 _DASHES_MAX = 1e6  # of one path: a renderer cuts coordinates to some ten thousand pixels
-_CLIPS_FROM = 4  # text rendering modes that make a clip
-_WHITE = rb"\0\t\n\f\r ()<>\[\]{}/%"
-_END_OF_PICTURE = re.compile(rb"EI[" + _WHITE + rb"]")
-_OPERATOR = re.compile(rb"(?<![A-Za-z])(?:Do|gs|sh|scn?|SCN?|T[fjJ])(?![A-Za-z])")
+_CLIPS_FROM, _STROKED = 4, (1, 2, 5, 6)  # text rendering modes that make a clip, or strokes
+_ROUND = 10.0  # the length of a letter's outline, in sizes
 _PLACES = {"l": 2, "c": 6, "v": 4, "y": 4}  # numbers of what draws a path
 _FILLS = frozenset({"f", "F", "f*", "B", "B*", "b", "b*"})
 _STROKES = frozenset({"S", "s", "B", "B*", "b", "b*"})
@@ -84,12 +83,14 @@ class Painted(pikepdf.StreamParser):
     """
 
     def __init__(
-        self, charges: Charges, resources: Any, frame: Frame, look: Look | None = None
-    ) -> None:
+        self, charges: Charges, programs: Programs, resources: Any, frame: Frame,
+        look: Look | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.box = frame.box
         self.strays = look is not None  # nobody blends a page
         self._look = look
+        self._programs = programs
         self.uses: Counter[Use] = Counter()
         self.places: dict[Use, Places] = {}
         self.shown: dict[Use, Counter[int]] = {}
@@ -170,6 +171,8 @@ class Painted(pikepdf.StreamParser):
             name = spelt(operands[-1]) if operands else ""
         if name:
             self.set_names["/Pattern", name] += 1
+        elif operator in ("cs", "CS", "sc", "scn", "SC", "SCN"):
+            self._ns += WORD_NS * self._programs.longest  # it may be a tint
         if operator.islower():
             self._now.fill, self._now.own = name, self._now.own | FILL
         else:
@@ -198,7 +201,7 @@ class Painted(pikepdf.StreamParser):
         self._now.text = Linear() if operator == "BT" else matrix
 
     def _show(self, _operator: str, operands: deque[Any]) -> None:
-        now, codes = self._now, list(_codes(operands))
+        now, codes = self._now, list(codes_of(operands))
         for raw in codes:
             self._steps += STRING_STEPS + len(raw) // BYTES_A_STEP
         if self._has_glyphs(now.font):
@@ -213,8 +216,24 @@ class Painted(pikepdf.StreamParser):
         matrix = now.letters_matrix
         self.strays = True  # where text ends is not looked at
         self._add(self._letters, FILL_NS * count, matrix.area)
-        self._paint(now.fill, FILL_NS, matrix.area, matrix.size(count, 1),
-                    now.own & (FONT | FILL) != FONT | FILL, count)  # fmt: skip
+        own = now.own & (FONT | FILL) == FONT | FILL
+        self._paint(now.fill, FILL_NS, matrix.area, matrix.size(count, 1), not own, count)
+        if now.mode in _STROKED:
+            self._outline(count)
+
+    def _outline(self, count: int) -> None:
+        """So many letters as strokes."""
+        now, all_own = self._now, FONT | PEN | STROKE
+        spike = 2 * abs(now.width) * max(now.miter, 1.0)
+        more, higher = now.matrix.size(spike, spike)
+        width, height = now.letters_matrix.size(1, 1)
+        covered = (width + more) * (height + higher)
+        self._ns += LETTER_OUTLINE_NS * count
+        if now.dash > 0:
+            round_it = _ROUND * abs(now.size) / now.dash
+            self._ns += DASH_NS * count * min(round_it, _DASHES_MAX)
+        self._paint(now.stroke, FILL_NS, covered, (count * width + more, height + higher),
+                    now.own & all_own != all_own, count)  # fmt: skip
 
     def _construct(self, operator: str, operands: deque[Any]) -> None:
         if operator == "re":
@@ -241,11 +260,10 @@ class Painted(pikepdf.StreamParser):
         now = self._now
         width, height = path.size
         self._within(path.left, path.bottom, path.right, path.top)
-        is_box = path.is_box and now.matrix.is_level
-        if not is_box:
+        if not (path.is_box and now.matrix.is_level):
             self._add_lines(OUTLINE_NS, path)
         covered, size = width * height * now.area, now.matrix.size(width, height)
-        self._paint(now.fill, BOX_NS if is_box else FILL_NS, covered, size, not now.own & FILL)
+        self._paint(now.fill, FILL_NS, covered, size, not now.own & FILL)
 
     def _stroke(self, path: Path) -> None:
         now = self._now
@@ -337,7 +355,7 @@ class Painted(pikepdf.StreamParser):
     def _picture(self, _operator: str, operands: deque[Any]) -> None:
         """An inline picture."""
         for image in operands:
-            if _draws_behind_its_end(image):
+            if draws_behind_its_end(image):
                 broken("an inline picture that may end before its end")
             self._ns += INLINE_NS * self._samples
             self._within(*UNIT)
@@ -367,31 +385,3 @@ _OPERATIONS: dict[str, Callable[[Painted, str, deque[Any]], None]] = {
     **dict.fromkeys(("Do", "sh"), Painted._use),
     "ID": Painted._picture_begins, "EI": Painted._picture,
 }  # fmt: skip
-
-
-def spelt(operand: Any) -> str:
-    """What a renderer takes for a name, which may be a string."""
-    if not isinstance(operand, pikepdf.String | pikepdf.Name):
-        return ""
-    name = "/" + str(operand).removeprefix("/")
-    if len(name.encode()) > NAME_BYTES_MAX:
-        broken("a name that is too long")
-    return name
-
-
-def _codes(operands: Iterable[Any]) -> Iterator[bytes]:
-    for each in operands:
-        if isinstance(each, pikepdf.Array):
-            yield from _codes(list(each))
-        elif isinstance(each, pikepdf.String):
-            yield bytes(each)
-        elif isinstance(each, pikepdf.Name):
-            yield spelt(each)[1:].encode()
-
-
-def _draws_behind_its_end(image: Any) -> bool:
-    """Whether an inline picture has something that draws behind what a renderer may take for its
-    end."""
-    raw = bytes(image._inline_image_raw_bytes())
-    ends = _END_OF_PICTURE.search(raw)
-    return ends is not None and _OPERATOR.search(raw, ends.end()) is not None

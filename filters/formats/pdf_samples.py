@@ -5,6 +5,7 @@ their own bytes how large they are, whatever the PDF says of them, and are decod
 `Malformed` for more than the bound.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +13,17 @@ from typing import Any
 import pikepdf
 
 from filters.formats.pdf_filters import before_last, names_of
+from filters.formats.pdf_programs import Programs
 from filters.formats.pdf_states import entry, number
-from filters.formats.pdf_work import CODED_NS, DEAR_SAMPLE_NS, JBIG2_NS, JPX_NS, SAMPLE_NS
+from filters.formats.pdf_work import (
+    CODED_NS,
+    DEAR_SAMPLE_NS,
+    JBIG2_NS,
+    JPX_NS,
+    SAMPLE_NS,
+    SCAN_NS,
+    WORD_NS,
+)
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
@@ -23,14 +33,21 @@ _SIZE_FORM = struct.Struct(">4x2x2xIIII16xH")
 _SEGMENT = struct.Struct(">IBB")  # of JBIG2 (T.88, 7.2)
 _REGIONS = frozenset({4, 6, 7, 20, 22, 23, 36, 38, 39, 40, 42, 43})
 _PAGE = 48
+_FRAME = re.compile(rb"\xff[\xc0-\xc2\xc9\xca]..[\x08\x0c](..)(..)", re.DOTALL)
+_SCAN = b"\xff\xda"
+_PALETTE = 256  # colours of a picture of one colour, that are found once
 _JPX_SAMPLES = 4  # a pixel of the bound
 _JBIG2_PIXELS = 8  # a pixel of the bound: each is a bit
 
 
-def samples_ns(picture: Any, pixels_max: int) -> float:
+def samples_ns(picture: Any, programs: Programs, pixels_max: int) -> float:
     """Of a picture without its masks."""
     pixels = abs(number(entry(picture, "/Width")) * number(entry(picture, "/Height")))
-    total = pixels * (DEAR_SAMPLE_NS if _is_dear(entry(picture, "/ColorSpace")) else SAMPLE_NS)
+    space = entry(picture, "/ColorSpace")
+    total = pixels * (DEAR_SAMPLE_NS if _is_dear(space) else SAMPLE_NS)
+    is_short = str(_family(space)) == "/Separation" and entry(picture, "/BitsPerComponent") != 16
+    tints = _PALETTE if is_short else pixels
+    total += WORD_NS * programs.tint_words(space) * tints
     if not isinstance(picture, pikepdf.Stream):
         return total
     names = names_of(picture.get("/Filter"))
@@ -45,12 +62,25 @@ def samples_ns(picture: Any, pixels_max: int) -> float:
             level = pikepdf.StreamDecodeLevel.generalized
             total += JBIG2_NS * _jbig2_pixels(bytes(shared.get_stream_buffer(level)), pixels_max)
         return total
-    return total + CODED_NS * len(picture.get_raw_stream_buffer())
+    stored = bytes(picture.get_raw_stream_buffer())
+    if names[-1:] == ["DCTDecode"]:
+        total += _scans_ns(stored)
+    return total + CODED_NS * len(stored)
+
+
+def _family(space: Any) -> Any:
+    return space[0] if isinstance(space, pikepdf.Array) and len(space) else space
 
 
 def _is_dear(space: Any) -> bool:
-    family = space[0] if isinstance(space, pikepdf.Array) and len(space) else space
-    return str(family) in _DEAR
+    return str(_family(space)) in _DEAR
+
+
+def _scans_ns(raw: bytes) -> float:
+    """Of a JPEG that is decoded scan by scan, each over all of it (T.81, B.2.2)."""
+    sizes: Iterator[int] = (int.from_bytes(size[1], "big") * int.from_bytes(size[2], "big")
+             for size in _FRAME.finditer(raw))  # fmt: skip
+    return SCAN_NS * max(sizes, default=0) * raw.count(_SCAN)
 
 
 def _last(value: Any) -> Any:

@@ -12,21 +12,17 @@ from typing import NamedTuple
 from filters.formats.pdf_matrix import Linear
 
 HUGE = 1e15  # what no sum of ordinary numbers reaches, and no product of two makes infinite
-BOX_NS, FILL_NS, ALPHA_NS, CLIP_NS, ROUGH_CLIP_NS = 0.1, 0.5, 5.0, 0.3, 2.0  # a pixel
+FILL_NS, ALPHA_NS, CLIP_NS, ROUGH_CLIP_NS = 0.6, 5.0, 0.3, 2.0  # a pixel
 BLEND_NS, MIX_NS = 12.0, 20.0  # a pixel; the latter of colour with colour
 GROUP_NS, MASKED_NS, PICTURE_NS, TILES_NS = 5.0, 6.0, 2.5, 16.0  # a pixel
 AXIAL_NS, RADIAL_NS, MESH_NS, PATCH_NS = 2.0, 40.0, 3.0, 14.0  # a pixel
 OUTLINE_NS, STROKE_NS = 60.0, 80.0  # a pixel of length
-SAMPLE_NS, DEAR_SAMPLE_NS, INLINE_NS, JPX_NS, JBIG2_NS = (
-    2.5,
-    14.0,
-    5.0,
-    15.0,
-    10.0,
-)  # a sample of a picture
+SAMPLE_NS, DEAR_SAMPLE_NS, INLINE_NS = 2.5, 14.0, 5.0  # a sample of a picture
+JPX_NS, JBIG2_NS, SCAN_NS = 15.0, 10.0, 1.0  # a sample to decode
 CODED_NS = 120.0  # a byte of a picture as it is stored
 SHADES, SHADE_NS, WORD_NS = 256, 200.0, 5.0  # each shade of a shading, each word of a program
-DASH_NS, CHARACTER_NS, PAINT_NS, CORNER_NS = 250.0, 500.0, 200.0, 1000.0  # each
+DASH_NS, CHARACTER_NS, PAINT_NS, CORNER_NS = 250.0, 500.0, 500.0, 1000.0  # each
+LETTER_OUTLINE_NS = 10_000.0  # each
 
 
 class Box(NamedTuple):

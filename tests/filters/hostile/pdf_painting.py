@@ -88,6 +88,22 @@ def jpeg2000(width: int, height: int) -> bytes:
     return raw[:at] + struct.pack(">II", width, height) + raw[at + 8 :]
 
 
+def program(length: int, inputs: int) -> bytes:
+    """A function that computes so long, of so many numbers to three."""
+    body = b"{" + b"dup mul sqrt " * length + (b"pop}" if inputs == 4 else b"dup dup}")
+    ends = b"/FunctionType 4/Domain[%s]/Range[0 1 0 1 0 1]" % (b"0 1 " * inputs)
+    return stream(body, ends, True)
+
+
+def scans(count: int) -> bytes:
+    """A progressive JPEG whose last scan comes so many times."""
+    held = io.BytesIO()
+    Image.new("L", (4_000, 4_000), 128).save(held, "JPEG", progressive=True)
+    raw = held.getvalue()
+    at = raw.rindex(b"\xff\xda")
+    return raw[:at] + raw[at:-2] * count + raw[-2:]
+
+
 def jbig2(width: int, height: int) -> bytes:
     return struct.pack(">IBBBI", 0, 48, 0, 1, 19) + struct.pack(">II", width, height) + bytes(11)
 
@@ -269,6 +285,31 @@ BOMBS: Mapping[str, Callable[[], bytes]] = {
     "a cropped page": lambda: page(
         b"/G gs\n" + b"0 0 3000 3000 re f\n" * 4_000, state(b"/ca .5"), b"/CropBox[0 0 590 830]"
     ),
+    "letters as thick strokes": lambda: page(
+        b"2000 w BT 1 Tr /F1 9 Tf\n" + b"(aaaa)Tj 1 0 0 1 0 0 Tm\n" * 1_000
+    ),
+    "letters in dashes": lambda: page(
+        b"[.01 .01] 0 d BT 1 Tr /F1 300 Tf\n" + b"(aaaa)Tj 1 0 0 1 0 0 Tm\n" * 1_000
+    ),
+    "tints by a program": lambda: page(
+        b"/C cs " + b".5 sc 0 0 1 1 re f\n" * 60_000,
+        b"/ColorSpace<</C[/Separation/A/DeviceRGB 8 0 R]>>", o8=program(4_000, 1),
+    ),
+    "a picture tinted by a program": lambda: page(
+        PICTURE + b"/X Do", X, o8=program(4_000, 4),
+        o9=picture(500, 500, b"/ColorSpace[/DeviceN[/A/B/C/D]/DeviceRGB 8 0 R]", bytes(1_000_000)),
+    ),
+    "shades by place, tinted": lambda: page(
+        b"/S sh\n" * 3,
+        b"/Shading<</S<</ShadingType 1/ColorSpace[/Separation/A/DeviceRGB 8 0 R]/Matrix[595 0 0 842"
+        b" 0 0]/Function 9 0 R>>>>", o8=program(100, 1),
+        o9=stream(b"{mul}", b"/FunctionType 4/Domain[0 1 0 1]/Range[0 1]")),
+    "a mask by a program": lambda: page(
+        b"/G gs\n" + b"0 0 1 1 re f\n" * 900,
+        state(b"/SMask<</S/Luminosity/G 9 0 R/TR 8 0 R>>"), o8=program(4_000, 1),
+        o9=form(b"0 0 1 1 re f", GROUP),
+    ),
+    "a JPEG of many scans": lambda: page(PICTURE + b"/X Do", X, o9=coded(scans(900), b"DCTDecode")),
     "a mark larger than its form": lambda: page(
         b"", b"", b"/Annots[<</Type/Annot/Subtype/Stamp/Rect[0 0 595 842]/AP<</N 9 0 R>>/F 4>>]",
         o9=form(b"/G gs " + b"0 0 1 1 re f\n" * 4_000, b"", state(b"/ca .5"), b"0 0 1 1"),
