@@ -19,8 +19,12 @@ _OPERATOR = re.compile(rb"(?<![A-Za-z])(?:Do|gs|sh|scn?|SCN?|T[fjJ])(?![A-Za-z])
 
 def spelt(operand: Any) -> str:
     """What a renderer takes for a name, which may be a string."""
+    if isinstance(operand, bool):
+        broken("a truth where a name must be")  # a renderer takes its word for one
     if not isinstance(operand, pikepdf.String | pikepdf.Name):
         return ""
+    if isinstance(operand, pikepdf.String) and not bytes(operand).isascii():
+        broken("a string where a name must be")  # a renderer takes its bytes for one
     name = "/" + str(operand).removeprefix("/")
     if len(name.encode()) > NAME_BYTES_MAX:
         broken("a name that is too long")

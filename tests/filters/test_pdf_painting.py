@@ -10,6 +10,7 @@ import pytest
 
 from filters.formats.picture_model import read
 from filters.formats.picture_structure import PictureLimits
+from tests.filters.conftest import message
 from tests.filters.hostile.pdf_forge import stream
 from tests.filters.hostile.pdf_painting import (
     GROUP,
@@ -28,7 +29,7 @@ from tests.filters.hostile.pdf_painting import (
     tiling,
     triangles,
 )
-from tests.filters.test_pdf import crossed
+from tests.filters.test_pdf import crossed, made, stopped
 
 _ORDINARY: Mapping[str, Callable[[], bytes]] = {
     "shadows": lambda: page(
@@ -72,3 +73,13 @@ def test_what_is_blended_looks_as_it_should() -> None:
     seen = np.concatenate(frame.planes).reshape(frame.height, frame.width, 3)
     assert seen[10, 10].tolist() == [128, 128, 128]
     assert seen[-10, 10].tolist() == [128, 0, 0]
+
+
+@pytest.mark.parametrize(("operand", "name"), [(b"true", b"/true"), (b"(\x80)", b"/#80")])
+@pytest.mark.parametrize("operator", [b"Do", b"gs", b"sh", b"scn"])
+def test_what_a_renderer_alone_takes_for_a_name_is_refused(
+    operand: bytes, name: bytes, operator: bytes
+) -> None:
+    drawn = form(b"0 0 9 9 re f")
+    payload = page(operand + b" " + operator, b"/XObject<<%s 9 0 R>>" % name, o9=drawn)
+    assert stopped(made("pdf_rebuild", way="raster"), message(payload)) == "syntax"
