@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import pikepdf
 
 from filters.formats.pdf_matrix import Linear, linear_of
-from filters.formats.pdf_states import box_sides, entry
+from filters.formats.pdf_states import box_sides, entry, list_of, number
 from filters.formats.pdf_work import BLEND_NS, FILL_NS, Box, Extent, Work
+from filters.formats.picture_structure import broken
 
 _NUMBERS_A_PART = 4  # of what stands in lists of places
+_PLACE_MAX = 100_000.0  # units: pages reach to 14,400 (ISO 32000-2, annex C)
 _LISTS = ("/QuadPoints", "/InkList", "/Vertices", "/L")
 
 
@@ -39,7 +41,8 @@ def drawn_anyway(page: Any) -> Work:
     """Annotations that have no appearance."""
     total = Work()
     for each in _annotations(page):
-        if entry(each, "/AP") is None:
+        if entry(entry(each, "/AP"), "/N") is None:
+            _check_places(each)
             width, height = box_sides(entry(each, "/Rect"))
             parts = 1 + sum(_length(entry(each, key)) for key in _LISTS) // _NUMBERS_A_PART
             things = Extent(parts, parts * width * height)
@@ -47,9 +50,15 @@ def drawn_anyway(page: Any) -> Work:
     return total
 
 
+def _check_places(annotation: Any) -> None:
+    """A renderer walks along some marks, however far they say that they reach."""
+    for key in ("/QuadPoints", "/Rect"):
+        if any(abs(place) > _PLACE_MAX for place in map(number, list_of(entry(annotation, key)))):
+            broken("a mark that reaches beyond any page")
+
+
 def _annotations(page: Any) -> list[Any]:
-    listed = page.get("/Annots")
-    return list(listed) if isinstance(listed, pikepdf.Array) else []
+    return list_of(page.get("/Annots"))
 
 
 def _placed(form: Any, annotation: Any) -> Appearance:
@@ -62,5 +71,4 @@ def _placed(form: Any, annotation: Any) -> Appearance:
 
 
 def _length(listed: Any) -> int:
-    items = list(listed) if isinstance(listed, pikepdf.Array) else []
-    return sum(len(item) if isinstance(item, pikepdf.Array) else 1 for item in items)
+    return sum(len(item) if isinstance(item, pikepdf.Array) else 1 for item in list_of(listed))

@@ -41,8 +41,10 @@ from filters.formats.pdf_work import (
     Work,
 )
 from filters.formats.picture_structure import broken
+from schemas.errors import Malformed
+from schemas.reasons import Reason
 
-_BATCH = 10_000
+_BATCH, _MARKS_MAX = 10_000, 1_000
 _DASHES_MAX = 1e6  # of one path: a renderer cuts coordinates to some ten thousand pixels
 _CLIPS_FROM, _STROKED = 4, (1, 2, 5, 6)  # text rendering modes that make a clip, or strokes
 _ROUND = 10.0  # the length of a letter's outline, in sizes
@@ -112,6 +114,7 @@ class Painted(pikepdf.StreamParser):
         self._path = Path()
         self._clips = False
         self._cuts = NO_CUTS
+        self._marks = 0
         self._samples = 0.0  # of an inline picture
 
     @property
@@ -242,6 +245,12 @@ class Painted(pikepdf.StreamParser):
             self._path.move(*last_numbers(operands, 2))
         else:
             self._path.draw(*last_numbers(operands, _PLACES[operator]))
+
+    def _mark(self, operator: str, _operands: deque[Any]) -> None:
+        """Marked content, whose list of marks a renderer copies at each level."""
+        self._marks = max(self._marks + (-1 if operator == "EMC" else 1), 0)
+        if self._marks > _MARKS_MAX:
+            raise Malformed(Reason.TOO_DEEP, "marked content in marked content beyond the bound")
 
     def _clip(self, _operator: str, _operands: deque[Any]) -> None:
         self._clips = True
@@ -380,6 +389,7 @@ _OPERATIONS: dict[str, Callable[[Painted, str, deque[Any]], None]] = {
     **dict.fromkeys(("Tf", "Tz", "Tr"), Painted._font),
     **dict.fromkeys(("BT", "Tm"), Painted._place),
     **dict.fromkeys(("Tj", "TJ", "'", '"'), Painted._show),
+    **dict.fromkeys(("BMC", "BDC", "EMC"), Painted._mark),
     **dict.fromkeys(("W", "W*"), Painted._clip),
     **dict.fromkeys((*_FILLS, *_STROKES, "n"), Painted._end),
     **dict.fromkeys(("Do", "sh"), Painted._use),

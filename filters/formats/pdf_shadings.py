@@ -47,7 +47,7 @@ def shading_work(shading: Any, programs: Programs, charges: Charges) -> Work:
         corners_ns = (CORNER_NS + shade_ns) * shapes.most
         return Work(ns=corners_ns, things=_ANYWHERE, pixels=shapes.weighed(ns))
     if kind == _BY_PLACE:
-        pixels = _ANYWHERE.weighed(RADIAL_NS * functions + tint_ns)
+        pixels = _ANYWHERE.weighed(RADIAL_NS * functions + WORD_NS * words + tint_ns)
         return Work(WORD_STEPS * words, things=_ANYWHERE, pixels=pixels)
     ns = AXIAL_NS if kind == _AXIAL else RADIAL_NS
     return Work(ns=SHADES * shade_ns, things=_ANYWHERE, pixels=_ANYWHERE.weighed(ns))

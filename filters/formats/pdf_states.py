@@ -144,4 +144,9 @@ def _blend_ns(modes: Any) -> float:
 
 
 def _items(value: Any) -> list[Any]:
-    return list(value)[:_ITEMS_MAX] if isinstance(value, pikepdf.Array) else []
+    return list_of(value)[:_ITEMS_MAX]
+
+
+def list_of(value: Any) -> list[Any]:
+    """The items of an array of a file; none where it is none."""
+    return list(value) if isinstance(value, pikepdf.Array) else []

@@ -310,6 +310,17 @@ BOMBS: Mapping[str, Callable[[], bytes]] = {
         o9=form(b"0 0 1 1 re f", GROUP),
     ),
     "a JPEG of many scans": lambda: page(PICTURE + b"/X Do", X, o9=coded(scans(900), b"DCTDecode")),
+    "marks with an empty appearance": lambda: page(b"", b"", b"/Annots[%s]" % (
+        b"<</Type/Annot/Subtype/Highlight/Rect[0 0 595 842]/C[1 0 0]/F 4/AP<<>>>>" * 1_500)),
+    "a wave without an end": lambda: page(b"", b"", (
+        b"/Annots[<</Type/Annot/Subtype/Squiggly/Rect[0 0 595 842]/C[1 0 0]/F 4"
+        b"/QuadPoints[0 0 90000000 0 0 842 90000000 842]>>]")),
+    "marked content in marked content": lambda: page(b"/A BMC " * 20_000),
+    "shades by a program of the place": lambda: page(
+        b"/S sh\n" * 3,
+        b"/Shading<</S<</ShadingType 1/ColorSpace/DeviceRGB/Matrix[595 0 0 842 0 0]/Function 9 0 R"
+        b">>>>", o9=stream(b"{pop " + b"dup mul sqrt " * 200 + b"dup dup}",
+                           b"/FunctionType 4/Domain[0 1 0 1]/Range[0 1 0 1 0 1]")),
     "a mark larger than its form": lambda: page(
         b"", b"", b"/Annots[<</Type/Annot/Subtype/Stamp/Rect[0 0 595 842]/AP<</N 9 0 R>>/F 4>>]",
         o9=form(b"/G gs " + b"0 0 1 1 re f\n" * 4_000, b"", state(b"/ca .5"), b"0 0 1 1"),
@@ -339,7 +350,14 @@ def rich(content: bytes) -> bytes:
     )  # fmt: skip
 
 
+_REASONS = {
+    "a wave without an end": ("syntax",),
+    "marked content in marked content": ("too-deep",),
+}
+
+
 def hostile() -> Iterator[Case]:
-    """Each, refused for how much it paints or decodes to."""
+    """Each, refused for how much it paints or decodes to, but where another reason is due."""
     for name, make in BOMBS.items():
-        yield Case(f"bomb: {name}", make(), ("too-many-elements", "size-out-of-bounds"))
+        reasons = _REASONS.get(name, ("too-many-elements", "size-out-of-bounds"))
+        yield Case(f"bomb: {name}", make(), reasons)
