@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Listed:
     """A line of the list. All but the module are held equal to the stage's own on loading.
 
-    asks: whether it asks the side's virus scanner.
+    asks: whether it asks the side's virus scanner. threads: whether it starts threads.
     """
 
     module: str
@@ -30,6 +30,7 @@ class Listed:
     side: Side
     version: int
     asks: bool = False
+    threads: bool = False
 
 
 _STAGES: dict[str, Listed] = {
@@ -114,7 +115,7 @@ _STAGES: dict[str, Listed] = {
     ),
     # pack archive: ZIP, TAR, gzip
     "archive_rebuild": Listed(
-        "filters.normalizers.archive_rebuild", Kind.NORMALIZE, Side.SOURCE, 2
+        "filters.normalizers.archive_rebuild", Kind.NORMALIZE, Side.SOURCE, 2, threads=True
     ),
     "archive_recognise": Listed("filters.checks.archive_recognise", Kind.FILTER, Side.SOURCE, 2),
     "archive_schema": Listed("filters.checks.archive_schema", Kind.FILTER, Side.SOURCE, 2),
@@ -164,7 +165,9 @@ _STAGES: dict[str, Listed] = {
     ),
     # packs pdf and pdf_raster
     "pdf_recognise": Listed("filters.checks.pdf_recognise", Kind.FILTER, Side.SOURCE, 2),
-    "pdf_rebuild": Listed("filters.normalizers.pdf_rebuild", Kind.NORMALIZE, Side.SOURCE, 4),
+    "pdf_rebuild": Listed(
+        "filters.normalizers.pdf_rebuild", Kind.NORMALIZE, Side.SOURCE, 5, threads=True
+    ),
     "document_recognise": Listed("filters.checks.document_recognise", Kind.FILTER, Side.SOURCE, 3),
     "pdf_words": Listed("filters.checks.pdf_words", Kind.FILTER, Side.SOURCE, 2),
     "pdf_read": Listed("filters.twins.pdf_read", Kind.FILTER, Side.DESTINATION, 3),
@@ -202,8 +205,8 @@ def load(name: str, own: OwnStage | None = None) -> "StageType":
         return load_own(name, own)
     stage: StageType = import_module(listed.module).STAGE
     asks = stage.make_asking is not None
-    if (stage.name, stage.kind, stage.side, stage.version, asks) != (
-        name, listed.kind, listed.side, listed.version, listed.asks,
+    if (stage.name, stage.kind, stage.side, stage.version, asks, stage.threads) != (
+        name, listed.kind, listed.side, listed.version, listed.asks, listed.threads,
     ):  # fmt: skip
         raise Broken(Reason.ARGUMENT, f"{listed.module} does not hold {name} as it is listed")
     return stage

@@ -93,6 +93,7 @@ class Lane:
 
     def _start(self) -> None:
         policy = self._policy
+        self._spoiled = False  # a stage has left work behind, which nothing else ends
         self._feed = feed_pair()
         self._scope = scope_digest(
             secrets.token_bytes(16), 0, policy.flow, policy.source_domain,
@@ -147,7 +148,7 @@ class Lane:
             write_rights(
                 role, seat.kind, self._policy.payload_bytes_max,
                 user.uid if user else None, user.gid if user else None,
-                root=SocketFolder(self._antivirus).root,
+                root=SocketFolder(self._antivirus).root, threads=seat.threads,
             ),
         )  # fmt: skip
 
@@ -170,6 +171,9 @@ class Lane:
 
         Raises `CheckvalveError`, `OSError` where the chain broke on it: it is started again.
         """
+        if self._spoiled:
+            self.close()
+            self._start()
         frame = first_frame(number, message, self._scope, self._head_key)
         digest = message_digest(message.meta_bytes, message.payload)
         kept = message.meta.kept_digest()
@@ -182,6 +186,7 @@ class Lane:
             judgement = self._judge(came, notice)
             if isinstance(judgement, Cleared):
                 return judgement, judgement
+            self._spoiled = judgement.reason is Reason.EFFORT_OUT_OF_BOUNDS
             return judgement, self._judge.if_released(came, notice, judgement)
         except (CheckvalveError, OSError):
             self.close()

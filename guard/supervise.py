@@ -159,7 +159,7 @@ class Supervisor:
         rights = write_rights(
             role, seat.kind, self._site.policy.payload_bytes_max,
             user.uid if user else None, user.gid if user else None, memory_bytes_max,
-            root=self._scanner_folder.root,
+            root=self._scanner_folder.root, threads=seat.threads,
         )  # fmt: skip
         linked = bool(role.may & (May.SEND_UDP | May.RECEIVE_UDP))
         own = self._site.link_documents if linked else {}

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     TYPE_UNKNOWN = "type-unknown"
     TYPE_NOT_ALLOWED = "type-not-allowed"
     SIZE_OUT_OF_BOUNDS = "size-out-of-bounds"
+    EFFORT_OUT_OF_BOUNDS = "effort-out-of-bounds"
     ENCODING_NOT_UTF8 = "encoding-not-utf8"
     CHARACTER_NOT_ALLOWED = "character-not-allowed"
     SYNTAX = "syntax"

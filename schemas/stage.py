@@ -30,7 +30,8 @@ Documents = Mapping[str, bytes]
 
 Run = Callable[[Message], Answer]
 """One message in, one answer out. May raise `Malformed` (becomes a Refuse); anything else it
-raises becomes a Hold. Same input, same output: no clock, no chance, no files."""
+raises becomes a Hold. Same input, same output: no clock, no chance, no files. One exception: a
+stage with `threads` refuses what costs it more than its bound (docs/adr/0017)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class StageType:
                 "words", "identify", "sender", "route"; the policy check reads them
     make_asking (parameters, documents, ask) -> Run, of a stage that asks the side's scanner; its
                 `make` is for where there is none
+    threads     it runs foreign code in a thread, to leave it behind if it takes too much
+                (`filters.formats.left_behind`): its process may start threads, and is replaced then
     """
 
     name: str
@@ -59,3 +62,4 @@ class StageType:
     summary: str
     rechecks: frozenset[str] = frozenset()
     make_asking: Callable[[Any, Documents, Ask], Run] | None = None
+    threads: bool = False

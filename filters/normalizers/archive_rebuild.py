@@ -195,4 +195,5 @@ STAGE = StageType(
     parameters=ArchiveRebuildParameters,
     make=make,
     summary="an archive is opened, each part goes through its own chain, and crosses as CBOR",
+    threads=True,  # of the parts that are PDFs
 )

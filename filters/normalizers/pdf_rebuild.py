@@ -3,26 +3,26 @@
 Takes a PDF that `pdf_recognise` has passed. `way = "clean"`: every object that pages need is built
 anew by a table of roles (`filters.formats.pdf_roles`) and its content written anew an operation a
 line; gives the model of docs/spec/pdf-model.md. `way = "raster"`: pages are rendered by PDFium
-without text layer; gives the model of docs/spec/picture-model.md. Sets the metadata's `type`.
+within bounds, without text layer; gives the model of docs/spec/picture-model.md. Sets the
+metadata's `type`.
 """
 
-import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import pypdfium2
 from pydantic import Field, model_validator
-from pypdfium2 import raw as pdfium_c
 
 from filters.checks.pdf_recognise import SMALLEST, PdfParameters, warm_up
+from filters.formats.left_behind import Effort, make_ready
 from filters.formats.pdf_builder import Builder
-from filters.formats.pdf_letters import height_of_letters
+from filters.formats.pdf_decoded import check_pictures
 from filters.formats.pdf_opened import FOUND, beside_pages, opened, set_limits
+from filters.formats.pdf_rendered import Rendered
 from filters.formats.pdf_steps import steps_max
 from filters.formats.pdf_structure import PdfLimits, walk
-from filters.formats.pdf_workload import Allowance, check_drawn
 from filters.formats.picture_model import (
     PICTURE_CBOR,
     Frame,
@@ -33,7 +33,7 @@ from filters.formats.picture_model import (
 )
 from filters.formats.picture_pixels import halved
 from filters.formats.picture_pixels import warm_up as warm_up_pictures
-from filters.formats.picture_structure import PictureLimits, check_frames, check_size
+from filters.formats.picture_structure import PictureLimits
 from schemas.cbor import encode
 from schemas.errors import Malformed
 from schemas.message import Message
@@ -43,10 +43,7 @@ from schemas.verdict import Answer, Changed
 
 PDF_CBOR = "application/pdf+cbor"
 MODEL_LAYOUT = 1
-POINTS_AN_INCH = 72
-_WHITE = (255, 255, 255, 255)
-_FLAGS = pdfium_c.FPDF_ANNOT | pdfium_c.FPDF_REVERSE_BYTE_ORDER
-_NO_FONT_PATHS = (ctypes.POINTER(ctypes.c_char) * 1)()  # ended by a null pointer
+NS_A_MS = 1_000_000
 _KEYS = frozenset({  # of a catalog (ISO 32000-2, table 29)
     "Version", "Extensions", "PageLabels", "Names", "Dests", "ViewerPreferences", "PageLayout",
     "PageMode", "Outlines", "Threads", "OpenAction", "AA", "URI", "AcroForm", "Metadata",
@@ -67,12 +64,16 @@ class PdfRebuildParameters(PdfParameters):
     dpi          pixels an inch of rendered pages
     pages_first  the first page that is kept, from 1
     pages_last   the last page that is kept; 0 for all that follow
+    paint_ms_max     milliseconds of processor time to paint a page, and 500 a megabyte of the file
+    paint_bytes_max  memory to paint a page, its pixels included
     """
 
     way: Literal["clean", "raster"] = "clean"
     dpi: int = Field(default=150, ge=36, le=600)
     pages_first: int = Field(default=1, ge=1, le=10_000)
     pages_last: int = Field(default=0, ge=0, le=10_000)
+    paint_ms_max: int = Field(default=700, ge=50, le=600_000)
+    paint_bytes_max: int = Field(default=176 * 2**20, ge=2**24, le=2**34)
 
     @model_validator(mode="after")
     def _are_in_order(self) -> "PdfRebuildParameters":
@@ -94,6 +95,7 @@ def make(parameters: PdfRebuildParameters, documents: Documents) -> Run:
     set_limits(limits)
     warm_up(limits)
     warm_up_pictures()
+    make_ready()
     way = _clean if parameters.way == "clean" else _raster
     way(SMALLEST, PdfRebuildParameters(way=parameters.way, dpi=parameters.dpi), PdfLimits())
 
@@ -128,57 +130,23 @@ def _clean(
 def _raster(
     untrusted: bytes, parameters: PdfRebuildParameters, limits: PdfLimits
 ) -> tuple[bytes, set[str]]:
-    bounds = PictureLimits(limits.pixels_max, limits.all_pixels_max, 65_535, limits.pages_max)
     with opened(untrusted, limits) as pdf:
-        scale = parameters.dpi / POINTS_AN_INCH
-        allowance = check_drawn(pdf, parameters.kept(len(pdf.pages)), limits, len(untrusted), scale)
-    _begin_anew()
-    try:
-        document = pypdfium2.PdfDocument(untrusted)
-    except pypdfium2.PdfiumError as error:
-        raise Malformed(Reason.SYNTAX, "PDFium cannot open the PDF") from error
-    try:
+        check_pictures(pdf, limits.pixels_max)
+    bounds = PictureLimits(limits.pixels_max, limits.all_pixels_max, 65_535, limits.pages_max)
+    most = Effort(parameters.paint_ms_max * NS_A_MS, parameters.paint_bytes_max)
+    with Rendered(untrusted, parameters.dpi, bounds, most) as document:
         picture = Picture("pdf", [], 0, parameters.dpi)
-        pages = _rendered(document, parameters, bounds, allowance)
+        pages = (_frame(document.page(at)) for at in parameters.kept(document.count))
         return write_frames(picture, pages), {"everything but what is seen"}
-    except pypdfium2.PdfiumError as error:
-        raise Malformed(Reason.SYNTAX, "PDFium cannot render a page") from error
+
+
+def _frame(bitmap: pypdfium2.PdfBitmap) -> Frame:
+    pixels: Plane = np.asarray(bitmap.to_numpy())[:, :, :3]
+    try:
+        return _smallest_frame(pixels)
     finally:
-        document.close()
-
-
-def _begin_anew() -> None:
-    """PDFium as it is after its start, and without this machine's fonts.
-
-    It remembers which font it took for one that a document names and does not hold, and takes
-    another the next time: what a page looks like would depend on the messages before it.
-    """
-    pdfium_c.FPDF_DestroyLibrary()
-    pdfium_c.FPDF_InitLibraryWithConfig(pdfium_c.FPDF_LIBRARY_CONFIG(
-        version=2, m_pUserFontPaths=_NO_FONT_PATHS, m_pIsolate=None, m_v8EmbedderSlot=0,
-    ))  # fmt: skip
-
-
-def _rendered(
-    document: pypdfium2.PdfDocument, parameters: PdfRebuildParameters, bounds: PictureLimits,
-    allowance: Allowance,
-) -> Iterator[Frame]:  # fmt: skip
-    scale = parameters.dpi / POINTS_AN_INCH
-    kept = parameters.kept(len(document))
-    all_pixels = 0
-    for place, at in enumerate(kept):
-        page = document[at]
-        allowance.letters(place, height_of_letters(page))
-        width, height = (max(round(side * scale), 1) for side in page.get_size())
-        all_pixels += check_size(width, height, bounds)
-        check_frames(at + 1, all_pixels, bounds)
-        bitmap = pypdfium2.PdfBitmap.new_native(width, height, pdfium_c.FPDFBitmap_BGRA, True)
-        bitmap.fill_rect(_WHITE, 0, 0, width, height)
-        pdfium_c.FPDF_RenderPageBitmap(bitmap, page, 0, 0, width, height, 0, _FLAGS)
-        pixels: Plane = np.asarray(bitmap.to_numpy())[:, :, :3]
-        yield _smallest_frame(pixels)
+        del pixels
         bitmap.close()
-        page.close()
 
 
 def _smallest_frame(pixels: Plane) -> Frame:
@@ -218,10 +186,11 @@ def _lights(pixels: Plane, colours: Callable[[Plane], Plane]) -> list[Plane]:
 
 STAGE = StageType(
     name="pdf_rebuild",
-    version=4,
+    version=5,
     kind=Kind.NORMALIZE,
     side=Side.SOURCE,
     parameters=PdfRebuildParameters,
     make=make,
     summary="a PDF is built anew from what its pages need, or as pictures of its pages",
+    threads=True,  # to paint
 )

@@ -126,7 +126,8 @@ class Children:
             call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             if os.getppid() != self._parent:  # it ended before we could ask to be told
                 os._exit(EXIT_ORPHAN)
-            resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+            if Calls.THREADS not in self.confinement.calls:
+                resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
             if cpu_s_max is not None:
                 resource.setrlimit(resource.RLIMIT_CPU, (cpu_s_max, cpu_s_max))
             seccomp.put_on(self._filter)

@@ -20,9 +20,10 @@ FILES_SPARE = 64  # of a stage with a user of its own: the memfds it can fill ar
 _STANDARD_ERROR = 2
 
 
-def calls_of(role: Role, kind: Kind | None = None) -> frozenset[Calls]:
-    """The groups of system calls that a role's row needs; `kind` for a stage of the chain."""
-    calls = {Calls.BASE}
+def calls_of(role: Role, kind: Kind | None = None, *, threads: bool = False) -> frozenset[Calls]:
+    """The groups of system calls that a role's row needs; `kind` for a stage of the chain, and
+    whether it starts threads."""
+    calls = {Calls.BASE, Calls.THREADS} if threads else {Calls.BASE}
     if role.reads or role.writes:
         calls.add(Calls.READ_FILES)
     if role.writes:
@@ -47,15 +48,16 @@ def calls_of(role: Role, kind: Kind | None = None) -> frozenset[Calls]:
 
 def write_rights(
     role: Role, kind: Kind | None, payload_bytes_max: int, user: int | None, group: int | None,
-    memory_bytes_max: int = MEMORY_BYTES_MAX, *, root: str = "",
+    memory_bytes_max: int = MEMORY_BYTES_MAX, *, root: str = "", threads: bool = False,
 ) -> dict[str, Value]:  # fmt: skip
     """The rights of one process, for its spec. `user` and `group` are None without root.
 
-    root: the one directory that a role which connects must name something in.
+    root: the one directory that a role which connects must name something in. threads: of a stage
+    that the catalog says starts some.
     """
     owns_network = bool(role.may & (May.SEND_UDP | May.RECEIVE_UDP | May.SERVE))
     return {
-        "calls": sorted(calls_of(role, kind)),
+        "calls": sorted(calls_of(role, kind, threads=threads)),
         "reads": list(role.reads),
         "writes": list(role.writes),
         "memory_bytes_max": memory_bytes_max + PAYLOAD_COPIES_MAX * payload_bytes_max,

@@ -217,7 +217,7 @@ def _limits(confinement: Confinement) -> Layer:
     }
     if Calls.MEMFD in confinement.calls and Calls.WRITE_FILES not in confinement.calls:
         limits[resource.RLIMIT_FSIZE] = confinement.memfd_bytes_max or confinement.memory_bytes_max
-    if Calls.FORK not in confinement.calls:
+    if not confinement.calls & {Calls.FORK, Calls.THREADS}:
         limits[resource.RLIMIT_NPROC] = 0
     if confinement.cpu_seconds_max is not None:
         used = resource.getrusage(resource.RUSAGE_SELF)
@@ -228,6 +228,8 @@ def _limits(confinement: Confinement) -> Layer:
         bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (bound, bound))
     children = "children by fork" if Calls.FORK in confinement.calls else "no processes"
+    if Calls.THREADS in confinement.calls:
+        children += ", threads"
     return Layer(
         "limits",
         State.ON,

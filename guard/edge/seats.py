@@ -23,6 +23,7 @@ class Seat:
 
     ends      what such a process calls the channels it hears and tells
     asks_for  of a process that asks the scanner: the line of the stage that it does so for
+    threads   whether it runs the code of a stage that starts threads
     """
 
     name: str
@@ -33,6 +34,7 @@ class Seat:
     process: Process | None = field(default=None)
     ends: tuple[tuple[str, ...], tuple[str, ...]] = (("inlet",), ("outlet",))
     asks_for: StageLine | None = None
+    threads: bool = False
 
     def named(self, numbers: Mapping[str, int]) -> dict[str, int]:
         """The descriptors, by what the process calls them: a stage does not know its neighbours."""
@@ -62,11 +64,12 @@ def seats_of(journey: Journey, lines: list[StageLine], isolation: str = "pooled"
         hops = [role.hears[0], *(f"hop-{n}" for n in range(1, len(lines))), role.tells[0]]
         for position, line in enumerate(lines, start=1):
             link = replace(role, hears=(hops[position - 1],), tells=(hops[position],))
-            kind = catalog.entry(line.catalog_name, line.own_stage).kind
+            listed = catalog.entry(line.catalog_name, line.own_stage)
             if isolation == "message":
-                made = _keeper_and_cells(link, line, position, kind)
+                made = _keeper_and_cells(link, line, position, listed.kind)
             else:
-                made = [Seat(f"stage:{line.name}", link, line, position, kind)]
+                made = [Seat(f"stage:{line.name}", link, line, position, listed.kind)]
+            made[-1].threads = listed.threads
             seats += [*made[:-1], _with_scanner(made[-1])] if line.name in asking else made
     return seats
 

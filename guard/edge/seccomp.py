@@ -43,6 +43,7 @@ class Calls(StrEnum):
     UNIX_LISTEN = "unix-listen"  # accept on a listening socket it was given
     UNIX_CONNECT = "unix-connect"  # connect by Unix streams, to what it can name
     FORK = "fork"  # start a child, wait for it, kill it; the child confines itself further
+    THREADS = "threads"  # start a thread of its own: it is confined as the one that starts it
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ _NO_CALL = 0xFFFFFFFF
 
 _ALLOW: Instruction = (_RETURN, 0, 0, 0x7FFF0000)
 _DENY: Instruction = (_RETURN, 0, 0, 0x00050000 | errno.EPERM)
+_UNKNOWN: Instruction = (_RETURN, 0, 0, 0x00050000 | errno.ENOSYS)
 _KILL: Instruction = (_RETURN, 0, 0, 0x80000000)
 
 _SET_MODE_FILTER = 1
@@ -75,6 +77,8 @@ _FLAG_SPEC_ALLOW = 1 << 2
 _PROT_EXEC = 4
 _PR_SET_PDEATHSIG = 1
 _AS_FORK_DOES = 0x01200011  # CLONE_CHILD_SETTID, CLONE_CHILD_CLEARTID, SIGCHLD: no thread, no share
+# CLONE_VM FS FILES SIGHAND THREAD SYSVSEM SETTLS PARENT_SETTID CHILD_CLEARTID: the C library's
+_AS_A_THREAD_DOES = 0x003D0F00
 _AT_EMPTY_PATH = 0x1000
 _STREAM = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 
@@ -98,6 +102,7 @@ _PLAIN = {
     Calls.UNIX_LISTEN: "getsockopt getsockname shutdown",
     Calls.UNIX_CONNECT: "",
     Calls.FORK: "wait4 rt_sigtimedwait",
+    Calls.THREADS: "set_robust_list rseq",
 }
 _RECEIVING = ("recvmsg", "recvfrom")
 _SENDING = ("sendmsg", "sendto")
@@ -194,13 +199,19 @@ def _checked(groups: frozenset[Calls], descriptors: Descriptors) -> dict[str, Pr
         rules["openat"] = _no_bit(2, os.O_PATH | writing)
     if not groups & {Calls.READ_FILES, Calls.WRITE_FILES}:
         rules["newfstatat"] = _has_bit(3, _AT_EMPTY_PATH)  # glibc's fstat
-    return rules | (_forking() if Calls.FORK in groups else {})
+    if Calls.FORK in groups:
+        rules |= _forking()
+    ways = {Calls.FORK: _AS_FORK_DOES, Calls.THREADS: _AS_A_THREAD_DOES}
+    if given := [flags for group, flags in ways.items() if group in groups]:
+        rules["clone"] = _one_of(0, given)
+    if Calls.THREADS in groups:
+        rules["clone3"] = [_UNKNOWN]  # then the C library starts its threads by clone
+    return rules
 
 
 def _forking() -> dict[str, Program]:
     """To start a child, to kill one, and what a child needs to give up more than its parent."""
     return {
-        "clone": _one_of(0, [_AS_FORK_DOES]),
         "kill": _one_of(1, [signal.SIGKILL]),
         "prctl": _one_of(0, [_PR_SET_PDEATHSIG]),
         "prlimit64": _one_of(0, [0]),  # its own limits, which can only be lowered

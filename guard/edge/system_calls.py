@@ -138,6 +138,8 @@ _NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "process_vm_writev": (311, 271),
     "renameat2": (316, 276),
     "seccomp": (317, 277),
+    "set_robust_list": (273, 99),
+    "rseq": (334, 293),
     "getrandom": (318, 278),
     "memfd_create": (319, 279),
     "bpf": (321, 280),

@@ -6,7 +6,8 @@ was taken has been given: so a chain drains from its head.
 
 `isolation = "pooled"`: the process itself reads no message. It starts a worker by fork, watches it,
 and starts a fresh one after so many messages; what waits in the inlet waits meanwhile. A worker
-that takes too long over a message, or breaks, is ended, and the process with it. Without a word on
+that takes too long over a message, or breaks, is ended, and the process with it. One that has left
+work behind is replaced too, after its answer (`filters.formats.left_behind`). Without a word on
 isolation (a rehearsal) it does the work itself.
 """
 
@@ -14,6 +15,7 @@ import select
 from collections.abc import Callable
 
 from filters.catalog import load
+from filters.formats.left_behind import works_on
 from guard.core.chain import Place, Step
 from guard.core.watch import Spent, Watch
 from guard.edge.asking import asker_of
@@ -31,6 +33,7 @@ from schemas.token_names import KEY_PREFIX
 
 _STANDARD_ERROR = 2
 _REPLACE_ME = 64  # the exit code of a worker that has done its share
+_WORKS_ON = 65  # of one in which something goes on that it has given up
 _BEGUN, _ENDED, _BUSY_NS, _MALFORMED = range(4)  # what stands where in the page of numbers
 _NUMBERS = 4
 
@@ -66,7 +69,8 @@ class Work:
     def until_replaced(
         self, numbers: "memoryview | list[int] | None" = None, messages_max: int = 0
     ) -> int:
-        """Handle messages until the inlet ends (0), or so many have been handled (_REPLACE_ME).
+        """Handle messages until the inlet ends (0), or so many have been handled (_REPLACE_ME), or
+        one has left work behind (_WORKS_ON).
 
         numbers: where to count, from what stands there.
         """
@@ -97,6 +101,8 @@ class Work:
             unchanged = given.message.payload is frame.message.payload
             outlet.give(given, descriptor if unchanged else -1)
             close_descriptor(descriptor)
+            if numbers is not None and works_on():
+                return _WORKS_ON
         return _REPLACE_ME
 
 
@@ -126,6 +132,8 @@ class Pool:
                 raise BrokenPipeError
             if ended == Ended() and self._worker.inlet_ended():
                 return
+            if ended == Ended(code=_WORKS_ON) and self._numbers[_BEGUN] == self._numbers[_ENDED]:
+                continue
             if ended != Ended(code=_REPLACE_ME) or self._numbers[_BEGUN] < due:
                 raise Broken(Reason.STAGE_FAILED, f"its worker {ended.words} before it was due")
 

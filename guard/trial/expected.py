@@ -30,9 +30,13 @@ def makes_payloads(role: Role, kind: Kind | None) -> bool:
     return feeds or kind in (Kind.NORMALIZE, Kind.TRANSFORM)
 
 
-def allowed(role: Role, kind: Kind | None, attempts: Iterable[str]) -> frozenset[str]:
+def allowed(
+    role: Role, kind: Kind | None, attempts: Iterable[str], *, threads: bool
+) -> frozenset[str]:
     """Those of the attempts that must be possible; all others must be refused."""
     names = set(_calls(role, kind)) | {"map memory within its bound"}
+    if threads:
+        names.add("start a thread")
     names |= {f"read {folder}/" for folder in (*role.reads, *role.writes)}
     names |= {f"write {folder}/" for folder in role.writes}
     return frozenset(name for name in attempts if name in names or _in_its_direction(name))

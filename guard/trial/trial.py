@@ -168,7 +168,7 @@ def _code_of(seat: Seat) -> str:
 
 def _tried(seat: Seat, report: dict[str, Any]) -> Iterator[Tried]:
     results: dict[str, str] = report["results"]
-    may = expected.allowed(seat.role, seat.kind, results)
+    may = expected.allowed(seat.role, seat.kind, results, threads=seat.threads)
     alone = {layer: set(names) for layer, names in report["alone"].items()}
     for name, error in results.items():
         stopped = tuple(layer for layer in (HOST, *LAYERS) if name in alone[layer])

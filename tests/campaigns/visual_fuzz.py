@@ -9,11 +9,13 @@ file and the command that repeats it is printed.
 
 import argparse
 import hashlib
+import os
 import random
 import sys
 import time
 import zlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,9 +23,7 @@ from typing import Any
 from filters.checks.pdf_recognise import PdfParameters
 from filters.checks.pdf_recognise import make as pdf_recognise
 from filters.formats import pdf_model, picture_model
-from filters.formats.pdf_opened import opened
 from filters.formats.pdf_structure import PdfLimits
-from filters.formats.pdf_workload import check_drawn
 from filters.formats.picture_formats import WALKERS
 from filters.formats.picture_pixels import decode
 from filters.formats.picture_structure import PictureLimits
@@ -34,7 +34,7 @@ from schemas.errors import Malformed
 from schemas.message import Message, Meta
 from schemas.verdict import Changed
 from tests.filters.hostile.cases import Format, formats
-from tests.filters.hostile.pdf_painting import CONTENTS, rich
+from tests.filters.hostile.painting_forge import CONTENTS, rich
 
 Target = Callable[[bytes], object]
 
@@ -78,13 +78,23 @@ def pdf_target() -> Target:
 
 
 def painting_target() -> Target:
-    """What estimates how long a page takes to paint, for any content."""
-    limits = PdfLimits(inflated_bytes_max=1_000_000, all_pixels_max=400_000)
+    """A page of any content as a picture, in a child: PDFium may end that, and nothing else may."""
+    rebuild = pdf_rebuild(PdfRebuildParameters(way="raster", dpi=36), {})
+
+    def paint(payload: bytes) -> None:
+        started_s = time.process_time()
+        with suppress(Malformed):
+            rebuild(Message.make(META, payload))
+        os._exit(int(time.process_time() - started_s > CPU_S_MAX))
 
     def target(content: bytes) -> None:
-        payload = rich(content)
-        with opened(payload, limits) as pdf:
-            check_drawn(pdf, [0], limits, len(payload), 1.0)
+        if not (child := os.fork()):
+            try:
+                paint(rich(content))
+            finally:
+                os._exit(2)
+        _, status = os.waitpid(child, 0)
+        assert status == 0, f"the child ended with {os.waitstatus_to_exitcode(status)}"
 
     return target
 

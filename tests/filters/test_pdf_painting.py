@@ -1,4 +1,4 @@
-"""Pages that a renderer paints: ordinary ones, and what they look like.
+"""Pages that a renderer paints: ordinary ones, what they look like, and how long one waits.
 
 Those that would keep it busy are in tests/filters/hostile/pdf_painting.py.
 """
@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
+from filters.formats.left_behind import Effort
+from filters.formats.pdf_rendered import NS_A_BYTE, Patience
 from filters.formats.picture_model import read
 from filters.formats.picture_structure import PictureLimits
-from tests.filters.conftest import message
-from tests.filters.hostile.pdf_forge import stream
-from tests.filters.hostile.pdf_painting import (
+from tests.filters.conftest import alone, message
+from tests.filters.hostile.painting_forge import (
     GROUP,
     MESH,
     PATTERN,
@@ -23,12 +24,12 @@ from tests.filters.hostile.pdf_painting import (
     coded,
     form,
     jpeg2000,
-    of_square_letters,
     page,
     state,
     tiling,
     triangles,
 )
+from tests.filters.hostile.pdf_forge import stream
 from tests.filters.test_pdf import crossed, made, stopped
 
 _ORDINARY: Mapping[str, Callable[[], bytes]] = {
@@ -52,6 +53,13 @@ _ORDINARY: Mapping[str, Callable[[], bytes]] = {
     "a JPEG 2000 picture": lambda: page(
         PICTURE + b"/X Do", X, o9=coded(jpeg2000(64, 64), b"JPXDecode")
     ),
+    "forms out of sight": lambda: page(
+        b"/G gs " + b"/X Do\n" * 2_000, X + state(b"/ca .5"),
+        o9=form(b"1 0 0 1 900 0 cm /X Do", GROUP, b"/XObject<</X 8 0 R>>", b"0 0 9 9"),
+        o8=form(b"0 0 1 1 re f"),
+    ),
+    "a name that only a renderer sees": lambda: page(b"true Do", b"/XObject<</true 9 0 R>>",
+                                                     o9=form(b"0 0 9 9 re f")),
     "pages of large text": lambda: page(b"BT /F1 60 Tf\n" + b"(Title)Tj 0 9 Td\n" * 900),
 }  # fmt: skip
 
@@ -59,11 +67,6 @@ _ORDINARY: Mapping[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("name", _ORDINARY)
 def test_an_ordinary_page_is_rendered(name: str) -> None:
     crossed(_ORDINARY[name](), way="raster", dpi=72)
-
-
-def test_letters_count_as_large_as_they_are() -> None:
-    crossed(of_square_letters(700, 20_000), way="raster", dpi=72)
-    crossed(of_square_letters(32_000, 20), way="raster", dpi=72)
 
 
 def test_what_is_blended_looks_as_it_should() -> None:
@@ -75,11 +78,33 @@ def test_what_is_blended_looks_as_it_should() -> None:
     assert seen[-10, 10].tolist() == [128, 0, 0]
 
 
-@pytest.mark.parametrize(("operand", "name"), [(b"true", b"/true"), (b"(\x80)", b"/#80")])
-@pytest.mark.parametrize("operator", [b"Do", b"gs", b"sh", b"scn"])
-def test_what_a_renderer_alone_takes_for_a_name_is_refused(
-    operand: bytes, name: bytes, operator: bytes
-) -> None:
-    drawn = form(b"0 0 9 9 re f")
-    payload = page(operand + b" " + operator, b"/XObject<<%s 9 0 R>>" % name, o9=drawn)
-    assert stopped(made("pdf_rebuild", way="raster"), message(payload)) == "syntax"
+BUSY = b"0 0 m " + b"595 842 l 9 9 l " * 70_000 + b"f"  # seconds
+SOME = b"0 0 595 842 re f\n" * 150  # a tenth of a second
+
+
+def test_a_policy_says_how_long_a_page_may_take_and_how_much_memory() -> None:
+    run = made("pdf_rebuild", way="raster", dpi=72, paint_ms_max=50)
+    assert alone(lambda: stopped(run, message(page(BUSY)))) == "effort-out-of-bounds"
+    small = made("pdf_rebuild", way="raster", dpi=150, paint_bytes_max=2**24)
+    assert alone(lambda: stopped(small, message(page(BUSY)))) == "effort-out-of-bounds"
+    crossed(page(SOME), way="raster", dpi=72, paint_ms_max=600_000)
+
+
+def test_what_a_document_may_take_grows_with_its_size_and_the_pages_that_were_painted() -> None:
+    patience = Patience(Effort(1_000, 1), 2)
+    left = []
+    for pixels, took in ((1, 300), (4, 200), (1_000_000, 0)):
+        left.append(patience.left_ns)
+        patience.took(took)
+        patience.painted(pixels)
+    assert left == [1_000 + 2 * NS_A_BYTE, 1_800, 2_000]
+    assert patience.left_ns == left[0]
+
+
+def test_a_page_that_takes_too_long_is_refused_wherever_it_stands() -> None:
+    pages = b"<</Type/Pages/Kids[3 0 R 20 0 R]/Count 2>>"
+    second = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 21 0 R/Resources<<>>>>"
+    both = page(b"0 0 9 9 re f", o2=pages, o20=second, o21=stream(BUSY, packed=True))
+    run = made("pdf_rebuild", way="raster", dpi=72)
+    assert alone(lambda: stopped(run, message(both))) == "effort-out-of-bounds"
+    crossed(both, way="raster", dpi=72, pages_last=1)
