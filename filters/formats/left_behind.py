@@ -111,18 +111,23 @@ def await_left() -> None:
         _left.pop()
 
 
-def within(most: Effort, work: Callable[[], Made]) -> tuple[Made, int]:
-    """What `work` gives, and the processor time that it took. Raises what it raises."""
+def within(most: Effort, what: str, work: Callable[[], Made]) -> tuple[Made, int]:
+    """What `work` gives, and the processor time that it took. Raises what it raises.
+
+    what: what it does, for the sentence of a refusal.
+    """
     await_left()
     before = _heap_bytes()
     thread = _Thread(work)
     while not thread.ended(LOOK_S):
         if thread.cpu_ns() > most.cpu_ns:
-            _left.append(thread)
-            raise Malformed(Reason.EFFORT_OUT_OF_BOUNDS, "it takes too much processor time")
-        if _heap_bytes() - before > most.heap_bytes:
-            _left.append(thread)
-            raise Malformed(Reason.EFFORT_OUT_OF_BOUNDS, "it takes too much memory")
+            taken = "processor time"
+        elif _heap_bytes() - before > most.heap_bytes:
+            taken = "memory"
+        else:
+            continue
+        _left.append(thread)
+        raise Malformed(Reason.EFFORT_OUT_OF_BOUNDS, f"{what} takes too much {taken}")
     return thread.made()
 
 

@@ -56,7 +56,7 @@ class Rendered:
         self._patience = Patience(most, len(untrusted))
         self._heap_bytes = most.heap_bytes
         self._all_pixels = 0
-        self._document = self._said(lambda: pypdfium2.PdfDocument(untrusted))
+        self._document = self._said("opening the PDF", lambda: pypdfium2.PdfDocument(untrusted))
 
     def __enter__(self) -> Self:
         return self
@@ -76,7 +76,7 @@ class Rendered:
     def page(self, at: int) -> pypdfium2.PdfBitmap:
         """A page, from 0, on white: four bytes a pixel, of which the first three are its colours.
         The caller closes it."""
-        bitmap = self._said(lambda: self._painted(at))
+        bitmap = self._said(f"painting page {at + 1}", lambda: self._painted(at))
         self._patience.painted(bitmap.width * bitmap.height)
         return bitmap
 
@@ -92,11 +92,11 @@ class Rendered:
         page.close()
         return bitmap
 
-    def _said(self, work: Callable[[], _Made]) -> _Made:
+    def _said(self, what: str, work: Callable[[], _Made]) -> _Made:
         try:
-            made, took_ns = within(Effort(self._patience.left_ns, self._heap_bytes), work)
+            made, took_ns = within(Effort(self._patience.left_ns, self._heap_bytes), what, work)
         except pypdfium2.PdfiumError as error:
-            raise Malformed(Reason.SYNTAX, "PDFium cannot open or paint a page") from error
+            raise Malformed(Reason.SYNTAX, f"PDFium fails at {what}") from error
         self._patience.took(took_ns)
         return made
 

@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -50,6 +51,25 @@ def test_children_come_one_after_the_other_and_say_how_they_ended(
 
     words = [f"ended with exit {code}" for code in (0, 64, 70, 3)]
     assert in_child(act, user) == "; ".join(words)
+
+
+def test_a_child_may_start_threads_where_its_parent_may(
+    user: str, in_child: InChild, rights: Rights
+) -> None:
+    def act(kept: int) -> str:
+        confinement = rights(kept, calls=(Calls.FORK, Calls.THREADS))
+        children = Children(confinement, frozenset({2}))
+        confine(confinement)
+        self_test(confinement)
+        children.prove()
+        told: list[str] = []
+        for target in (lambda: None, lambda: os._exit(3)):
+            thread = threading.Thread(target=target)
+            children.start(lambda: thread.start() or thread.join() or 7)
+            told.append(await_end(children).words)
+        return "; ".join(told)
+
+    assert in_child(act, user) == "ended with exit 7; ended with exit 3"
 
 
 def test_a_child_may_do_less_than_its_parent(

@@ -80,6 +80,29 @@ def test_nothing_that_is_not_listed_is_possible(
     assert in_child(act, user) == ""
 
 
+def test_who_may_start_threads_may_start_nothing_else_and_they_are_confined_too(
+    user: str, in_child: InChild, rights: Rights, working: Working
+) -> None:
+    def act(kept: int) -> str:
+        confinement = rights(kept, calls=(Calls.THREADS,))
+        confine(confinement)
+        self_test(confinement)
+        worked = [working(forbidden(kept, stranger=0))]
+        attempts = forbidden(kept, stranger=0)
+        del attempts["thread"]  # one object, which starts once
+        there = threading.Thread(target=lambda: worked.append(working(attempts)))
+        there.start()
+        there.join()
+        flags = {"a child that shares all": 0x10F00, "a child of vfork": 0x4111}
+        worked.append(working({
+            name: lambda flags=flag: call("clone", flags, 0, 0, 0, 0) or os._exit(0)
+            for name, flag in flags.items()
+        }))  # fmt: skip
+        return "; ".join(worked)
+
+    assert in_child(act, user) == "thread; ; "
+
+
 def test_unconfined_the_same_attempts_work_so_that_the_test_above_means_something(
     in_child: InChild, working: Working
 ) -> None:
