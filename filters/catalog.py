@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Listed:
     """A line of the list. All but the module are held equal to the stage's own on loading.
 
-    asks: whether it asks the side's virus scanner. threads: whether it starts threads.
+    asks: whether it asks the side's virus scanner. bounds: whether it has
+    foreign code held to bounds, which takes threads.
     """
 
     module: str
@@ -30,7 +31,7 @@ class Listed:
     side: Side
     version: int
     asks: bool = False
-    threads: bool = False
+    bounds: bool = False
 
 
 _STAGES: dict[str, Listed] = {
@@ -115,7 +116,7 @@ _STAGES: dict[str, Listed] = {
     ),
     # pack archive: ZIP, TAR, gzip
     "archive_rebuild": Listed(
-        "filters.normalizers.archive_rebuild", Kind.NORMALIZE, Side.SOURCE, 2, threads=True
+        "filters.normalizers.archive_rebuild", Kind.NORMALIZE, Side.SOURCE, 2, bounds=True
     ),
     "archive_recognise": Listed("filters.checks.archive_recognise", Kind.FILTER, Side.SOURCE, 2),
     "archive_schema": Listed("filters.checks.archive_schema", Kind.FILTER, Side.SOURCE, 2),
@@ -166,7 +167,7 @@ _STAGES: dict[str, Listed] = {
     # packs pdf and pdf_raster
     "pdf_recognise": Listed("filters.checks.pdf_recognise", Kind.FILTER, Side.SOURCE, 2),
     "pdf_rebuild": Listed(
-        "filters.normalizers.pdf_rebuild", Kind.NORMALIZE, Side.SOURCE, 5, threads=True
+        "filters.normalizers.pdf_rebuild", Kind.NORMALIZE, Side.SOURCE, 5, bounds=True
     ),
     "document_recognise": Listed("filters.checks.document_recognise", Kind.FILTER, Side.SOURCE, 3),
     "pdf_words": Listed("filters.checks.pdf_words", Kind.FILTER, Side.SOURCE, 2),
@@ -205,8 +206,9 @@ def load(name: str, own: OwnStage | None = None) -> "StageType":
         return load_own(name, own)
     stage: StageType = import_module(listed.module).STAGE
     asks = stage.make_asking is not None
-    if (stage.name, stage.kind, stage.side, stage.version, asks, stage.threads) != (
-        name, listed.kind, listed.side, listed.version, listed.asks, listed.threads,
+    bounds = stage.make_bounded is not None
+    if (stage.name, stage.kind, stage.side, stage.version, asks, bounds) != (
+        name, listed.kind, listed.side, listed.version, listed.asks, listed.bounds,
     ):  # fmt: skip
         raise Broken(Reason.ARGUMENT, f"{listed.module} does not hold {name} as it is listed")
     return stage

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from schemas.effort import Within, unbounded
 from schemas.kinds import Kind, Side
 from schemas.message import Message
 from schemas.scanned import Ask
@@ -30,8 +31,8 @@ Documents = Mapping[str, bytes]
 
 Run = Callable[[Message], Answer]
 """One message in, one answer out. May raise `Malformed` (becomes a Refuse); anything else it
-raises becomes a Hold. Same input, same output: no clock, no chance, no files. One exception: a
-stage with `threads` refuses what costs it more than its bound (docs/adr/0017)."""
+raises becomes a Hold. Same input, same output: no clock, no chance, no files. What `make_bounded`
+made may refuse besides what it passes elsewhere: what took too long here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,8 @@ class StageType:
                 "words", "identify", "sender", "route"; the policy check reads them
     make_asking (parameters, documents, ask) -> Run, of a stage that asks the side's scanner; its
                 `make` is for where there is none
-    threads     it runs foreign code in a thread, to leave it behind if it takes too much
-                (`filters.formats.left_behind`): its process may start threads, and is replaced then
+    make_bounded (parameters, documents, within) -> Run, of a stage that has foreign code held to
+                bounds; its `make` is for where nobody holds it
     """
 
     name: str
@@ -62,4 +63,10 @@ class StageType:
     summary: str
     rechecks: frozenset[str] = frozenset()
     make_asking: Callable[[Any, Documents, Ask], Run] | None = None
-    threads: bool = False
+    make_bounded: Callable[[Any, Documents, Within], Run] | None = None
+
+    def made(self, parameters: Any, documents: Documents, within: Within = unbounded) -> Run:
+        """What it runs, where `within` holds foreign code to bounds."""
+        if self.make_bounded is not None:
+            return self.make_bounded(parameters, documents, within)
+        return self.make(parameters, documents)

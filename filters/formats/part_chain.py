@@ -14,6 +14,7 @@ from pydantic import Field
 from filters import catalog
 from filters.formats.container_limits import Purse
 from filters.formats.part_pixels import pixels_in
+from schemas.effort import Within, unbounded
 from schemas.errors import Broken, Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
@@ -41,8 +42,13 @@ class PartStopped(Exception):  # noqa: N818  # a verdict on its way out, not an 
 class PartChain:
     """The stages of one kind of part, made; called with a part, what crosses of it."""
 
-    def __init__(self, lines: Sequence[PartStage], documents: Documents) -> None:
-        """Make the stages; `Broken` if they may not stand here or in this order."""
+    def __init__(
+        self, lines: Sequence[PartStage], documents: Documents, within: Within | None = None
+    ) -> None:
+        """Make the stages; `Broken` if they may not stand here or in this order.
+
+        within: without it no stage may stand here that has foreign code held to bounds.
+        """
         recognised = changed = False
         self._runs: list[Run] = []
         for line in lines:
@@ -51,7 +57,11 @@ class PartChain:
             changed = changed or stage.kind in _CHANGES
             _may_stand(stage, recognised)
             parameters = stage.parameters.model_validate(line.parameters)
-            self._runs.append(stage.make(parameters, documents))
+            if within is None and stage.make_bounded is not None:
+                raise Broken(
+                    Reason.POLICY_MALFORMED, f"{stage.name} cannot be a stage of this part"
+                )
+            self._runs.append(stage.made(parameters, documents, within or unbounded))
         if not changed:
             raise Broken(Reason.POLICY_MALFORMED, "a part has no stage that writes it anew")
 

@@ -1,9 +1,9 @@
 """Pages of a PDF as PDFium paints them, within bounds of processor time and memory.
 
 Takes the bytes of a PDF, gives a bitmap for each page that is asked for. Raises `Malformed`:
-EFFORT_OUT_OF_BOUNDS for what takes too much, SYNTAX for what PDFium cannot open or paint. PDFium
-runs in a thread that is left behind then (`filters.formats.left_behind`): how long a page will take
-to paint cannot be told from its content, by less than painting it.
+EFFORT_OUT_OF_BOUNDS for what takes too much, SYNTAX for what PDFium cannot open or paint. How long
+a page will take cannot be told from its content by less than painting it: so PDFium is held to
+bounds while it paints (`schemas.effort`).
 """
 
 import ctypes
@@ -14,8 +14,8 @@ from typing import Self, TypeVar
 import pypdfium2
 from pypdfium2 import raw as pdfium_c
 
-from filters.formats.left_behind import Effort, await_left, within, works_on
 from filters.formats.picture_structure import PictureLimits, check_frames, check_size
+from schemas.effort import Effort, Within
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
@@ -46,17 +46,18 @@ class Patience:
 
 
 class Rendered:
-    """An opened document. Closed at the end of a `with`, unless PDFium still works on it."""
+    """An opened document. Closed at the end of a `with`, unless PDFium may still work on it."""
 
-    def __init__(self, untrusted: bytes, dpi: int, bounds: PictureLimits, most: Effort) -> None:
-        await_left()
-        _begin_anew()
+    def __init__(
+        self, untrusted: bytes, dpi: int, bounds: PictureLimits, most: Effort, within: Within
+    ) -> None:
         self._scale = dpi / POINTS_AN_INCH
         self._bounds = bounds
         self._patience = Patience(most, len(untrusted))
         self._heap_bytes = most.heap_bytes
+        self._within = within
         self._all_pixels = 0
-        self._document = self._said("opening the PDF", lambda: pypdfium2.PdfDocument(untrusted))
+        self._document = self._said("opening the PDF", lambda: _opened(untrusted))
 
     def __enter__(self) -> Self:
         return self
@@ -65,7 +66,7 @@ class Rendered:
         self, kind: type[BaseException] | None, error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:  # fmt: skip
-        if not works_on():
+        if not (isinstance(error, Malformed) and error.reason is Reason.EFFORT_OUT_OF_BOUNDS):
             self._document.close()
 
     @property
@@ -93,16 +94,17 @@ class Rendered:
         return bitmap
 
     def _said(self, what: str, work: Callable[[], _Made]) -> _Made:
+        left = Effort(self._patience.left_ns, self._heap_bytes)
         try:
-            made, took_ns = within(Effort(self._patience.left_ns, self._heap_bytes), what, work)
+            made, took_ns = self._within(left, what, work)
         except pypdfium2.PdfiumError as error:
             raise Malformed(Reason.SYNTAX, f"PDFium fails at {what}") from error
         self._patience.took(took_ns)
         return made
 
 
-def _begin_anew() -> None:
-    """PDFium as it is after its start, and without this machine's fonts.
+def _opened(untrusted: bytes) -> pypdfium2.PdfDocument:
+    """By PDFium as it is after its start, and without this machine's fonts.
 
     It remembers which font it took for one that a document names and does not hold, and takes
     another the next time: what a page looks like would depend on the messages before it.
@@ -111,3 +113,4 @@ def _begin_anew() -> None:
     pdfium_c.FPDF_InitLibraryWithConfig(pdfium_c.FPDF_LIBRARY_CONFIG(
         version=2, m_pUserFontPaths=_NO_FONT_PATHS, m_pIsolate=None, m_v8EmbedderSlot=0,
     ))  # fmt: skip
+    return pypdfium2.PdfDocument(untrusted)

@@ -20,6 +20,7 @@ from filters.formats.containers import ArchiveKind, kind_of, opened
 from filters.formats.entry_names import extension
 from filters.formats.part_chain import PartChain, PartStage, PartStopped, at_part
 from schemas.cbor import CborValue, encode
+from schemas.effort import Within, unbounded
 from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
@@ -77,8 +78,13 @@ class ArchiveRebuildParameters(ContainerParameters):
 
 def make(parameters: ArchiveRebuildParameters, documents: Documents) -> Run:
     """A run that rebuilds; raises `Broken` for stages that may not stand in the table."""
+    return make_bounded(parameters, documents, unbounded)
+
+
+def make_bounded(parameters: ArchiveRebuildParameters, documents: Documents, within: Within) -> Run:
+    """The same, with foreign code of the parts' stages held to bounds."""
     table = {
-        name: (line, PartChain(line.stage, documents) if line.stage else None)
+        name: (line, PartChain(line.stage, documents, within) if line.stage else None)
         for line in parameters.parts
         for name in line.extensions
     }
@@ -195,5 +201,5 @@ STAGE = StageType(
     parameters=ArchiveRebuildParameters,
     make=make,
     summary="an archive is opened, each part goes through its own chain, and crosses as CBOR",
-    threads=True,  # of the parts that are PDFs
+    make_bounded=make_bounded,
 )

@@ -9,6 +9,7 @@ metadata's `type`.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +17,6 @@ import pypdfium2
 from pydantic import Field, model_validator
 
 from filters.checks.pdf_recognise import SMALLEST, PdfParameters, warm_up
-from filters.formats.left_behind import Effort, make_ready
 from filters.formats.pdf_builder import Builder
 from filters.formats.pdf_decoded import check_pictures
 from filters.formats.pdf_opened import FOUND, beside_pages, opened, set_limits
@@ -35,6 +35,7 @@ from filters.formats.picture_pixels import halved
 from filters.formats.picture_pixels import warm_up as warm_up_pictures
 from filters.formats.picture_structure import PictureLimits
 from schemas.cbor import encode
+from schemas.effort import Effort, Within, unbounded
 from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
@@ -90,13 +91,17 @@ class PdfRebuildParameters(PdfParameters):
 
 
 def make(parameters: PdfRebuildParameters, documents: Documents) -> Run:
-    """A run that rebuilds."""
+    """A run that rebuilds, with PDFium held to nothing."""
+    return make_bounded(parameters, documents, unbounded)
+
+
+def make_bounded(parameters: PdfRebuildParameters, documents: Documents, within: Within) -> Run:
+    """A run that rebuilds, with PDFium held to the bounds of the parameters."""
     limits = parameters.limits()
     set_limits(limits)
     warm_up(limits)
     warm_up_pictures()
-    make_ready()
-    way = _clean if parameters.way == "clean" else _raster
+    way = _clean if parameters.way == "clean" else partial(_raster, within)
     way(SMALLEST, PdfRebuildParameters(way=parameters.way, dpi=parameters.dpi), PdfLimits())
 
     def run(message: Message) -> Answer:
@@ -128,13 +133,13 @@ def _clean(
 
 
 def _raster(
-    untrusted: bytes, parameters: PdfRebuildParameters, limits: PdfLimits
+    within: Within, untrusted: bytes, parameters: PdfRebuildParameters, limits: PdfLimits
 ) -> tuple[bytes, set[str]]:
     with opened(untrusted, limits) as pdf:
         check_pictures(pdf, limits.pixels_max)
     bounds = PictureLimits(limits.pixels_max, limits.all_pixels_max, 65_535, limits.pages_max)
     most = Effort(parameters.paint_ms_max * NS_A_MS, parameters.paint_bytes_max)
-    with Rendered(untrusted, parameters.dpi, bounds, most) as document:
+    with Rendered(untrusted, parameters.dpi, bounds, most, within) as document:
         picture = Picture("pdf", [], 0, parameters.dpi)
         pages = (_frame(document.page(at)) for at in parameters.kept(document.count))
         return write_frames(picture, pages), {"everything but what is seen"}
@@ -192,5 +197,5 @@ STAGE = StageType(
     parameters=PdfRebuildParameters,
     make=make,
     summary="a PDF is built anew from what its pages need, or as pictures of its pages",
-    threads=True,  # to paint
+    make_bounded=make_bounded,
 )

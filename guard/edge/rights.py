@@ -52,8 +52,8 @@ def write_rights(
 ) -> dict[str, Value]:  # fmt: skip
     """The rights of one process, for its spec. `user` and `group` are None without root.
 
-    root: the one directory that a role which connects must name something in. threads: of a stage
-    that the catalog says starts some.
+    root: the one directory that a role which connects must name something in. threads: whether
+    it holds foreign code to bounds, which it does in threads.
     """
     owns_network = bool(role.may & (May.SEND_UDP | May.RECEIVE_UDP | May.SERVE))
     return {

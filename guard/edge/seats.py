@@ -23,7 +23,7 @@ class Seat:
 
     ends      what such a process calls the channels it hears and tells
     asks_for  of a process that asks the scanner: the line of the stage that it does so for
-    threads   whether it runs the code of a stage that starts threads
+    threads   whether it runs the code of a stage that has foreign code held to bounds
     """
 
     name: str
@@ -69,7 +69,7 @@ def seats_of(journey: Journey, lines: list[StageLine], isolation: str = "pooled"
                 made = _keeper_and_cells(link, line, position, listed.kind)
             else:
                 made = [Seat(f"stage:{line.name}", link, line, position, listed.kind)]
-            made[-1].threads = listed.threads
+            made[-1].threads = listed.bounds
             seats += [*made[:-1], _with_scanner(made[-1])] if line.name in asking else made
     return seats
 

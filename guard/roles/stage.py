@@ -7,7 +7,7 @@ was taken has been given: so a chain drains from its head.
 `isolation = "pooled"`: the process itself reads no message. It starts a worker by fork, watches it,
 and starts a fresh one after so many messages; what waits in the inlet waits meanwhile. A worker
 that takes too long over a message, or breaks, is ended, and the process with it. One that has left
-work behind is replaced too, after its answer (`filters.formats.left_behind`). Without a word on
+work behind is replaced too, after its answer (`guard.edge.left_behind`). Without a word on
 isolation (a rehearsal) it does the work itself.
 """
 
@@ -15,12 +15,12 @@ import select
 from collections.abc import Callable
 
 from filters.catalog import load
-from filters.formats.left_behind import works_on
 from guard.core.chain import Place, Step
 from guard.core.watch import Spent, Watch
 from guard.edge.asking import asker_of
 from guard.edge.clock import monotonic_ns
 from guard.edge.forking import EXIT_ALONE, Children, Ended, Page
+from guard.edge.left_behind import bounder, works_on
 from guard.edge.rights import confinement_of
 from guard.edge.scanning import ANSWER, QUESTION
 from guard.edge.sockets import Inlet, Outlet, close_descriptor
@@ -165,6 +165,8 @@ def step_of(spec: Spec, key: bytes, scope: bytes) -> Step:
     documents = {**spec.documents, **tokens}
     if stage.make_asking is not None:
         run = stage.make_asking(parameters, documents, asker_of(spec))
+    elif stage.make_bounded is not None:
+        run = stage.make_bounded(parameters, documents, bounder())
     else:
         run = stage.make(parameters, documents)
     place = Place(

@@ -29,7 +29,9 @@ from filters.formats.picture_pixels import decode
 from filters.formats.picture_structure import PictureLimits
 from filters.normalizers.pdf_rebuild import PdfRebuildParameters
 from filters.normalizers.pdf_rebuild import make as pdf_rebuild
+from filters.normalizers.pdf_rebuild import make_bounded as pdf_rebuild_within
 from filters.twins import pdf_read, picture_read
+from guard.edge.left_behind import bounder
 from schemas.errors import Malformed
 from schemas.message import Message, Meta
 from schemas.verdict import Changed
@@ -79,7 +81,7 @@ def pdf_target() -> Target:
 
 def painting_target() -> Target:
     """A page of any content as a picture, in a child: PDFium may end that, and nothing else may."""
-    rebuild = pdf_rebuild(PdfRebuildParameters(way="raster", dpi=36), {})
+    rebuild = pdf_rebuild_within(PdfRebuildParameters(way="raster", dpi=36), {}, bounder())
 
     def paint(payload: bytes) -> None:
         started_s = time.process_time()

@@ -10,11 +10,13 @@ from typing import Protocol
 import pytest
 
 from filters import catalog
+from guard.edge.left_behind import bounder
 from schemas.errors import Malformed
 from schemas.message import Message, Meta
 from schemas.stage import Kind, Run
 from schemas.verdict import Answer, Changed, Hold, Pass, Refuse
 
+WITHIN = bounder()
 PACKS = Path(__file__).parent.parent.parent / "schemas" / "packs"
 SHARED = Path(__file__).parent.parent.parent.parent / "shared" / "samples"
 
@@ -43,7 +45,7 @@ class Chain:
         for row in table["stage"]:
             stage = catalog.load(row.get("use", row["name"]))
             parameters = stage.parameters(**row.get("parameters", {}))
-            self.stages.append((row["name"], stage.kind, stage.make(parameters, documents)))
+            self.stages.append((row["name"], stage.kind, stage.made(parameters, documents, WITHIN)))
 
     def __call__(self, message: Message) -> Outcome:
         queues = ""

@@ -15,7 +15,7 @@ from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.stage import Run
 from schemas.verdict import Changed, Hold, Pass, Refuse
-from tests.filters.conftest import changed, message
+from tests.filters.conftest import WITHIN, changed, message
 from tests.filters.hostile.pdf_forge import CONTENT as SHOWN
 from tests.filters.hostile.pdf_forge import good, pdf, stream
 
@@ -24,7 +24,7 @@ WORDS = {"words.txt": b"hello\nnight owl\n"}
 
 def made(name: str, documents: dict[str, bytes] | None = None, **parameters: Any) -> Run:
     stage = catalog.load(name)
-    return stage.make(stage.parameters(**parameters), documents or {})
+    return stage.made(stage.parameters(**parameters), documents or {}, WITHIN)
 
 
 def stopped(run: Run, given: Message) -> str:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
-from filters.formats.left_behind import Effort
 from filters.formats.pdf_rendered import NS_A_BYTE, Patience
 from filters.formats.picture_model import read
 from filters.formats.picture_structure import PictureLimits
+from schemas.effort import Effort
 from tests.filters.conftest import alone, message
 from tests.filters.hostile.painting_forge import (
     GROUP,

@@ -24,6 +24,7 @@ from schemas.policy import PAYLOAD_BYTES_MAX
 from schemas.reasons import REASON_BYTES_MAX, Reason
 from schemas.stage import Documents, Kind, Run, StageType
 from schemas.verdict import SENTENCE_CHARACTERS_MAX, Answer, Changed, Hold, Pass, Refuse
+from tests.filters.conftest import WITHIN
 
 PACKS = Path(__file__).parents[3] / "schemas" / "packs"
 EXAMPLES = Path(__file__).with_name("examples")  # of stages that no pack has
@@ -122,7 +123,7 @@ def folder_of(pack: str) -> Path:
 def make(row: Row, documents: Documents) -> tuple[StageType, Run]:
     stage = catalog.load(row.get("use", row["name"]))
     parameters = stage.parameters.model_validate(row.get("parameters", {}))
-    return stage, stage.make(parameters, documents)
+    return stage, stage.made(parameters, documents, WITHIN)
 
 
 @cache

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -62,14 +63,20 @@ def test_a_child_may_start_threads_where_its_parent_may(
         confine(confinement)
         self_test(confinement)
         children.prove()
-        told: list[str] = []
-        for target in (lambda: None, lambda: os._exit(3)):
-            thread = threading.Thread(target=target)
-            children.start(lambda: thread.start() or thread.join() or 7)
+        told = []
+        for code in (0, 3):
+            children.start(partial(in_a_thread, code))
             told.append(await_end(children).words)
         return "; ".join(told)
 
     assert in_child(act, user) == "ended with exit 7; ended with exit 3"
+
+
+def in_a_thread(code: int) -> int:
+    thread = threading.Thread(target=lambda: code and os._exit(code))
+    thread.start()
+    thread.join()
+    return 7
 
 
 def test_a_child_may_do_less_than_its_parent(

@@ -2,10 +2,9 @@
 
 Takes a function that spends its time in a C library (which lets go of Python's lock meanwhile) and
 what it may take; runs it in a thread, and looks at that thread's processor time and at the heap of
-the process while it runs. Gives what the function gives. Raises `Malformed` (EFFORT_OUT_OF_BOUNDS)
-once it has taken more: nothing but the end of the process ends such a thread, so `works_on` is
-true from then on, and who runs stages (`guard.roles.stage`) starts a fresh process before the next
-message. docs/adr/0017
+the process while it runs. Nothing but the end of the process ends such a thread: `works_on` is true
+from then on, and the stage's process (`guard.roles.stage`) is replaced before the next message.
+docs/adr/0017-foreign-code-is-left-behind.md
 
 The heap is what the C library has given out (mallinfo2(3), of glibc 2.33): memory that is asked
 for counts before it is used.
@@ -15,23 +14,15 @@ import ctypes
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic
 
+from schemas.effort import Effort, Made, Within
 from schemas.errors import Broken, Malformed
 from schemas.reasons import Reason
 
 STACK_BYTES = 8 * 2**20  # as the first thread of a process has it
 LOOK_S = 0.002
 _ARENA_MAX = -8  # mallopt(3)
-
-Made = TypeVar("Made")
-
-
-class Effort(NamedTuple):
-    """Processor time in nanoseconds, and bytes of the heap at one time."""
-
-    cpu_ns: int
-    heap_bytes: int
 
 
 class _Heap(ctypes.Structure):
@@ -104,19 +95,22 @@ def works_on() -> bool:
     return bool(_left)
 
 
-def await_left() -> None:
-    """Wait until what was given up has ended. Not in a guard, which ends the process instead."""
-    while _left:
+def bounder() -> Within:
+    """Who holds foreign code to its bounds. Once a process, before it is confined.
+
+    Raises `Broken` where the C library is too old.
+    """
+    if not hasattr(_LIBRARY, "mallinfo2"):
+        raise Broken(Reason.ARGUMENT, "the C library has no mallinfo2: glibc 2.33 is needed")
+    threading.stack_size(STACK_BYTES)
+    _LIBRARY.mallopt(_ARENA_MAX, 1)  # threads share one heap: none reserves a new one
+    return _within
+
+
+def _within(most: Effort, what: str, work: Callable[[], Made]) -> tuple[Made, int]:
+    while _left:  # not in a guard, which ends the process instead
         _left[-1].ended(None)
         _left.pop()
-
-
-def within(most: Effort, what: str, work: Callable[[], Made]) -> tuple[Made, int]:
-    """What `work` gives, and the processor time that it took. Raises what it raises.
-
-    what: what it does, for the sentence of a refusal.
-    """
-    await_left()
     before = _heap_bytes()
     thread = _Thread(work)
     while not thread.ended(LOOK_S):
@@ -129,14 +123,6 @@ def within(most: Effort, what: str, work: Callable[[], Made]) -> tuple[Made, int
         _left.append(thread)
         raise Malformed(Reason.EFFORT_OUT_OF_BOUNDS, f"{what} takes too much {taken}")
     return thread.made()
-
-
-def make_ready() -> None:
-    """Once a process, before it is confined. Raises `Broken` where the C library is too old."""
-    if not hasattr(_LIBRARY, "mallinfo2"):
-        raise Broken(Reason.ARGUMENT, "the C library has no mallinfo2: glibc 2.33 is needed")
-    threading.stack_size(STACK_BYTES)
-    _LIBRARY.mallopt(_ARENA_MAX, 1)  # threads share one heap: none reserves a new one
 
 
 def _heap_bytes() -> int:
