@@ -20,14 +20,14 @@ class Effort(NamedTuple):
 class Within(Protocol):
     """Does some work."""
 
-    def __call__(self, most: Effort, what: str, work: Callable[[], Made]) -> tuple[Made, int]:
-        """What `work` gives, and the processor time that it took in nanoseconds.
+    def __call__(self, most: Effort, what: str, work: Callable[[], Made]) -> tuple[Made, Effort]:
+        """What `work` gives, the processor time that it took, and what it has added to the heap.
 
         most: raises `Malformed` (EFFORT_OUT_OF_BOUNDS) once it takes more; it may go on then, and
         nothing that it uses can be used again. what: what it does, for the sentence.
         """
 
 
-def unbounded(most: Effort, what: str, work: Callable[[], Made]) -> tuple[Made, int]:
-    """For where nobody holds it to anything: no time is told."""
-    return work(), 0
+def unbounded(most: Effort, what: str, work: Callable[[], Made]) -> tuple[Made, Effort]:
+    """For where nobody holds it to anything: nothing is told."""
+    return work(), Effort(0, 0)

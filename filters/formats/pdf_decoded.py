@@ -12,11 +12,12 @@ from typing import Any
 
 import pikepdf
 
-from filters.formats.pdf_filters import before_last, names_of
+from filters.formats.pdf_filters import before_last, inflated_bytes, names_of
 from filters.formats.picture_structure import broken
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
+CODED_BYTES_MAX = 32 * 2**20
 PIXELS_A_PIXEL = 4  # of a picture's, for one that a page may have: scans are finer than screens
 _FRAME = re.compile(rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf].{3}(..)(..)", re.DOTALL)  # T.81
 _SIZE = b"\xff\x4f\xff\x51"  # start of a JPEG 2000 codestream, and of its size (T.800, A.5.1)
@@ -42,12 +43,23 @@ def _sizes(stream: Any) -> Iterator[tuple[int, int]]:
         yield _whole(stream.get("/Width", 0)), _whole(stream.get("/Height", 0))
     names = names_of(stream.get("/Filter"))
     if names[-1:] in (["DCTDecode"], ["DCT"]):
-        for size in _FRAME.finditer(before_last(stream, names)):
+        for size in _FRAME.finditer(_coded(stream, names)):
             yield int.from_bytes(size[2], "big"), int.from_bytes(size[1], "big")
     elif names[-1:] == ["JPXDecode"]:
-        yield from _jpx_sizes(before_last(stream, names))
+        yield from _jpx_sizes(_coded(stream, names))
     elif names[-1:] == ["JBIG2Decode"]:
-        yield from _jbig2_sizes(before_last(stream, names))
+        yield from _jbig2_sizes(_coded(stream, names))
+
+
+def _coded(stream: Any, names: list[str]) -> bytes:
+    """What the picture's decoder is given: it may be deflated, and cannot be made much smaller."""
+    inflates = names[0] in ("FlateDecode", "Fl")
+    if (
+        inflates
+        and inflated_bytes(bytes(stream.read_raw_bytes()), CODED_BYTES_MAX) > CODED_BYTES_MAX
+    ):
+        raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "a picture is inflated to too many bytes")
+    return before_last(stream, names)
 
 
 def _whole(value: Any) -> int:

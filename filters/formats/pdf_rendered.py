@@ -21,7 +21,8 @@ from schemas.reasons import Reason
 
 POINTS_AN_INCH = 72
 NS_A_BYTE = 500  # of the file: a plot of 100,000 points has 2 MB, and takes half a second
-NS_A_PIXEL = 100  # that was painted: five times what pages of text take
+NS_A_PIXEL = 60  # that was painted: three times what pages of text take
+BYTES_A_PIXEL = 4
 _WHITE = (255, 255, 255, 255)
 _FLAGS = pdfium_c.FPDF_ANNOT | pdfium_c.FPDF_REVERSE_BYTE_ORDER
 _NO_FONT_PATHS = (ctypes.POINTER(ctypes.c_char) * 1)()  # ended by a null pointer
@@ -30,19 +31,24 @@ _Made = TypeVar("_Made")
 
 
 class Patience:
-    """The processor time that is left for a document: so much at first, and with each page that is
-    painted a little more, but never more than at first. One page can never take more than that."""
+    """What is left for a document. Of processor time so much at first, and with each page that is
+    painted a little more, but never more than at first: so no page takes more than that. Of memory
+    what no page before has kept."""
 
     def __init__(self, most: Effort, file_bytes: int) -> None:
-        self._full_ns = self.left_ns = most.cpu_ns + NS_A_BYTE * file_bytes
+        self._full_ns = most.cpu_ns + NS_A_BYTE * file_bytes
+        self.left = Effort(self._full_ns, most.heap_bytes)
 
-    def took(self, ns: int) -> None:
-        """So much was taken."""
-        self.left_ns -= ns
+    def took(self, taken: Effort) -> None:
+        """So much was taken, and so much is kept."""
+        self.left = Effort(self.left.cpu_ns - taken.cpu_ns, self.left.heap_bytes - taken.heap_bytes)
 
     def painted(self, pixels: int) -> None:
-        """A page of so many pixels was painted."""
-        self.left_ns = min(self.left_ns + NS_A_PIXEL * pixels, self._full_ns)
+        """A page of so many pixels was painted, and they are given back."""
+        self.left = Effort(
+            min(self.left.cpu_ns + NS_A_PIXEL * pixels, self._full_ns),
+            self.left.heap_bytes + BYTES_A_PIXEL * pixels,
+        )
 
 
 class Rendered:
@@ -54,7 +60,6 @@ class Rendered:
         self._scale = dpi / POINTS_AN_INCH
         self._bounds = bounds
         self._patience = Patience(most, len(untrusted))
-        self._heap_bytes = most.heap_bytes
         self._within = within
         self._all_pixels = 0
         self._document = self._said("opening the PDF", lambda: _opened(untrusted))
@@ -94,12 +99,11 @@ class Rendered:
         return bitmap
 
     def _said(self, what: str, work: Callable[[], _Made]) -> _Made:
-        left = Effort(self._patience.left_ns, self._heap_bytes)
         try:
-            made, took_ns = self._within(left, what, work)
+            made, taken = self._within(self._patience.left, what, work)
         except pypdfium2.PdfiumError as error:
             raise Malformed(Reason.SYNTAX, f"PDFium fails at {what}") from error
-        self._patience.took(took_ns)
+        self._patience.took(taken)
         return made
 
 

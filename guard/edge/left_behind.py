@@ -22,6 +22,7 @@ from schemas.reasons import Reason
 
 STACK_BYTES = 8 * 2**20  # as the first thread of a process has it
 LOOK_S = 0.002
+LOOKS_WAIT = 20  # times as long as a look takes, which in a heap of many pieces is long
 _ARENA_MAX = -8  # mallopt(3)
 
 
@@ -107,22 +108,25 @@ def bounder() -> Within:
     return _within
 
 
-def _within(most: Effort, what: str, work: Callable[[], Made]) -> tuple[Made, int]:
+def _within(most: Effort, what: str, work: Callable[[], Made]) -> tuple[Made, Effort]:
     while _left:  # not in a guard, which ends the process instead
         _left[-1].ended(None)
         _left.pop()
     before = _heap_bytes()
-    thread = _Thread(work)
-    while not thread.ended(LOOK_S):
+    thread, wait_s = _Thread(work), LOOK_S
+    while not thread.ended(wait_s):
+        looked_s = time.perf_counter()
         if thread.cpu_ns() > most.cpu_ns:
             taken = "processor time"
         elif _heap_bytes() - before > most.heap_bytes:
             taken = "memory"
         else:
+            wait_s = max(LOOK_S, LOOKS_WAIT * (time.perf_counter() - looked_s))
             continue
         _left.append(thread)
         raise Malformed(Reason.EFFORT_OUT_OF_BOUNDS, f"{what} takes too much {taken}")
-    return thread.made()
+    made, cpu_ns = thread.made()
+    return made, Effort(cpu_ns, _heap_bytes() - before)
 
 
 def _heap_bytes() -> int:

@@ -91,14 +91,29 @@ def test_a_policy_says_how_long_a_page_may_take_and_how_much_memory() -> None:
 
 
 def test_what_a_document_may_take_grows_with_its_size_and_the_pages_that_were_painted() -> None:
-    patience = Patience(Effort(1_000, 1), 2)
+    patience = Patience(Effort(1_000, 900), 2)
     left = []
-    for pixels, took in ((1, 300), (4, 200), (1_000_000, 0)):
-        left.append(patience.left_ns)
-        patience.took(took)
+    for pixels, took, kept in ((1, 300, 4), (4, 200, 116), (1_000_000, 0, 4_000_000)):
+        left.append(patience.left)
+        patience.took(Effort(took, kept))
         patience.painted(pixels)
-    assert left == [1_000 + 2 * NS_A_BYTE, 1_800, 2_000]
-    assert patience.left_ns == left[0]
+    assert left == [(1_000 + 2 * NS_A_BYTE, 900), (1_800, 900), (2_000, 800)]
+    assert patience.left == (2_000, 800)
+
+
+def test_what_pages_keep_is_counted_together() -> None:
+    """Each page a large function, which PDFium keeps with the document."""
+    shades = b"<</ShadingType 2/ColorSpace/DeviceRGB/Coords[0 0 9 9]/Function %d 0 R>>"
+    samples = b"/FunctionType 0/Domain[0 1]/Range[0 1 0 1 0 1]/Size[9000000]/BitsPerSample 8"
+    one = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/Contents 4 0 R/Resources<</Shading<</S "
+    pages = {f"o{20 + at}": one + shades % (40 + at) + b">>>>>>" for at in range(12)}
+    functions = {f"o{40 + at}": stream(bytes(27_000_000), samples, True) for at in range(12)}
+    kids = b" ".join(b"%d 0 R" % (20 + at) for at in range(12))
+    tree = b"<</Type/Pages/Kids[%s]/Count 12>>" % kids
+    payload = page(b"/S sh", o2=tree, **pages, **functions)
+    run = made("pdf_rebuild", way="raster", inflated_bytes_max=400_000_000)
+    assert alone(lambda: stopped(run, message(payload))) == "effort-out-of-bounds"
+    crossed(payload, way="raster", inflated_bytes_max=400_000_000, pages_last=2)
 
 
 def test_a_page_that_takes_too_long_is_refused_wherever_it_stands() -> None:

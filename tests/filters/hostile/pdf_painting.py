@@ -287,6 +287,9 @@ BOMBS: Mapping[str, Callable[[], bytes]] = {
     "a grid of JBIG2": lambda: page(PICTURE + b"/X Do", X, o9=stream(
         zlib.compress(halftone(30_000), 9), b"/Type/XObject/Subtype/Image/Width 9/Height 9"
         b"/BitsPerComponent 1/ColorSpace/DeviceGray/Filter[/FlateDecode/JBIG2Decode]")),
+    "a picture inflated without end": lambda: page(PICTURE + b"/X Do", X, o9=stream(
+        zlib.compress(bytes(99_000_000), 9), b"/Type/XObject/Subtype/Image/Width 9/Height 9"
+        b"/BitsPerComponent 8/ColorSpace/DeviceGray/Filter[/FlateDecode/DCTDecode]")),
     "a progressive JPEG of much memory": lambda: page(
         PICTURE + b"/X Do", X, o9=coded(wide_jpeg(9_000), b"DCTDecode")
     ),
@@ -305,14 +308,16 @@ BOMBS: Mapping[str, Callable[[], bytes]] = {
 }  # fmt: skip
 
 
-_TOO_LARGE = frozenset({
-    "a JPEG 2000 of its own size", "a JBIG2 of its own size", "JBIG2 of many regions",
-    "a progressive JPEG of too many pixels",
-})  # fmt: skip
+_REASONS = {
+    "a JPEG 2000 of its own size": "too-many-pixels",
+    "a JBIG2 of its own size": "too-many-pixels",
+    "JBIG2 of many regions": "too-many-pixels",
+    "a progressive JPEG of too many pixels": "too-many-pixels",
+    "a picture inflated without end": "size-out-of-bounds",
+}
 
 
 def hostile() -> Iterator[Case]:
     """Each, refused for what it takes to paint, or for the size of a picture."""
     for name, make in BOMBS.items():
-        reason = "too-many-pixels" if name in _TOO_LARGE else "effort-out-of-bounds"
-        yield Case(f"bomb: {name}", make(), (reason,))
+        yield Case(f"bomb: {name}", make(), (_REASONS.get(name, "effort-out-of-bounds"),))
