@@ -2,10 +2,10 @@
 
     python -m bench.refusals [--only FORMAT]
 
-Takes every sample of tests/filters/hostile, through both chains of each pack that it names, in a
-process that may map 300 MB more than the made chains; prints for each format how many there are,
-how many were refused, and the slowest with its processor time, the median of five runs. The figures
-in docs/benchmarks.md come from here.
+Takes every sample of tests/filters/hostile, each in a process of its own, through both chains of
+each pack that it names; prints for each format how many there are, how many were refused, the
+slowest with its processor time, and by how much a process grew at most: medians of five runs. The
+figures in docs/benchmarks.md come from here.
 """
 
 import argparse
@@ -30,16 +30,22 @@ def outcomes(name: str, pack: str) -> list[dict[str, Any]]:
 
 
 def row(name: str, pack: str) -> str:
-    """A line of the table: format, samples, refused, the slowest."""
+    """A line of the table: format, samples, refused, the slowest, the largest."""
     runs = [outcomes(name, pack) for _ in range(RUNS)]
-    seconds = {
-        sample["name"]: statistics.median(run[at]["cpu_s"] for run in runs)
-        for at, sample in enumerate(runs[0])
-    }
+    seconds, megabytes = (
+        {
+            sample["name"]: statistics.median(run[at][figure] for run in runs)
+            for at, sample in enumerate(runs[0])
+        }
+        for figure in ("cpu_s", "grown_mb")
+    )
     refused = sum(bool(sample["stage"]) for sample in runs[0])
     slowest = max(seconds, key=lambda each: seconds[each])
-    where = f"{name}, `{pack}`"
-    return f"{where:28} {len(seconds):4} {refused:4} {seconds[slowest]:6.3f} s  {slowest}"
+    largest = max(megabytes, key=lambda each: megabytes[each])
+    return (
+        f"{f'{name}, {pack}':28} {len(seconds):4} {refused:4} {seconds[slowest]:6.3f} s  {slowest};"
+        f" {megabytes[largest]:4.0f} MB  {largest}"
+    )
 
 
 def main() -> None:

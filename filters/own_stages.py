@@ -146,6 +146,11 @@ def stage_in(found: Installed) -> StageType:
         ) from error
     if not isinstance(stage, StageType):
         raise Broken(Reason.ARGUMENT, f"{found.module} of {found.name} is no StageType")
+    if stage.make_asking is not None or stage.make_bounded is not None:
+        raise Broken(
+            Reason.ARGUMENT, f"the site's own stage {found.name} has make_asking or make_bounded,"
+            " for which the list of stages would have to name it",
+        )  # fmt: skip
     return stage
 
 

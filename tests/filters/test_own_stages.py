@@ -109,6 +109,11 @@ def test_it_is_what_the_policy_says_of_it(packages: Path, changed: dict[str, Any
         (SOURCE.replace("from pydantic", "from .helper import y\nfrom pydantic"), "imports ."),
         (SOURCE + "raise OSError('no')\n", "cannot be loaded: OSError: no"),
         (SOURCE + "STAGE = 3\n", "is no StageType"),
+        (
+            SOURCE.replace("make=make,", "make=make, make_asking=make,"),
+            "has make_asking or",
+        ),
+        (SOURCE.replace("make=make,", "make=make, make_bounded=make,"), "or make_bounded"),
         (SOURCE + "raise SystemExit(0)\n", "cannot be loaded: SystemExit: 0"),
         ("# coding: utf-7\n" + SOURCE, "its encoding is utf-7, and not UTF-8"),
         (SOURCE + "(", "cannot be loaded: SyntaxError"),

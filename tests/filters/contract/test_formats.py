@@ -25,6 +25,7 @@ from tests.filters.hostile.chains import Pack
 ROOT = Path(__file__).parents[3]
 HOSTILE_SAMPLES_MIN = 60
 CPU_S_MAX = 1.0
+GROWN_MB_MAX = 300.0
 RUNS = [(given, pack) for given in formats() for pack in given.packs]
 IDS = [f"{given.name}-{pack}" for given, pack in RUNS]
 
@@ -60,7 +61,7 @@ def test_hostile_samples_are_refused_by_the_right_reason_and_sound_ones_rebuilt(
             right = found["stage"] and found["reason"] in wanted[found["name"]]
         else:
             right = not found["stage"] and found["again"] == found["delivered"]
-        if not right or found["cpu_s"] > CPU_S_MAX:
+        if not right or found["cpu_s"] > CPU_S_MAX or found["grown_mb"] > GROWN_MB_MAX:
             wrong.append(tuple(found.values()))
     assert wrong == []
 
