@@ -59,7 +59,7 @@ class _Thread(Generic[Made]):
             self._failed = error
         self._cpu_ns = time.thread_time_ns()
 
-    def ended(self, wait_s: float | None) -> bool:
+    def ended(self, wait_s: float) -> bool:
         """Whether it has ended, once it has or after so long."""
         self._thread.join(wait_s)
         return not self._thread.is_alive()
@@ -92,14 +92,15 @@ _left: list[_Thread[Any]] = []
 
 
 def works_on() -> bool:
-    """Whether something is running that was given up, or has run since."""
-    return bool(_left)
+    """Whether something is running that was left behind."""
+    return any(not thread.ended(0) for thread in _left)
 
 
 def bounder() -> Within:
     """Who holds foreign code to its bounds. Once a process, before it is confined.
 
-    Raises `Broken` where the C library is too old.
+    Raises `Broken` where the C library is too old. What it gives raises `Broken` while something
+    that was left behind is at work.
     """
     if not hasattr(_LIBRARY, "mallinfo2"):
         raise Broken(Reason.ARGUMENT, "the C library has no mallinfo2: glibc 2.33 is needed")
@@ -109,9 +110,8 @@ def bounder() -> Within:
 
 
 def _within(most: Effort, what: str, work: Callable[[], Made]) -> tuple[Made, Effort]:
-    while _left:  # not in a guard, which ends the process instead
-        _left[-1].ended(None)
-        _left.pop()
+    if works_on():  # the library serves one at a time, and this process is to be replaced
+        raise Broken(Reason.STAGE_FAILED, "what was left behind is still at work")
     before = _heap_bytes()
     thread, wait_s = _Thread(work), LOOK_S
     while not thread.ended(wait_s):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
-from filters.formats.pdf_rendered import NS_A_BYTE, Patience
+from filters.formats.pdf_rendered import NS_A_BYTE, NS_A_PIXEL, Patience
 from filters.formats.picture_model import read
 from filters.formats.picture_structure import PictureLimits
 from schemas.effort import Effort
@@ -97,8 +97,10 @@ def test_what_a_document_may_take_grows_with_its_size_and_the_pages_that_were_pa
         left.append(patience.left)
         patience.took(Effort(took, kept))
         patience.painted(pixels)
-    assert left == [(1_000 + 2 * NS_A_BYTE, 900), (1_800, 900), (2_000, 800)]
-    assert patience.left == (2_000, 800)
+    full = 1_000 + 2 * NS_A_BYTE
+    second = full - 300 + NS_A_PIXEL
+    assert left == [(full, 900), (second, 900), (second - 200 + 4 * NS_A_PIXEL, 800)]
+    assert patience.left == (full, 800)
 
 
 def test_what_pages_keep_is_counted_together() -> None:
