@@ -102,7 +102,7 @@ SMALLEST = _smallest()
 
 STAGE = StageType(
     name="pdf_recognise",
-    version=2,
+    version=3,
     kind=Kind.FILTER,
     side=Side.SOURCE,
     parameters=PdfParameters,

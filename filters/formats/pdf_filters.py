@@ -2,8 +2,8 @@
 
 Takes a document of pikepdf, raises `Malformed` where a stream is compressed twice or decodes to
 more than the bound. Deflated streams were counted by `pdf_structure`; here are those that are not:
-what is deflated beneath a filter for text is inflated in pieces that are not kept, LZW is counted
-code by code without building what it stands for, run lengths are decoded under qpdf's bound.
+what is deflated beneath a filter for text is inflated in pieces that are not kept, LZW and run
+lengths are counted code by code without building what they stand for.
 """
 
 import zlib
@@ -18,6 +18,7 @@ from schemas.reasons import Reason
 _COMPRESSING = frozenset({"FlateDecode", "Fl", "LZWDecode", "LZW", "RunLengthDecode", "RL"})
 _TEXT = frozenset({"ASCII85Decode", "A85", "ASCIIHexDecode", "AHx"})
 _PIECE_BYTES = 1 << 18
+_END_OF_RUNS = 128
 _CLEAR, _END, _CODES_MAX = 256, 257, 4096
 
 
@@ -37,7 +38,7 @@ def check_streams(pdf: pikepdf.Pdf, bytes_max: int) -> None:
         elif len(names) > 1 and names[-1] in ("FlateDecode", "Fl"):
             left -= inflated_bytes(before_last(thing, names), left)
         elif names and names[-1] in ("RunLengthDecode", "RL"):
-            left -= len(bytes(thing.get_stream_buffer(pikepdf.StreamDecodeLevel.specialized)))
+            left -= run_length_bytes(before_last(thing, names), left)
         if left < 0:
             raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "the streams hold too many bytes")
 
@@ -81,6 +82,22 @@ def _changes_early(stream: Any) -> int:
     if isinstance(parms, pikepdf.Array):
         parms = parms[-1] if len(parms) else None
     return int(parms.get("/EarlyChange", 1)) if isinstance(parms, pikepdf.Dictionary) else 1
+
+
+def run_length_bytes(raw: bytes, bytes_max: int) -> int:
+    """How many bytes run lengths (ISO 32000-2, 7.4.5) stand for; stops beyond the bound."""
+    total, at, end = 0, 0, len(raw)
+    while at < end and total <= bytes_max:
+        length = raw[at]
+        if length < _END_OF_RUNS:
+            at += length + 2
+            total += length + 1
+        elif length > _END_OF_RUNS:
+            at += 2
+            total += 257 - length
+        else:
+            break
+    return total
 
 
 def lzw_bytes(raw: bytes, early: int, bytes_max: int) -> int:

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from time import process_time
 from typing import Any
 
+import pikepdf
 import pytest
 
 from filters.formats.pdf_builder import Builder
 from filters.formats.pdf_charges import Charges, looks_like_steps
 from filters.formats.pdf_cmap import rewritten
+from filters.formats.pdf_filters import run_length_bytes
 from filters.formats.pdf_model import read
 from filters.formats.pdf_opened import opened
 from filters.formats.pdf_structure import PdfLimits
@@ -338,6 +340,21 @@ def test_streams_deflated_beneath_a_text_filter_are_counted() -> None:
     body = stream(raw, b"/Filter[/ASCII85Decode/FlateDecode]")
     payload = pdf(good(more=dict.fromkeys(range(6, 9), body)))
     assert stopped(made("pdf_recognise"), message(payload)) == "size-out-of-bounds"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_run_lengths_are_counted_as_they_are_decoded(seed: int) -> None:
+    chance = random.Random(seed)
+    runs = b"".join(
+        bytes([length]) + chance.randbytes(length + 1 if length < 128 else 1)
+        for length in chance.choices([*range(128), *range(129, 256)], k=200)
+    )
+    whole = runs + b"\x80behind the end"
+    held = pikepdf.new()
+    given = pikepdf.Stream(held, whole, pikepdf.Dictionary(Filter=pikepdf.Name.RunLengthDecode))
+    decoded = given.get_stream_buffer(pikepdf.StreamDecodeLevel.specialized)
+    assert run_length_bytes(whole, 10**9) == len(bytes(decoded))
+    assert 1_000 < run_length_bytes(runs, 1_000) <= 1_128
 
 
 def test_a_text_filter_beneath_a_deflated_one_is_not_taken() -> None:
