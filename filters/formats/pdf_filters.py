@@ -85,18 +85,19 @@ def _changes_early(stream: Any) -> int:
 
 
 def run_length_bytes(raw: bytes, bytes_max: int) -> int:
-    """How many bytes run lengths (ISO 32000-2, 7.4.5) stand for; stops beyond the bound."""
+    """How many bytes run lengths (ISO 32000-2, 7.4.5) stand for; stops beyond the bound, and not
+    at the end that they say, at which not every decoder stops."""
     total, at, end = 0, 0, len(raw)
     while at < end and total <= bytes_max:
         length = raw[at]
         if length < _END_OF_RUNS:
             at += length + 2
-            total += length + 1
+            total += length + 1 - max(at - end, 0)
         elif length > _END_OF_RUNS:
             at += 2
             total += 257 - length
         else:
-            break
+            at += 1
     return total
 
 
