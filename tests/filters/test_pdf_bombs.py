@@ -1,6 +1,5 @@
 """PDF files of a few kilobytes that ask for gigabytes or hours: refused, or of little cost."""
 
-import base64
 import random
 import zlib
 from collections import Counter
@@ -8,13 +7,11 @@ from collections.abc import Callable
 from time import process_time
 from typing import Any
 
-import pikepdf
 import pytest
 
 from filters.formats.pdf_builder import Builder
 from filters.formats.pdf_charges import Charges, looks_like_steps
 from filters.formats.pdf_cmap import rewritten
-from filters.formats.pdf_filters import run_length_bytes
 from filters.formats.pdf_model import read
 from filters.formats.pdf_opened import opened
 from filters.formats.pdf_structure import PdfLimits
@@ -333,33 +330,6 @@ def test_what_pages_share_is_held_once() -> None:
     held = [item for item in objects if isinstance(item, dict)]
     assert sum(item.get("Subtype") == "Image" for item in held) == 1
     assert sum(item.get("Type") == "Font" for item in held) == 1
-
-
-def test_streams_deflated_beneath_a_text_filter_are_counted() -> None:
-    raw = base64.a85encode(zlib.compress(b" " * 99_000_000, 9)) + b"~>"
-    body = stream(raw, b"/Filter[/ASCII85Decode/FlateDecode]")
-    payload = pdf(good(more=dict.fromkeys(range(6, 9), body)))
-    assert stopped(made("pdf_recognise"), message(payload)) == "size-out-of-bounds"
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_run_lengths_are_counted_as_they_are_decoded(seed: int) -> None:
-    chance = random.Random(seed)
-    runs = b"".join(
-        bytes([length]) + chance.randbytes(length + 1 if length < 128 else 1)
-        for length in chance.choices([*range(128), *range(129, 256)], k=200)
-    )
-    whole = runs + b"\x80behind the end"
-    held = pikepdf.new()
-    given = pikepdf.Stream(held, whole, pikepdf.Dictionary(Filter=pikepdf.Name.RunLengthDecode))
-    decoded = given.get_stream_buffer(pikepdf.StreamDecodeLevel.specialized)
-    assert run_length_bytes(whole, 10**9) == len(bytes(decoded))
-    assert 1_000 < run_length_bytes(runs, 1_000) <= 1_128
-
-
-def test_a_text_filter_beneath_a_deflated_one_is_not_taken() -> None:
-    body = stream(zlib.compress(b"z" * 1_000_000 + b"~>"), b"/Filter[/FlateDecode/ASCII85Decode]")
-    assert stopped(made("pdf_recognise"), message(pdf(good(more={6: body}))))
 
 
 def rasterised(payload: bytes) -> str:
