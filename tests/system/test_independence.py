@@ -24,6 +24,7 @@ SHARED = {
     "_distutils_hack": "Python's own start, where setuptools is installed",
     "_sysconfigdata": "Python's own start",
     "guard": "frames, receipts and confinement: nothing of it looks into a payload",
+    "schemas.effort": "nouns: what foreign code may take of a process",
     "schemas.errors": "nouns",
     "schemas.kinds": "nouns",
     "schemas.message": "nouns, and the canonical form of our own metadata",
