@@ -165,7 +165,9 @@ _STAGES: dict[str, Listed] = {
         "filters.twins.picture_words_twin", Kind.FILTER, Side.DESTINATION, 1
     ),
     # packs pdf and pdf_raster
-    "pdf_recognise": Listed("filters.checks.pdf_recognise", Kind.FILTER, Side.SOURCE, 3),
+    "pdf_recognise": Listed(
+        "filters.checks.pdf_recognise", Kind.FILTER, Side.SOURCE, 3, bounds=True
+    ),
     "pdf_rebuild": Listed(
         "filters.normalizers.pdf_rebuild", Kind.NORMALIZE, Side.SOURCE, 5, bounds=True
     ),

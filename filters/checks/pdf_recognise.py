@@ -13,6 +13,7 @@ from pydantic import Field
 from filters.formats.pdf_filters import check_streams
 from filters.formats.pdf_opened import FOUND, beside_pages, opened, set_limits
 from filters.formats.pdf_structure import PdfLimits, walk
+from schemas.effort import Effort, Within, unbounded
 from schemas.errors import Malformed
 from schemas.message import Message
 from schemas.reasons import Reason
@@ -21,6 +22,8 @@ from schemas.verdict import Answer, Pass, Refuse
 
 _REPAIRED = "Resources is missing"  # the one fault of whole files that is left to qpdf to mend
 Choice = Literal["refuse", "drop"]
+NS_FIRST, NS_A_BYTE = 500_000_000, 1_000  # ten times what files of common programs take
+HEAP_FIRST, HEAP_A_BYTE = 96 * 2**20, 8
 
 
 class PdfParameters(Parameters):
@@ -58,16 +61,26 @@ class PdfParameters(Parameters):
 
 
 def make(parameters: PdfParameters, documents: Documents) -> Run:
-    """A run that refuses what is no such PDF."""
+    """A run that refuses what is no such PDF, held to nothing."""
+    return make_bounded(parameters, documents, unbounded)
+
+
+def make_bounded(parameters: PdfParameters, documents: Documents, within: Within) -> Run:
+    """A run that refuses what is no such PDF, or takes more time or memory than its size allows."""
     limits = parameters.limits()
     set_limits(limits)
     warm_up(limits)
     refused = {name for name in FOUND if getattr(parameters, name) == "refuse"}
 
     def run(message: Message) -> Answer:
+        size = len(message.payload)
+        most = Effort(NS_FIRST + NS_A_BYTE * size, HEAP_FIRST + HEAP_A_BYTE * size)
+        return within(most, "reading the PDF", lambda: look(message))[0]
+
+    def look(message: Message) -> Answer:
         outside = walk(message.payload, limits)
         with opened(message.payload, limits) as pdf:
-            check_streams(pdf, limits.inflated_bytes_max)
+            check_streams(pdf, limits.inflated_bytes_max, len(message.payload))
             found = beside_pages(pdf)
             count = len(pdf.pages)
             if any(_REPAIRED not in str(warning) for warning in pdf.get_warnings()):
@@ -109,4 +122,5 @@ STAGE = StageType(
     make=make,
     summary="the file is a whole PDF within bounds, without what the policy refuses",
     rechecks=frozenset({"recognise"}),
+    make_bounded=make_bounded,
 )

@@ -11,23 +11,27 @@ from typing import Any
 
 import pikepdf
 
-from filters.formats.picture_structure import unwanted
+from filters.formats.picture_structure import broken, unwanted
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
 _COMPRESSING = frozenset({"FlateDecode", "Fl", "LZWDecode", "LZW", "RunLengthDecode", "RL"})
 _TEXT = frozenset({"ASCII85Decode", "A85", "ASCIIHexDecode", "AHx"})
 _PIECE_BYTES = 1 << 18
+LISTED_MAX = 8
 _END_OF_RUNS = 128
 _CLEAR, _END, _CODES_MAX = 256, 257, 4096
 
 
-def check_streams(pdf: pikepdf.Pdf, bytes_max: int) -> None:
-    """`Malformed` for a stream that would grow beyond the bound."""
-    left = bytes_max
+def check_streams(pdf: pikepdf.Pdf, bytes_max: int, size: int) -> None:
+    """`Malformed` for a stream that would grow beyond the bound. size: the file's bytes."""
+    left, coded = bytes_max, size
     for thing in pdf.objects:
         if not isinstance(thing, pikepdf.Stream):
             continue
+        coded -= length_of(thing)
+        if coded < 0:
+            broken("streams that lie in one another")
         names = names_of(thing.get("/Filter"))
         if sum(name in _COMPRESSING for name in names) > 1:
             unwanted("a stream that is compressed twice")
@@ -43,8 +47,16 @@ def check_streams(pdf: pikepdf.Pdf, bytes_max: int) -> None:
             raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "the streams hold too many bytes")
 
 
+def length_of(stream: Any) -> int:
+    """How many bytes a stream says that it has in the file."""
+    length = stream.get("/Length", 0)
+    return length if isinstance(length, int) else 0
+
+
 def names_of(value: Any) -> list[str]:
     """The filters that a stream names, in order."""
+    if isinstance(value, pikepdf.Array) and len(value) > LISTED_MAX:
+        unwanted("a stream under too many filters")
     named = [] if value is None else [value] if isinstance(value, pikepdf.Name) else list(value)
     return [str(name)[1:] for name in named]
 
@@ -55,6 +67,8 @@ def before_last(stream: Any, names: list[str]) -> bytes:
     if len(names) == 1:
         return raw
     parms: Any = stream.get("/DecodeParms", None)
+    if isinstance(parms, pikepdf.Array) and len(parms) > LISTED_MAX:
+        unwanted("a stream with parameters for too many filters")
     given = list(parms)[:-1] if isinstance(parms, pikepdf.Array) else []
     if any(isinstance(each, pikepdf.Dictionary) and len(each) for each in given):
         unwanted("a stream under filters with parameters")

@@ -18,6 +18,7 @@ from schemas.reasons import Reason
 NESTING_LEVELS_MAX = 64
 CONTAINER_ITEMS_MAX = 200_000
 FILTERS_MAX = 3
+OBJECTS_BYTES_MAX = 2**20  # of one stream of objects, or of one table: many times the usual
 _KINDS = ("/S", "/Subtype", "/Type")
 _ACTIVE = frozenset({"/JavaScript", "/Launch", "/RichMedia", "/Rendition", "/Movie", "/Sound",
                      "/SubmitForm", "/ImportData", "/Trans3D", "/3D", "/GoTo3DView",
@@ -49,15 +50,46 @@ def set_limits(limits: PdfLimits) -> None:
     )
 
 
+def _hold_inflating(bytes_max: int) -> None:
+    pikepdf.settings.set_qpdf_limits(flate_max_memory=bytes_max, run_length_max_memory=bytes_max)
+
+
+def _read_objects(pdf: pikepdf.Pdf, objects_max: int) -> None:
+    """Every object, one after another: a stream of objects is read whole with its first, and takes
+    the library some seventy times as much memory as it has bytes. Whoever holds this to bounds can
+    look in between."""
+    count = int(pdf.trailer.get("/Size", 0))
+    if count > objects_max + 1:
+        raise Malformed(Reason.TOO_MANY_ELEMENTS, "the PDF has too many objects")
+    for number in range(1, count):
+        isinstance(pdf.get_object(number, 0), pikepdf.Array)  # only now it is read
+    if len(pdf.objects) > objects_max:
+        raise Malformed(Reason.TOO_MANY_ELEMENTS, "the PDF has too many objects")
+
+
+def _check_tree(pages: Any, pages_max: int) -> None:
+    """`Malformed` for more pages than the bound, before the library makes a copy of each that is
+    named twice."""
+    waiting, left = [pages], pages_max
+    while waiting:
+        kids = waiting.pop().get("/Kids", [])
+        left -= len(kids) if isinstance(kids, pikepdf.Array) else 0
+        if left < -pages_max:  # nodes of the tree count too
+            raise Malformed(Reason.TOO_MANY_FRAMES, "the PDF has too many pages")
+        waiting += [kid for kid in kids if isinstance(kid, pikepdf.Dictionary) and "/Kids" in kid]
+
+
 @contextmanager
 def opened(untrusted: bytes, limits: PdfLimits) -> Iterator[pikepdf.Pdf]:
     """The document; whatever the library raises within is `Malformed`."""
     try:
+        _hold_inflating(OBJECTS_BYTES_MAX)
         with pikepdf.open(BytesIO(untrusted), attempt_recovery=False) as pdf:
             if pdf.is_encrypted:
                 raise Malformed(Reason.PDF_ENCRYPTED, "the PDF is encrypted: save it without")
-            if len(pdf.objects) > limits.objects_max:
-                raise Malformed(Reason.TOO_MANY_ELEMENTS, "the PDF has too many objects")
+            _read_objects(pdf, limits.objects_max)
+            _hold_inflating(limits.inflated_bytes_max // 2)
+            _check_tree(pdf.Root.get("/Pages"), limits.pages_max)
             if not 1 <= len(pdf.pages) <= limits.pages_max:
                 raise Malformed(Reason.TOO_MANY_FRAMES, "the PDF has no or too many pages")
             yield pdf
@@ -127,19 +159,27 @@ def _hides_layers(properties: Any) -> bool:
     if not isinstance(properties, pikepdf.Dictionary):
         return False
     default: Any = properties.get("/D", {})
-    state = str(default.get("/BaseState", "/ON"))
-    return state != "/ON" or len(default.get("/OFF", [])) > 0 or _hides_by_use(default)
+    return (
+        default.get("/BaseState", "/ON") != "/ON"
+        or len(default.get("/OFF", [])) > 0
+        or _hides_by_use(default)
+    )
 
 
 def _hides_by_use(default: Any) -> bool:
     """Whether a reader shows layers by its magnification, its language or who looks."""
-    automatic = default.get("/AS", [])
-    kinds = [str(kind) for each in automatic for kind in each.get("/Category", [])]
-    return not _BY_USE.isdisjoint(kinds)
+    kinds = 0
+    for each in default.get("/AS", []):
+        kinds += len(named := each.get("/Category", []))
+        if kinds > CONTAINER_ITEMS_MAX:
+            raise Malformed(Reason.TOO_MANY_ELEMENTS, "layers are used in too many ways")
+        if any(isinstance(kind, pikepdf.Name) and str(kind) in _BY_USE for kind in named):
+            return True
+    return False
 
 
 def _hides(thing: Any) -> bool:
     """Whether something is a rule by which shown layers hide it, or a use that turns one off."""
     if thing.get("/Type") == "/OCMD":
-        return "/VE" in thing or str(thing.get("/P", "/AnyOn")) not in ("/AnyOn", "/AllOn")
-    return any(str(thing.get(state, "")) == "/OFF" for state in _STATES)
+        return "/VE" in thing or thing.get("/P", "/AnyOn") not in ("/AnyOn", "/AllOn")
+    return any(thing.get(state) == "/OFF" for state in _STATES)

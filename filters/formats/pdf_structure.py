@@ -24,6 +24,10 @@ _PIECE_BYTES = 1 << 18
 _FIRST_BYTES = 64  # of what may be no stream at all
 
 
+READ_AGAIN = 3  # times as much as a file holds may be read to inflate it: no stream holds others
+_FIRST_INPUT = 1 << 20
+
+
 @dataclass(frozen=True, slots=True)
 class PdfLimits:
     """Bounds of one file.
@@ -75,7 +79,7 @@ def walk(untrusted: bytes, limits: PdfLimits) -> PdfOutside:
 
 def _inflate_all(untrusted: bytes, bytes_max: int) -> None:
     """Count what deflated streams hold. What is no zlib stream counts for nothing here."""
-    left = bytes_max
+    left, to_read = bytes_max, READ_AGAIN * len(untrusted) + _FIRST_INPUT
     whole = memoryview(untrusted)
     for start in _STREAM.finditer(untrusted):
         at = start.end()
@@ -90,6 +94,9 @@ def _inflate_all(untrusted: bytes, bytes_max: int) -> None:
                 left -= len(stream.decompress(waiting, _PIECE_BYTES))
                 if left < 0:
                     raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "the streams hold too many bytes")
+                to_read -= len(waiting) - len(stream.unconsumed_tail) - len(stream.unused_data)
+                if to_read < 0:
+                    raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "streams that lie in one another")
                 waiting = stream.unconsumed_tail
                 if not waiting:
                     waiting = whole[at : at + _PIECE_BYTES]

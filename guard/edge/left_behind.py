@@ -115,13 +115,13 @@ def _within(most: Effort, what: str, work: Callable[[], Made]) -> tuple[Made, Ef
     before = _heap_bytes()
     thread, wait_s = _Thread(work), LOOK_S
     while not thread.ended(wait_s):
-        looked_s = time.perf_counter()
+        looked_s = time.thread_time()
         if thread.cpu_ns() > most.cpu_ns:
             taken = "processor time"
         elif _heap_bytes() - before > most.heap_bytes:
             taken = "memory"
         else:
-            wait_s = max(LOOK_S, LOOKS_WAIT * (time.perf_counter() - looked_s))
+            wait_s = max(LOOK_S, LOOKS_WAIT * (time.thread_time() - looked_s))
             continue
         _left.append(thread)
         raise Malformed(Reason.EFFORT_OUT_OF_BOUNDS, f"{what} takes too much {taken}")

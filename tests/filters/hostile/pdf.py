@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from tests.filters.hostile.cases import Case, Sound
 from tests.filters.hostile.pdf_forge import CONTENT, FONT, good, pdf, stream, updated
+from tests.filters.hostile.pdf_sharing import DEAR, bombs
 from tests.filters.hostile.visual import OTHERS, PAYLOADS, saved
 
 PACKS = ("pdf", "pdf_raster")
@@ -20,6 +21,7 @@ def hostile() -> Iterator[Case]:
     yield from _more_than_pages()
     yield from _objects()
     yield from _bombs()
+    yield from bombs()
 
 
 def _outside() -> Iterator[Case]:
@@ -270,7 +272,7 @@ def _bombs() -> Iterator[Case]:
     yield Case(
         "bomb: a list of a million",
         pdf(good(more={6: b"[" + b"1 " * 1_000_000 + b"]"})),
-        (*BROKEN, *SIZE),
+        (*BROKEN, *SIZE, *DEAR),
     )
 
 

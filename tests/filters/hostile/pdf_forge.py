@@ -1,5 +1,7 @@
 """PDF files made by hand: objects, a table, a trailer, and what may be wrong with each."""
 
+import re
+import struct
 import zlib
 
 Objects = dict[int, bytes]
@@ -61,3 +63,46 @@ def updated(before: bytes, objects: Objects, root: bytes = b"1 0 R") -> bytes:
     size = max(*objects, 5) + 1
     out += b"xref\n" + lines + b"trailer\n<</Size %d/Root %s/Prev %d>>\n" % (size, root, prior)
     return bytes(out) + b"startxref\n%d\n%%%%EOF\n" % start
+
+
+def with_packed(plain: Objects, streams: list[Objects], overlapping: bytes = b"") -> bytes:
+    """A PDF with objects in streams of objects, and with a table in a stream (ISO 32000-2, 7.5.7).
+
+    overlapping: objects whose streams all end where the last ends, written in the given order.
+    """
+    out, rows = bytearray(b"%PDF-1.5\n"), dict[int, tuple[int, int, int]]()
+    top = max([*plain, *(number for held in streams for number in held)]) + 1
+
+    def add(number: int, body: bytes) -> None:
+        rows[number] = (1, len(out), 0)
+        out.extend(b"%d 0 obj\n%s\nendobj\n" % (number, body))
+
+    for number, body in plain.items():
+        add(number, body)
+    for at, held in enumerate(streams):
+        places, inner = b"", b""
+        for place, (number, body) in enumerate(held.items()):
+            rows[number] = (2, top + at, place)
+            places, inner = places + b"%d %d " % (number, len(inner)), inner + body + b"\n"
+        entries = b"/Type/ObjStm/N %d/First %d" % (len(held), len(places))
+        add(top + at, stream(places + inner, entries, True))
+    for match in re.finditer(rb"(\d+) 0 obj<<", overlapping):
+        rows[int(match[1])] = (1, len(out) + match.start(), 0)
+    out.extend(overlapping)
+    last = max(rows) + 1
+    rows[last] = (1, len(out), 0)
+    table = b"".join(struct.pack(">BIH", *rows.get(n, (0, 0, 0))) for n in range(last + 1))
+    entries = b"/Type/XRef/W[1 4 2]/Size %d/Root 1 0 R" % (last + 1)
+    start = len(out)
+    add(last, stream(table, entries, True))
+    return bytes(out) + b"startxref\n%d\n%%%%EOF\n" % start
+
+
+def overlapping(count: int, entries: bytes, tail: bytes) -> bytes:
+    """Streams from object 20 on, each of which holds all that follow it."""
+    head = b"%d 0 obj<<%s/Length %9d>>stream\n"
+    sizes = [len(head % (20 + at, entries, 0)) for at in range(count)]
+    heads = b"".join(
+        head % (20 + at, entries, sum(sizes[at + 1 :]) + len(tail)) for at in range(count)
+    )
+    return heads + tail + b"\nendstream\nendobj\n"
