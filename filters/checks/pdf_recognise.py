@@ -80,8 +80,8 @@ def make_bounded(parameters: PdfParameters, documents: Documents, within: Within
     def look(message: Message) -> Answer:
         outside = walk(message.payload, limits)
         with opened(message.payload, limits) as pdf:
-            check_streams(pdf, limits.inflated_bytes_max, len(message.payload))
             found = beside_pages(pdf)
+            check_streams(pdf, limits.inflated_bytes_max, len(message.payload))
             count = len(pdf.pages)
             if any(_REPAIRED not in str(warning) for warning in pdf.get_warnings()):
                 raise Malformed(Reason.SYNTAX, "the PDF is damaged: save it anew")

@@ -7,11 +7,13 @@ their own bytes how large they are, whatever the PDF says of them, and are decod
 
 import struct
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import pikepdf
 
 from filters.formats.pdf_filters import before_last, inflated_bytes, names_of
+from filters.formats.pdf_opened import DIGITS_MAX
 from filters.formats.picture_structure import broken
 from schemas.errors import Malformed
 from schemas.reasons import Reason
@@ -76,8 +78,10 @@ def check_pictures(pdf: pikepdf.Pdf, pixels_max: int) -> None:
 
 
 def _whole(value: Any) -> int:
-    if not isinstance(value, int):  # a number of a million digits would be another bomb
-        broken("a picture whose size is no whole number")
+    if isinstance(value, Decimal) and value.adjusted() < DIGITS_MAX:
+        value = int(value)
+    if not isinstance(value, int):
+        broken("a picture whose size is no number")
     return abs(value)
 
 

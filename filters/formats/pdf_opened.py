@@ -6,6 +6,7 @@ limits hold decoded streams, filters and nesting. Gives the document, or raises 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
@@ -18,6 +19,7 @@ from schemas.reasons import Reason
 NESTING_LEVELS_MAX = 64
 CONTAINER_ITEMS_MAX = 200_000
 FILTERS_MAX = 3
+DIGITS_MAX = 40
 OBJECTS_BYTES_MAX = 2**20  # of one stream of objects, or of one table: many times the usual
 _KINDS = ("/S", "/Subtype", "/Type")
 _ACTIVE = frozenset({"/JavaScript", "/Launch", "/RichMedia", "/Rendition", "/Movie", "/Sound",
@@ -126,10 +128,12 @@ def _of_object(thing: Any, depth: int) -> set[str]:
         if len(thing) > CONTAINER_ITEMS_MAX:
             raise Malformed(Reason.TOO_MANY_ELEMENTS, "a list of too many items")
         for item in thing:
+            _check_number(item)
             if isinstance(item, pikepdf.Array | pikepdf.Dictionary) and not item.is_indirect:
                 found |= _of_object(item, depth + 1)
         return found
     if not isinstance(thing, pikepdf.Dictionary | pikepdf.Stream):
+        _check_number(thing)
         return found
     if _hides(thing):
         found.add("layers")
@@ -146,7 +150,15 @@ def _of_object(thing: Any, depth: int) -> set[str]:
             found.add("external")
         elif isinstance(item, pikepdf.Array | pikepdf.Dictionary) and not item.is_indirect:
             found |= _of_object(item, depth + 1)
+        else:
+            _check_number(item)
     return found
+
+
+def _check_number(value: Any) -> None:
+    """`Malformed` for one of so many digits that it takes long to make an integer of it."""
+    if isinstance(value, Decimal) and value.adjusted() > DIGITS_MAX:
+        raise Malformed(Reason.SYNTAX, "a number of too many digits")
 
 
 def _of_kind(name: str) -> set[str]:

@@ -25,6 +25,12 @@ def bombs() -> Iterator[Case]:
         long = b"[" + (b"/A " if each else b"0 ") * 190_000 + b"]"
         streams = [{6: long}, *({at: each or long} for at in range(20, 99))]
         yield Case(f"bomb: {name} many times", with_packed(good(), streams), DEAR)
+    for name, page, at in (
+        ("a turn", b"/Rotate 6 0 R", 6),
+        ("a list", b"/CropBox[0 0 9 6 0 R]", 6),
+    ):
+        digits = {at: b"9" * 900_000 + b".5"}
+        yield Case(f"bomb: digits of {name}", with_packed(good(page), [digits]), DEAR)
     used = {1: b"<</Type/Catalog/Pages 2 0 R/OCProperties<</D<</AS 6 0 R>>>>>>"}
     lists = {6: b"[" + b"<</Category 7 0 R>>" * 3_000 + b"]", 7: b"[" + b"/A " * 99_000 + b"]"}
     yield Case("bomb: layers by use", with_packed(good(more=used), [lists]), DEAR)
