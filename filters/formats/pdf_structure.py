@@ -10,7 +10,7 @@ import re
 import zlib
 from dataclasses import dataclass, field
 
-from filters.formats.picture_structure import broken
+from filters.formats.picture_structure import broken, unwanted
 from schemas.errors import Malformed
 from schemas.reasons import Reason
 
@@ -19,6 +19,10 @@ _END = re.compile(rb"startxref[\r\n \t]+(\d{1,10})[\r\n \t]+%%EOF[\r\n \t]{0,4}\
 _ENDS = re.compile(rb"startxref[\r\n \t]+\d{1,10}[\r\n \t]+%%EOF")
 _OBJECT = re.compile(rb"(?<![a-z])obj(?![a-zA-Z])")
 _STREAM = re.compile(rb"(?<!end)stream\r?\n")
+# Names, with letters written as their codes; only a table in a stream can lead to packed objects.
+_TABLE = re.compile(rb"/(?:X|#58)(?:R|#52)(?:e|#65)(?:f|#66)")
+_LZW = re.compile(rb"/(?:L|#4[Cc])(?:Z|#5[Aa])(?:W|#57)")
+_NAME_BYTES = 40
 _TAIL_BYTES = 2048
 _PIECE_BYTES = 1 << 18
 _FIRST_BYTES = 64  # of what may be no stream at all
@@ -77,21 +81,33 @@ def walk(untrusted: bytes, limits: PdfLimits) -> PdfOutside:
     return found
 
 
+def _names_lzw(content: bytes) -> bool:
+    """Whether a filter may be named: nothing bounds how far it lets the library inflate objects."""
+    return (b"LZW" in content or b"#" in content) and _LZW.search(content) is not None
+
+
 def _inflate_all(untrusted: bytes, bytes_max: int) -> None:
     """Count what deflated streams hold. What is no zlib stream counts for nothing here."""
     left, to_read = bytes_max, READ_AGAIN * len(untrusted) + _FIRST_INPUT
     whole = memoryview(untrusted)
+    may_pack = _TABLE.search(untrusted) is not None
+    if may_pack and _names_lzw(untrusted):
+        unwanted("streams by LZW beside streams of objects: save it anew")
     for start in _STREAM.finditer(untrusted):
         at = start.end()
         head = untrusted[at : at + 2]
         if len(head) < 2 or head[0] & 15 != 8 or int.from_bytes(head, "big") % 31:
             continue
-        stream = zlib.decompressobj()
+        stream, before = zlib.decompressobj(), b""
         waiting: bytes | memoryview = whole[at : at + _FIRST_BYTES]
         at += len(waiting)
         try:
             while waiting and not stream.eof:
-                left -= len(stream.decompress(waiting, _PIECE_BYTES))
+                piece = stream.decompress(waiting, _PIECE_BYTES)
+                left -= len(piece)
+                if may_pack and _names_lzw(before + piece):
+                    unwanted("streams by LZW beside streams of objects: save it anew")
+                before = piece[-_NAME_BYTES:]
                 if left < 0:
                     raise Malformed(Reason.SIZE_OUT_OF_BOUNDS, "the streams hold too many bytes")
                 to_read -= len(waiting) - len(stream.unconsumed_tail) - len(stream.unused_data)

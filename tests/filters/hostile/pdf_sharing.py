@@ -31,6 +31,13 @@ def bombs() -> Iterator[Case]:
     ):
         digits = {at: b"9" * 900_000 + b".5"}
         yield Case(f"bomb: digits of {name}", with_packed(good(page), [digits]), DEAR)
+    for name, plain, packed in (
+        ("LZW", b"<</Filter/LZWDecode/Length 0>>stream\n\nendstream", b"null"),
+        ("LZW by codes", b"<</Filter/#4cZ#57Decode/Length 0>>stream\n\nendstream", b"null"),
+        ("LZW named elsewhere", b"<</Filter 6 0 R/Length 0>>stream\n\nendstream", b"/LZWDecode"),
+    ):
+        held = with_packed(good(more={20: plain}), [{6: packed}])
+        yield Case(f"{name} beside packed objects", held, ("picture-compression",))
     used = {1: b"<</Type/Catalog/Pages 2 0 R/OCProperties<</D<</AS 6 0 R>>>>>>"}
     lists = {6: b"[" + b"<</Category 7 0 R>>" * 3_000 + b"]", 7: b"[" + b"/A " * 99_000 + b"]"}
     yield Case("bomb: layers by use", with_packed(good(more=used), [lists]), DEAR)
