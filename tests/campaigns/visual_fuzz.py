@@ -35,6 +35,7 @@ from guard.edge.left_behind import bounder
 from schemas.errors import Malformed
 from schemas.message import Message, Meta
 from schemas.verdict import Changed
+from tests.campaigns.filters import bounded
 from tests.filters.hostile.cases import Format, formats
 from tests.filters.hostile.painting_forge import CONTENTS, rich
 
@@ -238,7 +239,8 @@ def fuzzers(names: list[str], seed: int) -> list[Fuzz]:
         if name == "models":
             found.append(Fuzz(name, model_target(), models(known.values()), seed))
             continue
-        samples = [case.payload for case in known[name].hostile()]
+        given = known[name]
+        samples = [case.payload for case in given.hostile() if not bounded(given, case)]
         samples += [sound.payload for sound in known[name].sound()]
         target = pdf_target() if name == "pdf" else picture_target(name)
         found.append(Fuzz(name, target, samples, seed))

@@ -11,6 +11,7 @@ import pytest
 
 from filters import catalog
 from guard.edge.left_behind import bounder
+from schemas.effort import Within
 from schemas.errors import Malformed
 from schemas.message import Message, Meta
 from schemas.stage import Kind, Run
@@ -36,7 +37,7 @@ class Outcome:
 class Chain:
     """One side's stages of one pack."""
 
-    def __init__(self, pack: str, side: str) -> None:
+    def __init__(self, pack: str, side: str, within: Within = WITHIN) -> None:
         self.folder = PACKS / pack
         policy = tomllib.loads((self.folder / "policy.toml").read_text("utf-8"))
         table = policy[side]
@@ -45,7 +46,7 @@ class Chain:
         for row in table["stage"]:
             stage = catalog.load(row.get("use", row["name"]))
             parameters = stage.parameters(**row.get("parameters", {}))
-            self.stages.append((row["name"], stage.kind, stage.made(parameters, documents, WITHIN)))
+            self.stages.append((row["name"], stage.kind, stage.made(parameters, documents, within)))
 
     def __call__(self, message: Message) -> Outcome:
         queues = ""

@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from schemas.effort import Within
 from schemas.message import Message, Meta
-from tests.filters.conftest import Chain, Outcome
+from tests.filters.conftest import WITHIN, Chain, Outcome
 from tests.filters.hostile.cases import Format, formats
 
 STAGE_BYTES_MAX = 2**30  # of the packs for pictures and PDF; others have half of it
@@ -37,11 +38,11 @@ class Sample:
 
 
 class Pack:
-    """Both chains of a pack."""
+    """Both chains of a pack. within: who holds foreign code to bounds."""
 
-    def __init__(self, pack: str) -> None:
-        self.source = Chain(pack, "source")
-        self.destination = Chain(pack, "destination")
+    def __init__(self, pack: str, within: Within = WITHIN) -> None:
+        self.source = Chain(pack, "source", within)
+        self.destination = Chain(pack, "destination", within)
         here = {name for name, _, _ in self.source.stages}
         self.next: Pack = self  # what takes what this one delivers
         self.later = {name for name, _, _ in self.destination.stages} - here
