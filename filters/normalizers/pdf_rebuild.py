@@ -45,6 +45,8 @@ from schemas.verdict import Answer, Changed
 PDF_CBOR = "application/pdf+cbor"
 MODEL_LAYOUT = 1
 NS_A_MS = 1_000_000
+NS_FIRST, NS_A_BYTE = 500_000_000, 4_000  # to clean: twice and more what is usual
+HEAP_FIRST, HEAP_A_BYTE = 128 * 2**20, 32
 _KEYS = frozenset({  # of a catalog (ISO 32000-2, table 29)
     "Version", "Extensions", "PageLabels", "Names", "Dests", "ViewerPreferences", "PageLayout",
     "PageMode", "Outlines", "Threads", "OpenAction", "AA", "URI", "AcroForm", "Metadata",
@@ -101,7 +103,7 @@ def make_bounded(parameters: PdfRebuildParameters, documents: Documents, within:
     set_limits(limits)
     warm_up(limits)
     warm_up_pictures()
-    way = _clean if parameters.way == "clean" else partial(_raster, within)
+    way = partial(_clean if parameters.way == "clean" else _raster, within)
     way(SMALLEST, PdfRebuildParameters(way=parameters.way, dpi=parameters.dpi), PdfLimits())
 
     def run(message: Message) -> Answer:
@@ -118,6 +120,14 @@ def make_bounded(parameters: PdfRebuildParameters, documents: Documents, within:
 
 
 def _clean(
+    within: Within, untrusted: bytes, parameters: PdfRebuildParameters, limits: PdfLimits
+) -> tuple[bytes, set[str]]:
+    size = len(untrusted)
+    most = Effort(NS_FIRST + NS_A_BYTE * size, HEAP_FIRST + HEAP_A_BYTE * size)
+    return within(most, "cleaning the PDF", lambda: _cleaned(untrusted, parameters, limits))[0]
+
+
+def _cleaned(
     untrusted: bytes, parameters: PdfRebuildParameters, limits: PdfLimits
 ) -> tuple[bytes, set[str]]:
     with opened(untrusted, limits) as pdf:
