@@ -18,7 +18,7 @@ from schemas.reasons import Reason
 _COMPRESSING = frozenset({"FlateDecode", "Fl", "LZWDecode", "LZW", "RunLengthDecode", "RL"})
 _TEXT = frozenset({"ASCII85Decode", "A85", "ASCIIHexDecode", "AHx"})
 _PIECE_BYTES = 1 << 18
-LISTED_MAX = 8
+LISTED_MAX = 8  # filters that a stream may name: more than qpdf will apply
 _END_OF_RUNS = 128
 _CLEAR, _END, _CODES_MAX = 256, 257, 4096
 

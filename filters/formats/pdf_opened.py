@@ -85,7 +85,7 @@ def _check_tree(pages: Any, pages_max: int) -> None:
 def opened(untrusted: bytes, limits: PdfLimits) -> Iterator[pikepdf.Pdf]:
     """The document; whatever the library raises within is `Malformed`."""
     try:
-        _hold_inflating(OBJECTS_BYTES_MAX)
+        _hold_inflating(min(OBJECTS_BYTES_MAX, limits.inflated_bytes_max // 2))
         with pikepdf.open(BytesIO(untrusted), attempt_recovery=False) as pdf:
             if pdf.is_encrypted:
                 raise Malformed(Reason.PDF_ENCRYPTED, "the PDF is encrypted: save it without")

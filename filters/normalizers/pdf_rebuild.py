@@ -122,9 +122,16 @@ def make_bounded(parameters: PdfRebuildParameters, documents: Documents, within:
 def _clean(
     within: Within, untrusted: bytes, parameters: PdfRebuildParameters, limits: PdfLimits
 ) -> tuple[bytes, set[str]]:
+    made, _ = within(
+        _allowed(untrusted), "cleaning the PDF", lambda: _cleaned(untrusted, parameters, limits)
+    )
+    return made
+
+
+def _allowed(untrusted: bytes) -> Effort:
+    """What everything but painting may take, by the file's size."""
     size = len(untrusted)
-    most = Effort(NS_FIRST + NS_A_BYTE * size, HEAP_FIRST + HEAP_A_BYTE * size)
-    return within(most, "cleaning the PDF", lambda: _cleaned(untrusted, parameters, limits))[0]
+    return Effort(NS_FIRST + NS_A_BYTE * size, HEAP_FIRST + HEAP_A_BYTE * size)
 
 
 def _cleaned(
@@ -145,14 +152,18 @@ def _cleaned(
 def _raster(
     within: Within, untrusted: bytes, parameters: PdfRebuildParameters, limits: PdfLimits
 ) -> tuple[bytes, set[str]]:
-    with opened(untrusted, limits) as pdf:
-        check_pictures(pdf, limits.pixels_max)
+    within(_allowed(untrusted), "reading the PDF", lambda: _check_pictures(untrusted, limits))
     bounds = PictureLimits(limits.pixels_max, limits.all_pixels_max, 65_535, limits.pages_max)
     most = Effort(parameters.paint_ms_max * NS_A_MS, parameters.paint_bytes_max)
     with Rendered(untrusted, parameters.dpi, bounds, most, within) as document:
         picture = Picture("pdf", [], 0, parameters.dpi)
         pages = (_frame(document.page(at)) for at in parameters.kept(document.count))
         return write_frames(picture, pages), {"everything but what is seen"}
+
+
+def _check_pictures(untrusted: bytes, limits: PdfLimits) -> None:
+    with opened(untrusted, limits) as pdf:
+        check_pictures(pdf, limits.pixels_max)
 
 
 def _frame(bitmap: pypdfium2.PdfBitmap) -> Frame:

@@ -1,9 +1,10 @@
 """Foreign code that is left behind when it takes too much processor time or memory.
 
-Takes a function that spends its time in a C library (which lets go of Python's lock meanwhile) and
-what it may take; runs it in a thread, and looks at that thread's processor time and at the heap of
-the process while it runs. Nothing but the end of the process ends such a thread: `works_on` is true
-from then on, and the stage's process (`guard.roles.stage`) is replaced before the next message.
+Takes a function and what it may take; runs it in a thread, and looks at that thread's processor
+time and at the heap of the process while it runs. A look needs Python's lock: a library that keeps
+it is looked at between its calls alone. Nothing but the end of the process ends such a thread:
+`works_on` is true from then on, and the stage's process (`guard.roles.stage`) is replaced before
+the next message.
 docs/adr/0017-foreign-code-is-left-behind.md
 
 The heap is what the C library has given out (mallinfo2(3), of glibc 2.33): memory that is asked

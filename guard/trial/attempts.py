@@ -96,13 +96,14 @@ def attempts(place: Place) -> Iterator[tuple[str, Attempt]]:
 
 
 def _bad_call(name: str) -> Attempt:
-    """EPERM can only come from a layer; any other error is the kernel's, at wrong arguments."""
+    """EPERM can only come from a layer, ENOSYS too but for a kernel without the call; any other
+    error is the kernel's, at wrong arguments."""
 
     def attempt() -> None:
         try:
             call(name, _BAD, _BAD, _BAD, _BAD, _BAD, _BAD)
         except OSError as error:
-            if error.errno == errno.EPERM:
+            if error.errno in (errno.EPERM, errno.ENOSYS):
                 raise
 
     return attempt

@@ -4,14 +4,20 @@ Those that would keep it busy are in tests/filters/hostile/pdf_painting.py.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pytest
 
+from filters.formats.part_chain import PartChain, PartStage
 from filters.formats.pdf_rendered import NS_A_BYTE, NS_A_PIXEL, Patience
 from filters.formats.picture_model import read
 from filters.formats.picture_structure import PictureLimits
+from filters.normalizers.archive_rebuild import ArchiveRebuildParameters, PartLine
+from filters.normalizers.archive_rebuild import make_bounded as archive_within
 from schemas.effort import Effort
+from schemas.errors import Broken
+from schemas.verdict import Changed
 from tests.filters.conftest import alone, message
 from tests.filters.hostile.painting_forge import (
     GROUP,
@@ -30,6 +36,7 @@ from tests.filters.hostile.painting_forge import (
     triangles,
 )
 from tests.filters.hostile.pdf_forge import stream
+from tests.filters.hostile.zip_forge import Entry, zip_of
 from tests.filters.test_pdf import crossed, made, stopped
 
 _ORDINARY: Mapping[str, Callable[[], bytes]] = {
@@ -125,3 +132,32 @@ def test_a_page_that_takes_too_long_is_refused_wherever_it_stands() -> None:
     run = made("pdf_rebuild", way="raster", dpi=72)
     assert alone(lambda: stopped(run, message(both))) == "effort-out-of-bounds"
     crossed(both, way="raster", dpi=72, pages_last=1)
+
+
+@pytest.mark.parametrize(("way", "works"), [
+    ("clean", ["cleaning the PDF"]),
+    ("raster", ["reading the PDF", "opening the PDF", "painting page 1"]),
+])  # fmt: skip
+def test_what_opens_a_pdf_is_held_to_bounds_in_either_way(way: str, works: list[str]) -> None:
+    held: list[tuple[str, Effort]] = []
+
+    def within(most: Effort, what: str, work: Callable[[], Any]) -> tuple[Any, Effort]:
+        held.append((what, most))
+        return work(), Effort(0, 0)
+
+    archive = ArchiveRebuildParameters(parts=[PartLine(part="pdf", extensions=["pdf"], stage=[
+        PartStage(use="pdf_recognise"),
+        PartStage(use="pdf_rebuild", parameters={"way": way}),
+    ])])  # fmt: skip
+    run = archive_within(archive, {}, within)
+    held.clear()  # the smallest of all was opened once
+    answer = run(message(zip_of(Entry(b"a.pdf", page(SOME)))))
+    assert isinstance(answer, Changed)
+    assert [what for what, _ in held] == ["reading the PDF", *works]
+    assert all(0 < most.cpu_ns < 10**9 and 0 < most.heap_bytes < 2**28 for _, most in held)
+
+
+def test_a_stage_with_foreign_code_stands_where_it_is_held_to_bounds_alone() -> None:
+    lines = [PartStage(use="pdf_recognise")]
+    with pytest.raises(Broken, match="pdf_recognise cannot be a stage of this part"):
+        PartChain(lines, {})

@@ -17,6 +17,8 @@ from schemas.message import Meta
 from schemas.policy import read_policy
 from schemas.reasons import Reason
 from schemas.verdict import Hold, Refuse
+from tests.filters.hostile.painting_forge import page
+from tests.filters.hostile.pdf_painting import BOMBS
 
 PACK = pack_folder("c2")
 SAMPLES = sorted((PACK / "samples").glob("*.cot"))
@@ -101,3 +103,15 @@ def test_nothing_is_left_when_it_is_over() -> None:
         assert pids
     assert all(not Path(f"/proc/{pid}").exists() for pid in pids)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_what_leaves_work_behind_is_refused_and_the_next_message_passes() -> None:
+    folder = pack_folder("pdf_raster")
+    policy = read_policy((folder / "policy.toml").read_bytes())
+    good = page(b"BT /F1 60 Tf 100 400 Td (ab) Tj ET")
+    with Rehearsal(policy, read_documents(folder, policy)) as made:
+        for bomb in ("a wave without an end", "saved states"):
+            stopped = decide(made, BOMBS[bomb]()).stopped
+            assert isinstance(stopped, Refuse)
+            assert stopped.reason is Reason.EFFORT_OUT_OF_BOUNDS
+            assert decide(made, good).stopped is None

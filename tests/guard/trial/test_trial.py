@@ -107,6 +107,17 @@ def test_what_stops_an_attempt_is_found_out_layer_by_layer() -> None:
             assert {"user", "landlock"} <= by["write keys/"]
 
 
+def test_who_may_start_threads_may_do_nothing_else_that_is_new() -> None:
+    tried = list(trials("pdf_raster"))
+    assert [(each.name, each.wrong) for each in tried if each.wrong] == []
+    threads = {
+        each.name
+        for each in tried
+        if any(attempt.name == "start a thread" and attempt.allowed for attempt in each.tried)
+    }
+    assert threads == {"stage:pdf_recognise", "stage:pdf_rebuild"}
+
+
 class TooWide(Trying):
     """A supervisor that gives one stage and one role more than their rows say."""
 
